@@ -1,0 +1,101 @@
+// What a certification says, as plain data: no rounding happens after this point except outward, to decimals.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/number/enclosure.hpp"
+#include "lib/number/format.hpp"
+
+namespace snellen {
+
+enum class Metric { l1, l2, linf };
+enum class Criterion { bitwise, tolerance, argmax };
+// About one pair of sequences. `overflow`: some coordinate has no finite value in the format, which is neither collapse nor distinctness.
+enum class Verdict { collapsed, distinct, undecided, overflow };
+
+std::string_view name_of(Metric metric);        // "l1", "l2", "linf"
+std::string_view name_of(Criterion criterion);  // "bitwise", "tolerance", "argmax"
+
+struct PairDistances {
+  std::int64_t n = 0;
+  std::vector<Enclosure> by_metric;  // in the order of Certification::metrics
+};
+
+enum class Scope { all, horizon };
+enum class Status { exact, bracket, never, unknown };
+
+// From which length on collapse is proved for every n (up to infinity, or to the horizon).
+// lower: 1 + the largest n proved distinct; upper: the least N from which every n is proved to collapse. Decimal strings: lengths of any size.
+struct Inevitable {
+  std::string lower;
+  std::optional<std::string> upper;
+  Scope scope = Scope::horizon;
+  Status status = Status::unknown;
+};
+
+// What an engine run showed under a row's criterion, up to the horizon. A fact about that run, not a bound.
+struct Observed {
+  std::string profile;
+  std::optional<std::int64_t> first_distinct, last_distinct, first_collapse;
+  // The least N such that every n from N to the horizon was seen to collapse.
+  std::optional<std::int64_t> collapsed_from;
+  // From here to the horizon D(n) is certified to be below the certified error of the run itself. Tolerance rows only.
+  std::optional<std::int64_t> below_error_from;
+};
+
+struct CollapseRow {
+  std::optional<Format> format;  // none: argmax of the exact model
+  Criterion criterion = Criterion::bitwise;
+  std::optional<Metric> metric;  // tolerance only
+  std::optional<Dyadic> eps;     // tolerance only
+  std::optional<std::int64_t> first, last_distinct;
+  std::int64_t undecided = 0, overflow = 0;
+  Inevitable inevitable;
+  std::vector<Observed> observed;
+  std::vector<Verdict> verdicts;  // one for each n = from, ..., to
+};
+
+// Where an engine run first produced a NaN or an infinity.
+struct Trouble {
+  std::string what;       // "nan" or "overflow"
+  std::string place;      // "layer 3, attention norm"
+  std::int64_t position;  // of the token
+};
+
+struct EngineRun {
+  std::string profile, description;
+  std::optional<Trouble> trouble;
+  std::vector<PairDistances> distances;  // of the run's own vectors, enclosed
+  std::vector<PairDistances> errors;     // || y_run(S_n) - y(S_n) ||, certified
+};
+
+struct Claim {
+  std::string id, statement, theorem;
+  Scope scope = Scope::horizon;
+  std::map<std::string, std::string> numbers;
+};
+
+struct Certification {
+  std::string title, case_name;
+  std::string model_source, model_architecture, model_sha256;
+  std::string family;                    // for people: "[1] . [2]^n, pairs (S_n, S_n+1)"
+  std::string at;                        // "final" or "hidden"
+  std::int64_t from = 0, to = 0;
+  std::size_t layers = 0, width = 0;
+  long precision_bits = 0;               // at which everything was decided, or the stated maximum
+  std::vector<Metric> metrics;
+  std::vector<PairDistances> distances;
+  std::vector<CollapseRow> rows;
+  std::vector<EngineRun> runs;
+  std::vector<Claim> claims;
+  std::vector<std::string> assumptions;  // sentences
+  std::vector<std::string> warnings;
+  bool undecided() const;
+};
+
+}  // namespace snellen
