@@ -1,4 +1,4 @@
-// Catch2 as the distribution ships it: version 3 (Ubuntu 24.04) or version 2 (Debian 12).
+// Catch2 in the version that the distribution ships: v3 where it is there, else v2.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)

@@ -6,7 +6,6 @@
 #include <map>
 #include <variant>
 
-#include "lib/error.hpp"
 #include "lib/number/splitmix64.hpp"
 
 namespace snellen {
@@ -50,18 +49,18 @@ class Sampler {
 
 std::string text(std::int64_t value) { return std::to_string(value); }
 
-std::optional<FamilyProblem> bad_token(const std::string& key, const std::vector<Token>& tokens, std::optional<std::size_t> vocabulary) {
+std::optional<Problem> bad_token(const std::string& key, const std::vector<Token>& tokens, std::optional<std::size_t> vocabulary) {
   for (const Token token : tokens) {
     const bool beyond = vocabulary && token >= static_cast<Token>(*vocabulary);
     if (token < 0 || beyond) {
       const std::string range = vocabulary ? "token ids from 0 to " + text(static_cast<std::int64_t>(*vocabulary) - 1) : "token ids from 0";
-      return FamilyProblem{key, "found token " + text(token) + ", expected " + range};
+      return Problem{key, "found token " + text(token) + ", expected " + range};
     }
   }
   return std::nullopt;
 }
 
-std::optional<FamilyProblem> bad_tokens(const Family& f, std::optional<std::size_t> vocabulary) {
+std::optional<Problem> bad_tokens(const Family& f, std::optional<std::size_t> vocabulary) {
   if (auto problem = bad_token("prefix", f.prefix, vocabulary)) return problem;
   if (auto problem = bad_token("unit", f.unit, vocabulary)) return problem;
   if (auto problem = bad_token("suffix", f.suffix, vocabulary)) return problem;
@@ -71,17 +70,17 @@ std::optional<FamilyProblem> bad_tokens(const Family& f, std::optional<std::size
   return f.delimiter ? bad_token("delimiter.tokens", f.delimiter->tokens, vocabulary) : std::nullopt;
 }
 
-std::optional<FamilyProblem> bad_sample(const Sample& s) {
-  if (s.tokens.empty()) return FamilyProblem{"sample.tokens", "found an empty list, expected at least one token id"};
+std::optional<Problem> bad_sample(const Sample& s) {
+  if (s.tokens.empty()) return Problem{"sample.tokens", "found an empty list, expected at least one token id"};
   if (s.weights.empty()) return std::nullopt;
   if (s.weights.size() != s.tokens.size()) {
-    return FamilyProblem{"sample.weights", "found " + std::to_string(s.weights.size()) + " weights for " + std::to_string(s.tokens.size()) +
+    return Problem{"sample.weights", "found " + std::to_string(s.weights.size()) + " weights for " + std::to_string(s.tokens.size()) +
                                                " tokens, expected one weight a token"};
   }
   const auto usable = [](double w) { return std::isfinite(w) && w >= 0; };
   const bool all_zero = std::all_of(s.weights.begin(), s.weights.end(), [](double w) { return w == 0; });
   if (!std::all_of(s.weights.begin(), s.weights.end(), usable) || all_zero) {
-    return FamilyProblem{"sample.weights", "found a negative, infinite or NaN weight, or only zeros; expected weights >= 0 with a positive sum"};
+    return Problem{"sample.weights", "found a negative, infinite or NaN weight, or only zeros; expected weights >= 0 with a positive sum"};
   }
   return std::nullopt;
 }
@@ -92,18 +91,18 @@ std::int64_t tokens_a_step(const Family& f) { return f.sample ? 1 : static_cast<
 std::int64_t longest(const Family& f) { return f.pair == Pair::next ? f.to + 1 : f.to; }
 
 // Reached only when every length fits: the counts below stay far from overflow because to <= max_family_tokens by then.
-std::optional<FamilyProblem> bad_lengths(const Family& f) {
-  if (f.from < 0) return FamilyProblem{"lengths.from", "found " + text(f.from) + ", expected at least 0"};
-  if (f.to < f.from) return FamilyProblem{"lengths.to", "found " + text(f.to) + " below from = " + text(f.from) + ", expected to >= from"};
+std::optional<Problem> bad_lengths(const Family& f) {
+  if (f.from < 0) return Problem{"lengths.from", "found " + text(f.from) + ", expected at least 0"};
+  if (f.to < f.from) return Problem{"lengths.to", "found " + text(f.to) + " below from = " + text(f.from) + ", expected to >= from"};
   if (f.from == 0 && f.prefix.empty() && f.suffix.empty()) {
-    return FamilyProblem{"lengths.from", "found 0 with an empty prefix and an empty suffix, where S_0 has no token; expected at least 1"};
+    return Problem{"lengths.from", "found 0 with an empty prefix and an empty suffix, where S_0 has no token; expected at least 1"};
   }
   const std::string limit = "; every length is evaluated, and one family may take at most " + text(max_family_tokens) + " tokens in all";
-  if (f.to >= max_family_tokens) return FamilyProblem{"lengths.to", "found " + text(f.to) + limit};
+  if (f.to >= max_family_tokens) return Problem{"lengths.to", "found " + text(f.to) + limit};
   const auto branch = static_cast<std::int64_t>(f.suffix.size()) + (f.pair == Pair::repeat_last ? 1 : 0);
   if (tokens_a_step(f) > max_family_tokens || branch > max_family_tokens ||
       static_cast<std::int64_t>(f.prefix.size()) + f.run_length(longest(f)) + (f.to - f.from + 2) * branch > max_family_tokens) {
-    return FamilyProblem{"lengths.to", "found lengths from " + text(f.from) + " to " + text(f.to) + " that need more" + limit};
+    return Problem{"lengths.to", "found lengths from " + text(f.from) + " to " + text(f.to) + " that need more" + limit};
   }
   return std::nullopt;
 }
@@ -172,19 +171,19 @@ std::vector<Token> Family::second(std::int64_t n) const {
   return result;
 }
 
-std::optional<FamilyProblem> problem_of(const Family& f) {
-  if (f.sample && !f.unit.empty()) return FamilyProblem{"unit", "found both a unit and a sample, expected one of them"};
-  if (!f.sample && f.unit.empty()) return FamilyProblem{"unit", "found no run token, expected a unit of at least one token or a sample"};
+std::optional<Problem> problem_of(const Family& f) {
+  if (f.sample && !f.unit.empty()) return Problem{"unit", "found both a unit and a sample, expected one of them"};
+  if (!f.sample && f.unit.empty()) return Problem{"unit", "found no run token, expected a unit of at least one token or a sample"};
   if (f.sample) {
     if (auto problem = bad_sample(*f.sample)) return problem;
   }
-  if (f.delimiter && f.delimiter->every < 1) return FamilyProblem{"delimiter.every", "found " + text(f.delimiter->every) + ", expected at least 1"};
-  if (f.delimiter && f.delimiter->tokens.empty()) return FamilyProblem{"delimiter.tokens", "found an empty list, expected at least one token id"};
+  if (f.delimiter && f.delimiter->every < 1) return Problem{"delimiter.every", "found " + text(f.delimiter->every) + ", expected at least 1"};
+  if (f.delimiter && f.delimiter->tokens.empty()) return Problem{"delimiter.tokens", "found an empty list, expected at least one token id"};
   if (auto problem = bad_tokens(f, std::nullopt)) return problem;
   return bad_lengths(f);
 }
 
-std::optional<FamilyProblem> problem_of(const Family& f, const Model& model) {
+std::optional<Problem> problem_of(const Family& f, const Model& model) {
   if (auto problem = problem_of(f)) return problem;
   if (auto problem = bad_tokens(f, model.vocabulary)) return problem;
   if (const auto* learned = std::get_if<LearnedPositions>(&model.positions)) {
@@ -192,7 +191,7 @@ std::optional<FamilyProblem> problem_of(const Family& f, const Model& model) {
     const auto extra = static_cast<std::int64_t>(f.prefix.size() + f.suffix.size()) + (f.pair == Pair::repeat_last ? 1 : 0);
     const std::int64_t tokens = extra + f.run_length(longest(f));
     if (tokens > positions) {
-      return FamilyProblem{"lengths.to", "found " + text(f.to) + ", whose longest sequence has " + text(tokens) + " tokens, expected at most the " +
+      return Problem{"lengths.to", "found " + text(f.to) + ", whose longest sequence has " + text(tokens) + " tokens, expected at most the " +
                                              text(positions) + " of the model's learned table of positions"};
     }
   }
@@ -200,7 +199,7 @@ std::optional<FamilyProblem> problem_of(const Family& f, const Model& model) {
 }
 
 FamilyBlock family_block(const Family& family) {
-  if (const auto problem = problem_of(family)) throw InputError("family." + problem->key, problem->problem);
+  if (const auto problem = problem_of(family)) throw InputError("family." + problem->key, problem->description);
   std::vector<Token> trunk = family.prefix;
   const std::vector<Token> run = family.run(longest(family));
   trunk.insert(trunk.end(), run.begin(), run.end());

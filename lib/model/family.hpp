@@ -3,9 +3,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "lib/error.hpp"
 #include "lib/model/columns.hpp"
 #include "lib/model/model.hpp"
 
@@ -49,13 +49,10 @@ struct Family {
   std::vector<Token> second(std::int64_t n) const;
 };
 
-// What makes a family unusable: the key of the case that is at fault ("unit", "lengths.to"), what was found and what was expected.
-struct FamilyProblem {
-  std::string key, problem;
-};
-std::optional<FamilyProblem> problem_of(const Family& family);
+// What makes a family unusable, if anything does.
+std::optional<Problem> problem_of(const Family& family);
 // The same for a family on a model: token ids beyond the vocabulary, sequences longer than a learned table of positions.
-std::optional<FamilyProblem> problem_of(const Family& family, const Model& model);
+std::optional<Problem> problem_of(const Family& family, const Model& model);
 
 // The most tokens that the sequences of one family may take together, after sharing: lengths are evaluated one by one.
 inline constexpr std::int64_t max_family_tokens = 1'000'000;

@@ -190,7 +190,7 @@ TEST_CASE("family: unusable families are refused by key", "[family]") {
 
   Family huge = good;
   huge.to = 1'000'000'000;
-  CHECK(problem_of(huge)->problem.find("1000000 tokens") != std::string::npos);
+  CHECK(problem_of(huge)->description.find("1000000 tokens") != std::string::npos);
 }
 
 TEST_CASE("family: a model bounds token ids and, with a learned table, lengths", "[family]") {
@@ -202,7 +202,7 @@ TEST_CASE("family: a model bounds token ids and, with a learned table, lengths",
   f.unit = {8};
   REQUIRE(problem_of(f, model));
   CHECK(problem_of(f, model)->key == "unit");
-  CHECK(problem_of(f, model)->problem == "found token 8, expected token ids from 0 to 7");
+  CHECK(problem_of(f, model)->description == "found token 8, expected token ids from 0 to 7");
   f.unit = {7};
   // S_6 = P U^6 Q has 8 tokens.
   model.positions = LearnedPositions{std::make_shared<DenseTensor>(8, 1, std::vector<double>(8))};
