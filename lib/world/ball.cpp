@@ -128,12 +128,15 @@ BallMatrix BallWorld::multiply(const Block& x, const Block& y) const {
 BallMatrix BallWorld::linear(const Linear& map, const Block& x) const {
   const std::size_t out = map.weight->rows(), in = map.weight->columns();
   if (in != x.rows()) throw std::logic_error("BallWorld::linear: the weight's columns are not the block's width");
+  // A block from a world of higher precision is rounded first: FLINT's product takes every bit that it is given.
+  Block rounded = same_shape(x);
+  arb_mat_set_round(rounded.get(), x.get(), bits_);
   Block y(out, x.columns());
   for_each_index((out + strip_rows - 1) / strip_rows, [&](std::size_t strip) {
     const std::size_t begin = strip * strip_rows, end = std::min(out, begin + strip_rows);
     BallMatrix weight(end - begin, in), product(end - begin, x.columns());
     for (std::size_t i = begin; i < end; ++i) set_row(weight.row(i - begin), 1, *map.weight, i);
-    arb_mat_mul(product.get(), weight.get(), x.get(), bits_);
+    arb_mat_mul(product.get(), weight.get(), rounded.get(), bits_);
     for (std::size_t i = begin; i < end; ++i)
       for (std::size_t c = 0; c < x.columns(); ++c) arb_swap(y(i, c), product(i - begin, c));
   });
