@@ -130,7 +130,8 @@ BallMatrix BallWorld::linear(const Linear& map, const Block& x) const {
   if (in != x.rows()) throw std::logic_error("BallWorld::linear: the weight's columns are not the block's width");
   // A block from a world of higher precision is rounded first: FLINT's product takes every bit that it is given.
   Block rounded = same_shape(x);
-  arb_mat_set_round(rounded.get(), x.get(), bits_);
+  for (std::size_t i = 0; i < x.rows(); ++i)
+    for (std::size_t c = 0; c < x.columns(); ++c) arb_set_round(rounded(i, c), x(i, c), bits_);
   Block y(out, x.columns());
   for_each_index((out + strip_rows - 1) / strip_rows, [&](std::size_t strip) {
     const std::size_t begin = strip * strip_rows, end = std::min(out, begin + strip_rows);
