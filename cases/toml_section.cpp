@@ -10,7 +10,7 @@ namespace snellen {
 namespace {
 
 std::string with_name(const std::string& section, std::string_view key) {
-  return section.empty() ? std::string(key) : section + "." + std::string(key);
+  return section + (section.empty() || key.empty() ? "" : ".") + std::string(key);
 }
 
 // What a message shows of a value.
@@ -25,19 +25,20 @@ std::string shown(const toml::node& node) {
   return out.str();
 }
 
+// Insertions, deletions, replacements and swaps of neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
-  return row.back();
+  return d[a.size()][b.size()];
 }
 
 std::string joined(const std::vector<std::string>& names) {
@@ -51,6 +52,7 @@ std::string joined(const std::vector<std::string>& names) {
 std::optional<std::string> nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
   std::optional<std::string> best;
   std::size_t least = std::max<std::size_t>(1, word.size() / 3) + 1;
+  if (word.size() > 100) return best;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
     if (distance < least) least = distance, best = candidate;
@@ -72,7 +74,7 @@ TomlSection::TomlSection(std::string file, std::string name, const toml::table& 
   }
   if (!unknown) return;
   const auto suggestion = nearest_name(unknown->str(), names);
-  fail(unknown->str(), "found an unknown key, expected " + (suggestion ? *suggestion + " (did you mean this?) or one of the others: " : "one of ") + joined(names));
+  fail(unknown->str(), "found an unknown key, expected one of " + joined(names) + (suggestion ? "; did you mean " + *suggestion + "?" : ""));
 }
 
 std::string TomlSection::place(std::string_view key) const {

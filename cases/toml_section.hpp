@@ -23,9 +23,10 @@ class TomlSection {
               std::map<std::string, unsigned>& lines);
 
   bool has(std::string_view key) const { return table_.contains(key); }
+  bool has_list(std::string_view key) const { return has(key) && table_.get(key)->is_array(); }
   // InputError at this key: "found ..., expected `expected`".
   [[noreturn]] void refuse(std::string_view key, const std::string& expected) const;
-  // InputError at this key (at the table where the key is absent) with a message of one's own.
+  // InputError at this key (at the table where the key is absent or "") with a message of one's own.
   [[noreturn]] void fail(std::string_view key, const std::string& message) const;
   // InputError where `key` is absent: "missing, expected ...".
   void require(std::string_view key, const std::string& expected) const;
