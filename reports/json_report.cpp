@@ -1,0 +1,155 @@
+#include "reports/json_report.hpp"
+
+#include <optional>
+
+#include "reports/numbers.hpp"
+#include "reports/words.hpp"
+
+namespace snellen {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+char letter_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::collapsed: return 'C';
+    case Verdict::distinct: return 'D';
+    case Verdict::overflow: return 'O';
+    case Verdict::undecided: break;
+  }
+  return 'U';
+}
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json json_of(const Enclosure& x) {
+  return {{"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
+}
+
+Json json_of(const std::vector<PairDistances>& pairs, const std::vector<Metric>& metrics) {
+  Json result = Json::array();
+  for (const PairDistances& pair : pairs) {
+    Json entry = {{"n", pair.n}};
+    for (std::size_t m = 0; m < metrics.size() && m < pair.by_metric.size(); ++m)
+      entry[std::string(name_of(metrics[m]))] = json_of(pair.by_metric[m]);
+    result.push_back(std::move(entry));
+  }
+  return result;
+}
+
+Json json_of(const Observed& o) {
+  return {{"first_distinct", or_null(o.first_distinct)},
+          {"last_distinct", or_null(o.last_distinct)},
+          {"first_collapse", or_null(o.first_collapse)},
+          {"collapsed_from", or_null(o.collapsed_from)},
+          {"below_error_from", or_null(o.below_error_from)}};
+}
+
+Json json_of(const CollapseRow& row) {
+  Json observed = Json::object();
+  for (const Observed& o : row.observed) observed[o.profile] = json_of(o);
+  return {{"format", row.format ? Json(row.format->name) : Json(nullptr)},
+          {"criterion", name_of(row.criterion)},
+          {"norm", row.metric ? Json(name_of(*row.metric)) : Json(nullptr)},
+          {"eps", row.eps ? Json(decimal_text(*row.eps, MPFR_RNDN)) : Json(nullptr)},
+          {"eps_hex", row.eps ? Json(row.eps->hex()) : Json(nullptr)},
+          {"first", or_null(row.first)},
+          {"last_distinct", or_null(row.last_distinct)},
+          {"undecided", row.undecided},
+          {"overflow", row.overflow},
+          {"inevitable_from",
+           {{"lower", row.inevitable.lower},
+            {"upper", or_null(row.inevitable.upper)},
+            {"scope", name_of(row.inevitable.scope)},
+            {"status", name_of(row.inevitable.status)}}},
+          {"observed", std::move(observed)},
+          {"verdicts", run_length(row.verdicts)}};
+}
+
+Json json_of(const EngineRun& run, const std::vector<Metric>& metrics) {
+  Json trouble = nullptr;
+  if (run.trouble) trouble = {{"what", run.trouble->what}, {"place", run.trouble->place}, {"position", run.trouble->position}};
+  return {{"profile", run.profile},
+          {"description", run.description},
+          {"trouble", std::move(trouble)},
+          {"distances", json_of(run.distances, metrics)},
+          {"errors", json_of(run.errors, metrics)}};
+}
+
+// What the formats' names mean, each once, in the order of the rows.
+Json json_of_formats(const std::vector<CollapseRow>& rows) {
+  Json result = Json::object();
+  for (const CollapseRow& row : rows)
+    if (row.format && !result.contains(row.format->name))
+      result[row.format->name] = {{"precision", row.format->precision},
+                                  {"emin", row.format->emin},
+                                  {"emax", row.format->emax},
+                                  {"largest_hex", row.format->largest().hex()}};
+  return result;
+}
+
+}  // namespace
+
+std::string run_length(const std::vector<Verdict>& verdicts) {
+  std::string result;
+  for (std::size_t begin = 0, end = 0; begin < verdicts.size(); begin = end) {
+    while (end < verdicts.size() && verdicts[end] == verdicts[begin]) ++end;
+    if (!result.empty()) result += ' ';
+    result += letter_of(verdicts[begin]) + std::to_string(end - begin);
+  }
+  return result;
+}
+
+Json json_of(const Claim& claim) {
+  Json numbers = Json::object();
+  for (const auto& [name, value] : claim.numbers) numbers[name] = value;
+  return {{"id", claim.id},
+          {"statement", claim.statement},
+          {"theorem", claim.theorem},
+          {"scope", name_of(claim.scope)},
+          {"numbers", std::move(numbers)}};
+}
+
+Json json_of_model(const Certification& c) {
+  return {{"source", c.model_source},
+          {"architecture", c.model_architecture},
+          {"sha256", c.model_sha256},
+          {"layers", c.layers},
+          {"width", c.width}};
+}
+
+Json json_report(const Certification& c) {
+  Json metrics = Json::array(), rows = Json::array(), runs = Json::array(), claims = Json::array();
+  for (const Metric metric : c.metrics) metrics.push_back(name_of(metric));
+  for (const CollapseRow& row : c.rows) rows.push_back(json_of(row));
+  for (const EngineRun& run : c.runs) runs.push_back(json_of(run, c.metrics));
+  for (const Claim& claim : c.claims) claims.push_back(json_of(claim));
+  Json legend = Json::object();
+  for (const Verdict verdict : {Verdict::collapsed, Verdict::distinct, Verdict::undecided, Verdict::overflow})
+    legend[std::string(1, letter_of(verdict))] = name_of(verdict);
+  return {{"schema", "snellen.report/1"},
+          {"title", c.title},
+          {"case", c.case_name},
+          {"model", json_of_model(c)},
+          {"family", c.family},
+          {"at", c.at},
+          {"from", c.from},
+          {"to", c.to},
+          {"metrics", std::move(metrics)},
+          {"precision_bits", c.precision_bits},
+          {"formats", json_of_formats(c.rows)},
+          {"assumptions", c.assumptions},
+          {"warnings", c.warnings},
+          {"collapse", std::move(rows)},
+          {"verdict_legend", std::move(legend)},
+          {"distances", json_of(c.distances, c.metrics)},
+          {"engine_runs", std::move(runs)},
+          {"claims", std::move(claims)}};
+}
+
+std::string json_text(const Json& value) { return value.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+}  // namespace snellen

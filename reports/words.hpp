@@ -1,0 +1,35 @@
+// The words that every report for people shares, in plain ASCII ("S_n", "2^-7", "<="); the HTML report typesets them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bounds/result.hpp"
+
+namespace snellen {
+
+std::string_view name_of(Scope scope);      // "all", "horizon"
+std::string_view name_of(Status status);    // "exact", "bracket", "never", "unknown"
+std::string_view name_of(Verdict verdict);  // "collapsed", "distinct", "undecided", "overflow"
+
+std::string label_of(Metric metric);            // "L1", "L2", "Linf"
+std::string format_label(const CollapseRow&);   // the format's name, or "exact model"
+std::string criterion_label(const CollapseRow&);  // "bitwise", "L1 <= 2^-7", "argmax"
+
+// From which n on collapse is proved: "37", "37 to 41" (somewhere in between), "never", "undecided", or "not by 2000".
+std::string collapse_start(const CollapseRow& row, std::int64_t horizon);
+// How far that reaches: "to the horizon 2000" or "for every n". Nothing was evaluated past a horizon, so nothing more is said.
+std::string reach(const CollapseRow& row, std::int64_t horizon);
+
+// The least n from which to the horizon the run's own two vectors were identical, coordinate by coordinate.
+std::optional<std::int64_t> identical_from(const EngineRun& run);
+std::string trouble_text(const Trouble& trouble);
+
+std::int64_t undecided_count(const Certification& c);
+
+// The result in whole sentences. The first is the headline; it speaks of bf16 where the case has it, as the paper does.
+std::vector<std::string> sentences(const Certification& c);
+
+}  // namespace snellen
