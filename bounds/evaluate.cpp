@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "bounds/next_token.hpp"
 
@@ -24,6 +23,14 @@ double accuracy_bits(const BallMatrix& x) {
 
 }  // namespace
 
+std::vector<std::size_t> wanted_columns(const FamilyBlock& block) {
+  std::vector<std::size_t> wanted = block.first;
+  wanted.insert(wanted.end(), block.second.begin(), block.second.end());
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  return wanted;
+}
+
 Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, bool next_tokens, long bits, Progress& progress) {
   const BallWorld world(bits);
   const Decoder<BallWorld> decoder(model, world);
@@ -33,11 +40,7 @@ Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, b
     if (layer > 0) progress.step();
   });
 
-  // The columns that are asked for, each once, in the order of the block.
-  std::vector<std::size_t> wanted = block.first;
-  wanted.insert(wanted.end(), block.second.begin(), block.second.end());
-  std::sort(wanted.begin(), wanted.end());
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  const std::vector<std::size_t> wanted = wanted_columns(block);
   const auto index_of = [&](std::size_t column) {
     return static_cast<std::size_t>(std::lower_bound(wanted.begin(), wanted.end(), column) - wanted.begin());
   };

@@ -13,6 +13,9 @@ namespace snellen {
 
 enum class Place { final, hidden };  // y = N3(x(L)), or x(L)
 
+// The columns that a family's pairs name, each once, ascending: the order of every list of its vectors.
+std::vector<std::size_t> wanted_columns(const FamilyBlock& block);
+
 // The last-token vectors of a family's sequences. Each pair's two are vectors[first[i]] and vectors[second[i]].
 struct Evaluation {
   std::vector<CertifiedVector> vectors;

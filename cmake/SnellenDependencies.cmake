@@ -28,6 +28,4 @@ function(snellen_find name)
       target_include_directories(${arg_TARGET} INTERFACE "${${name}_INCLUDE_DIR}")
     endif()
   endif()
-  # Imported targets belong to one folder; the tests, in another, link them too.
-  set_target_properties(${arg_TARGET} PROPERTIES IMPORTED_GLOBAL TRUE)
 endfunction()

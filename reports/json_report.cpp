@@ -87,7 +87,7 @@ Json json_of_formats(const std::vector<CollapseRow>& rows) {
       result[row.format->name] = {{"precision", row.format->precision},
                                   {"emin", row.format->emin},
                                   {"emax", row.format->emax},
-                                  {"largest_hex", row.format->largest().hex()}};
+                                  {"top_code_is_nan", row.format->top_code_is_nan}};
   return result;
 }
 

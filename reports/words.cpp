@@ -128,15 +128,29 @@ std::string reach(const CollapseRow& row, std::int64_t horizon) {
   return row.inevitable.scope == Scope::all ? "for every n" : fmt::format("to the horizon {}", horizon);
 }
 
+std::vector<const CollapseRow*> rows_by_format(const Certification& c) {
+  std::vector<const CollapseRow*> result;
+  for (const CollapseRow& row : c.rows) {
+    const auto same = std::find_if(result.rbegin(), result.rend(), [&](const CollapseRow* other) { return other->format == row.format; });
+    result.insert(same == result.rend() ? result.end() : same.base(), &row);
+  }
+  return result;
+}
+
+Verdict verdict_of_run(const PairDistances& pair) {
+  const auto all = [&](const auto& holds) { return std::all_of(pair.by_metric.begin(), pair.by_metric.end(), holds); };
+  const auto any = [&](const auto& holds) { return std::any_of(pair.by_metric.begin(), pair.by_metric.end(), holds); };
+  if (!all([](const Enclosure& d) { return d.is_finite(); })) return Verdict::overflow;
+  // Every norm vanishes exactly for equal vectors, so one is enough either way.
+  if (any([](const Enclosure& d) { return mpfr_zero_p(d.upper.get()) != 0; })) return Verdict::collapsed;
+  if (any([](const Enclosure& d) { return mpfr_sgn(d.lower.get()) > 0; })) return Verdict::distinct;
+  return Verdict::undecided;
+}
+
 std::optional<std::int64_t> identical_from(const EngineRun& run) {
   std::optional<std::int64_t> from;
-  for (auto pair = run.distances.rbegin(); pair != run.distances.rend(); ++pair) {
-    const bool identical = !pair->by_metric.empty() && std::all_of(pair->by_metric.begin(), pair->by_metric.end(), [](const Enclosure& d) {
-      return mpfr_zero_p(d.upper.get()) != 0;
-    });
-    if (!identical) break;
+  for (auto pair = run.distances.rbegin(); pair != run.distances.rend() && verdict_of_run(*pair) == Verdict::collapsed; ++pair)
     from = pair->n;
-  }
   return from;
 }
 
@@ -157,11 +171,14 @@ std::vector<std::string> sentences(const Certification& c) {
     if (row->format && row->criterion == Criterion::bitwise) {
       const CollapseRow* tolerance = find_row(c, row->format->name, Criterion::tolerance);
       if (tolerance && has_start(*tolerance))
-        result.push_back(fmt::format("Their exact distance stays within {} from n = {} {}.", criterion_label(*tolerance),
-                                     collapse_start(*tolerance, c.to), reach(*tolerance, c.to)));
+        result.push_back(fmt::format("Their exact distance is at most {} ({}) from n = {} {}.", power_text(*tolerance->eps),
+                                     label_of(*tolerance->metric), collapse_start(*tolerance, c.to), reach(*tolerance, c.to)));
     }
     const std::string others = enumerate(c, row->criterion, row->metric);
-    if (!others.empty()) result.push_back(fmt::format("All formats ({}): {}.", criterion_label(*row), others));
+    if (!others.empty()) {
+      const std::string how = row->criterion == Criterion::bitwise ? "bitwise" : label_of(*row->metric) + " within its own threshold";
+      result.push_back(fmt::format("Every format, {}: {}.", how, others));
+    }
   } else {
     result.push_back(fmt::format("Distances between S_n and S_{{n+1}} are enclosed for n = {} to {}.", c.from, c.to));
   }

@@ -23,7 +23,12 @@ std::string collapse_start(const CollapseRow& row, std::int64_t horizon);
 // How far that reaches: "to the horizon 2000" or "for every n". Nothing was evaluated past a horizon, so nothing more is said.
 std::string reach(const CollapseRow& row, std::int64_t horizon);
 
-// The least n from which to the horizon the run's own two vectors were identical, coordinate by coordinate.
+// The rows, those of one format together, formats and rows in the order of the certification.
+std::vector<const CollapseRow*> rows_by_format(const Certification& c);
+
+// What a run's own two vectors show: identical (collapsed), different, not known, or no finite distance (overflow).
+Verdict verdict_of_run(const PairDistances& pair);
+// The least n from which to the horizon the run's own two vectors were identical.
 std::optional<std::int64_t> identical_from(const EngineRun& run);
 std::string trouble_text(const Trouble& trouble);
 

@@ -1,0 +1,35 @@
+// What the pictures share: the axis of lengths n (so that they line up when stacked), colours, and thinning of long series.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace snellen {
+
+// Okabe and Ito's palette without black (the exact model) and yellow (too pale on white): told apart with any colour vision.
+inline constexpr std::array<std::string_view, 6> kRunColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
+inline std::string_view run_colour(std::size_t run) { return kRunColours[run % kRunColours.size()]; }
+
+inline constexpr int kPictureWidth = 1000;
+inline constexpr double kLeftEdge = 0.17, kRightEdge = 0.86;  // of the plotted area, as shares of the width
+
+// Logarithmic where the range is large, else linear.
+class LengthAxis {
+ public:
+  LengthAxis(std::int64_t from, std::int64_t to);
+  std::string script() const;  // range, scale, tics, margins
+  bool shows(std::int64_t n) const { return !logarithmic_ || n > 0; }
+  double share(std::int64_t n) const;  // of the axis, 0 at its left end
+  // Lengths of one bucket fall on the same pixel, more or less.
+  std::int64_t bucket(std::int64_t n) const;
+  double low() const { return low_; }
+  double high() const { return high_; }
+
+ private:
+  bool logarithmic_;
+  double low_, high_;
+};
+
+}  // namespace snellen

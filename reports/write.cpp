@@ -1,0 +1,183 @@
+#include "reports/write.hpp"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "lib/error.hpp"
+#include "reports/certificate.hpp"
+#include "reports/csv_report.hpp"
+#include "reports/html_report.hpp"
+#include "reports/json_report.hpp"
+#include "reports/plot.hpp"
+
+namespace snellen {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const fs::path& path, const std::string& attempt, int error) {
+  throw InputError(path.string(), "cannot " + attempt + ": " + std::strerror(error));
+}
+
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags) : value_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return value_; }
+  int close() {  // some systems report a full disk only here
+    const int result = ::close(value_);
+    value_ = -1;
+    return result;
+  }
+
+ private:
+  int value_;
+};
+
+void write_file(const fs::path& path, const fs::path& shown, const std::string& content) {
+  Descriptor file(path, O_WRONLY | O_CREAT | O_EXCL);
+  if (file.get() < 0) fail(shown, "write the report", errno);
+  for (std::size_t done = 0; done < content.size();) {
+    const ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(shown, "write the report", errno);
+    done += static_cast<std::size_t>(count);
+  }
+  if (fsync(file.get()) != 0 || file.close() != 0) fail(shown, "write the report", errno);
+}
+
+void sync_folder(const fs::path& path) {
+  const Descriptor folder(path, O_RDONLY | O_DIRECTORY);
+  // Some file systems cannot sync a folder (EINVAL): then the order of renames is theirs to keep.
+  if (folder.get() < 0 || (fsync(folder.get()) != 0 && errno != EINVAL)) fail(path, "write the report", errno);
+}
+
+// The folder, made with its parents; those made are removed again unless kept.
+class Folder {
+ public:
+  explicit Folder(const fs::path& path) : path_(fs::absolute(path).lexically_normal()) {
+    if (!path_.has_filename()) path_ = path_.parent_path();
+    std::error_code error;
+    for (fs::path missing = path_; !fs::exists(missing, error) && missing.has_relative_path(); missing = missing.parent_path()) made_.push_back(missing);
+    for (auto missing = made_.rbegin(); missing != made_.rend(); ++missing)
+      if (!fs::create_directory(*missing, error) && error) {
+        remove_made();
+        fail(path, "make the folder", error.value());
+      }
+    if (!fs::is_directory(path_, error)) fail(path, "write reports into it", ENOTDIR);
+  }
+  ~Folder() {
+    if (!kept_) remove_made();
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  void keep() { kept_ = true; }
+  const fs::path& path() const { return path_; }
+
+ private:
+  void remove_made() const {
+    std::error_code ignored;
+    for (const fs::path& made : made_) fs::remove(made, ignored);  // innermost first; refuses a folder that is not empty
+  }
+  fs::path path_;
+  std::vector<fs::path> made_;
+  bool kept_ = false;
+};
+
+// A folder inside the target, so that renaming out of it stays within one file system.
+class Staging {
+ public:
+  explicit Staging(const fs::path& directory) {
+    std::string pattern = (directory / ".snellen-XXXXXX").string();
+    if (!mkdtemp(pattern.data())) fail(directory, "write reports into it", errno);
+    path_ = pattern;
+  }
+  ~Staging() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+// Renames new files into place; a rename that fails undoes those before it.
+class Exchange {
+ public:
+  Exchange(const fs::path& staging, const fs::path& directory) : staging_(staging), directory_(directory) {}
+  ~Exchange() {
+    if (complete_) return;
+    for (const std::string& name : placed_) unlink((directory_ / name).c_str());
+    for (const std::string& name : set_aside_) rename((staging_ / ("old-" + name)).c_str(), (directory_ / name).c_str());
+  }
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  void set_aside(const std::string& name) {
+    const fs::path target = directory_ / name;
+    std::error_code error;
+    if (fs::is_directory(fs::symlink_status(target, error))) fail(target, "write the report", EISDIR);
+    if (rename(target.c_str(), (staging_ / ("old-" + name)).c_str()) == 0)
+      set_aside_.push_back(name);
+    else if (errno != ENOENT)
+      fail(target, "replace the earlier report", errno);
+  }
+  void place(const std::string& name) {
+    if (rename((staging_ / name).c_str(), (directory_ / name).c_str()) != 0) fail(directory_ / name, "write the report", errno);
+    placed_.push_back(name);
+  }
+  void complete() { complete_ = true; }
+
+ private:
+  fs::path staging_, directory_;
+  std::vector<std::string> set_aside_, placed_;
+  bool complete_ = false;
+};
+
+}  // namespace
+
+void write_all_or_none(const std::vector<File>& files, const fs::path& directory) {
+  Folder folder(directory);
+  const Staging staging(folder.path());
+  for (const File& file : files) write_file(staging.path() / file.name, directory / file.name, file.content);
+  sync_folder(staging.path());
+  Exchange exchange(staging.path(), folder.path());
+  // All old ones go before the first new one comes: whatever stops us here, old and new never stand side by side.
+  for (const File& file : files) exchange.set_aside(file.name);
+  for (const File& file : files) exchange.place(file.name);
+  sync_folder(folder.path());
+  exchange.complete();
+  folder.keep();
+}
+
+Written write_reports(const Certification& c, const Environment& environment, const fs::path& directory) {
+  Written result;
+  const Pictures pictures = draw(c);
+  for (const Picture& picture : pictures.distances)
+    if (!picture.problem.empty()) result.warnings.push_back("no distance plot: " + picture.problem);
+  if (!c.rows.empty() && !pictures.verdicts.problem.empty()) result.warnings.push_back("no plot of the verdicts: " + pictures.verdicts.problem);
+  // report.json last: where it is, the others are.
+  const std::vector<File> files = {{"environment.json", json_text(environment_report(environment))},
+                                   {"certificate.json", json_text(certificate(c))},
+                                   {"distances.csv", csv_report(c)},
+                                   {"report.html", html_report(c, pictures)},
+                                   {"report.json", json_text(json_report(c))}};
+  write_all_or_none(files, directory);
+  for (const File& file : files) result.files.push_back(directory / file.name);
+  return result;
+}
+
+}  // namespace snellen
