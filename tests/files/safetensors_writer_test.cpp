@@ -1,7 +1,7 @@
 #include "lib/files/safetensors_writer.hpp"
 
 #include <bit>
-#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <limits>
