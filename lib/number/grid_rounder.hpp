@@ -58,4 +58,24 @@ struct GridRounder {
   }
 };
 
+// The same for a format that is the upper bits of Real (bf16 and float): one exponent range, infinity on overflow, so that dropping bits rounds
+// subnormal values too and a carry out of the largest binade makes infinity.
+template <class Real>
+struct PrefixRounder {
+  using Bits = typename GridRounder<Real>::Bits;
+  int dropped;
+
+  static bool fits(int precision, long emin, long emax) {
+    return precision < GridRounder<Real>::digits && emin == std::numeric_limits<Real>::min_exponent - 1 &&
+           emax == std::numeric_limits<Real>::max_exponent - 1;
+  }
+
+  SNELLEN_INLINE Real operator()(Real x) const {
+    const Bits bits = std::bit_cast<Bits>(x);
+    const Bits half = (Bits(1) << (dropped - 1)) - 1 + ((bits >> dropped) & 1);
+    const Bits nan = Bits(0) - Bits(x != x);
+    return std::bit_cast<Real>((((bits + half) >> dropped) << dropped & ~nan) | (bits & nan));
+  }
+};
+
 }  // namespace snellen

@@ -212,7 +212,7 @@ def main():
         arguments.model = arguments.case.parent
     try:
         path, tokens = read_case(arguments.case, arguments.length) if arguments.case else (None, [int(t) for t in arguments.tokens.split(",")])
-    except (OSError, KeyError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         parser.error(f"no token ids: {error}")
     path = arguments.model or path
     if not path or not (arguments.states or arguments.self_test):

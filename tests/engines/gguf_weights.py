@@ -1,6 +1,6 @@
 """Does transformers, loading a GGUF of the llama family, hold the function that the file states?
 
-THEORY: a block format means what its reference dequantiser (the gguf package) returns in float32; a float32 in the metadata means its own
+A block format means what its reference dequantiser (the gguf package) returns in float32; a float32 in the metadata means its own
 value; the rows of Q and K, stored permuted, are put back.
 """
 import pathlib
