@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/interrupt.hpp"
 #include "lib/error.hpp"
+#include "lib/files/printable.hpp"
 #include "lib/progress.hpp"
 #include "lib/version.hpp"
 
@@ -31,11 +32,16 @@ int run(int argc, char** argv) {
   add_formats(command, chosen);
   add_profiles(command, chosen);
   add_states(command, chosen);
+  if (argc > 1 && argv[1][0] != '-' && command.get_subcommand_no_throw(argv[1]) == nullptr) {
+    std::string verbs;
+    for (const CLI::App* verb : command.get_subcommands({})) verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
+    return complain(fmt::format("found \"{}\", expected one of {}", printable(argv[1]), verbs), exit_bad_input);
+  }
   try {
     command.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return command.exit(error);  // --help, --version
-    return complain(std::string(error.what()) + " (snellen --help lists the verbs and their options)", exit_bad_input);
+    return complain(printable(error.what()) + " (snellen --help lists the verbs and their options)", exit_bad_input);
   }
   prepare_threads(0);
   catch_interrupts();
