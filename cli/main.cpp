@@ -1,6 +1,7 @@
 // The command: reads the line, runs the verb, turns errors into one line on standard error and an exit code.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -32,10 +33,11 @@ int run(int argc, char** argv) {
   add_formats(command, chosen);
   add_profiles(command, chosen);
   add_states(command, chosen);
-  if (argc > 1 && argv[1][0] != '-' && command.get_subcommand_no_throw(argv[1]) == nullptr) {
-    std::string verbs;
-    for (const CLI::App* verb : command.get_subcommands({})) verbs += (verbs.empty() ? "" : ", ") + verb->get_name();
-    return complain(fmt::format("found \"{}\", expected one of {}", printable(argv[1]), verbs), exit_bad_input);
+  const auto verbs = command.get_subcommands({});
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), [&](const CLI::App* verb) { return verb->check_name(argv[1]); })) {
+    std::string names;
+    for (const CLI::App* verb : verbs) names += (names.empty() ? "" : ", ") + verb->get_name();
+    return complain(fmt::format("found \"{}\", expected one of {}", printable(argv[1]), names), exit_bad_input);
   }
   try {
     command.parse(argc, argv);
