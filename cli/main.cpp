@@ -1,6 +1,7 @@
 // The command: reads the line, runs the verb, turns errors into one line on standard error and an exit code.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -8,6 +9,7 @@
 #include "cli/command.hpp"
 #include "cli/interrupt.hpp"
 #include "lib/error.hpp"
+#include "lib/files/printable.hpp"
 #include "lib/progress.hpp"
 #include "lib/version.hpp"
 
@@ -31,11 +33,17 @@ int run(int argc, char** argv) {
   add_formats(command, chosen);
   add_profiles(command, chosen);
   add_states(command, chosen);
+  const auto verbs = command.get_subcommands({});
+  if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), [&](const CLI::App* verb) { return verb->check_name(argv[1]); })) {
+    std::string names;
+    for (const CLI::App* verb : verbs) names += (names.empty() ? "" : ", ") + verb->get_name();
+    return complain(fmt::format("found \"{}\", expected one of {}", printable(argv[1]), names), exit_bad_input);
+  }
   try {
     command.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return command.exit(error);  // --help, --version
-    return complain(std::string(error.what()) + " (snellen --help lists the verbs and their options)", exit_bad_input);
+    return complain(printable(error.what()) + " (snellen --help lists the verbs and their options)", exit_bad_input);
   }
   prepare_threads(0);
   catch_interrupts();

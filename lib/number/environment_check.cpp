@@ -4,8 +4,11 @@
 #include <omp.h>
 #endif
 
+#include <bit>
 #include <cfenv>
+#include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "lib/number/arithmetic.hpp"
 
@@ -19,8 +22,11 @@ std::optional<std::string> arithmetic_problem() {
   volatile Real one = 1, half_ulp = limits::epsilon() / 2, above_half = half_ulp * (1 + limits::epsilon());
   volatile Real tie = one + half_ulp, up = one + above_half, down = -one - half_ulp;
   if (tie != 1 || up != 1 + limits::epsilon() || down != -1) return "does not round to nearest, ties to even";
-  volatile Real smallest_normal = limits::min(), half = smallest_normal / 2;
-  if (half == 0) return "flushes subnormal results to zero";
+  // A comparison would take a subnormal for zero too, where operands are: look at the bits.
+  using Bits = std::conditional_t<sizeof(Real) == 8, std::uint64_t, std::uint32_t>;
+  volatile Real smallest_normal = limits::min();
+  const Real half = smallest_normal / 2;
+  if (std::bit_cast<Bits>(half) == 0) return "flushes subnormal results to zero";
   volatile Real subnormal = limits::denorm_min(), large = 1 / limits::epsilon();
   volatile Real product = subnormal * large;
   if (product != limits::denorm_min() / limits::epsilon()) return "takes subnormal operands for zero";

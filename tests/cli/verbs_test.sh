@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Good input: every verb does its work, says it on standard output, and ends with the right exit code.
+set -u
+command=${SNELLEN_COMMAND:?the built command}
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+failures=0
+tested=0
+
+# expects NAME CODE COMMAND...: standard output in out, standard error in err.
+expects() {
+  local name=$1 wanted=$2
+  shift 2
+  tested=$((tested + 1))
+  "$@" >out 2>err
+  local code=$?
+  [ $code -eq "$wanted" ] && return
+  echo "FAILED: $name: exit code $code, expected $wanted"
+  cat err
+  failures=$((failures + 1))
+}
+# holds NAME COMMAND...: the command succeeds.
+holds() {
+  local name=$1
+  shift
+  tested=$((tested + 1))
+  "$@" >/dev/null && return
+  echo "FAILED: $name"
+  failures=$((failures + 1))
+}
+
+mkdir cases
+cat >cases/small.toml <<'CASE'
+title = "A small case"
+[model]
+random = { layers = 2, width = 16, heads = 2, hidden = 16, vocab = 6 }
+[family]
+prefix = [1]
+unit = [2]
+lengths = { to = 12 }
+[engine]
+profiles = ["bf16-acc32"]
+CASE
+# All-equal sequences: the distance is 0, and 53 bits cannot show that fp64 would round both vectors alike.
+sed 's/prefix.*//; s/\[engine\]/[measure]\nformats = ["fp64"]\n[precision]\nmax_bits = 53\n[engine]/' cases/small.toml >cases/coarse.toml
+
+expects "certify" 0 "$command" certify cases/small.toml --threads 1
+for file in report.json report.html distances.csv certificate.json environment.json; do
+  holds "certify writes $file" test -s "reports/generated/small/$file"
+done
+holds "certify prints a table" grep -q "fp32 *bitwise" out
+holds "progress says what was done" grep -qE "^certified evaluation at [0-9]+ bits: 2 of 2 in " err
+expects "certify on two threads, elsewhere, silent" 0 "$command" certify cases/small.toml --threads 2 --out elsewhere --quiet
+holds "--quiet is silent" test ! -s err
+holds "the report does not depend on threads" cmp reports/generated/small/report.json elsewhere/report.json
+expects "too few bits are inconclusive" 3 "$command" certify cases/coarse.toml --quiet
+
+expects "run" 0 "$command" run cases/small.toml --profile bf16-acc32
+holds "run prints every length of a short family" grep -qE "^12 +[0-9.e+-]+ +[0-9.e+-]+ +(different|identical)" out
+
+expects "states" 0 "$command" states cases/small.toml --length 3 --bits 128 --out states/s3.safetensors
+# 2 * (3 layers' states + final) arrays of 4 tokens * 16 doubles of 8 bytes, after a header of a multiple of 8 bytes.
+bytes=$(stat -c %s states/s3.safetensors)
+header=$(od -An -tu8 -N8 states/s3.safetensors | tr -d ' ')
+holds "states has the size of its arrays" test "$bytes" -eq $((8 + header + 2 * 4 * 4 * 16 * 8))
+for name in hidden.0.lower hidden.0.upper hidden.2.lower hidden.2.upper final.lower final.upper; do
+  holds "states has $name" grep -qaF "\"$name\":{\"dtype\":\"F64\",\"shape\":[4,16]" states/s3.safetensors
+done
+expects "states again, on one thread" 0 "$command" states cases/small.toml --length 3 --bits 128 --out again.safetensors --threads 1
+holds "states does not depend on threads" cmp states/s3.safetensors again.safetensors
+
+expects "formats" 0 "$command" formats
+for name in e5m2 e4m3 fp16 bf16 tf32 fp32 fp64; do holds "formats lists $name" grep -qE "^$name " out; done
+holds "bf16's tolerance is the paper's" grep -qE "^bf16 +8 .*2\^-7 = 7.81250e-03" out
+expects "formats of one's own" 0 "$command" formats p12:-30:31
+holds "a format of one's own" grep -qE "^p12:-30:31 +12 +-30 +31 " out
+expects "profiles" 0 "$command" profiles
+holds "profiles lists bf16-acc32" grep -qE "^bf16-acc32 " out
+expects "inspect" 0 "$command" inspect cases/small.toml
+holds "inspect counts the parameters" grep -qE "^parameters +3856$" out
+expects "help" 0 "$command" --help
+expects "help of a verb" 0 "$command" certify --help
+expects "version" 0 "$command" --version
+
+echo "$tested checks, $failures failures"
+[ $failures -eq 0 ] && [ $tested -eq 42 ]
