@@ -87,7 +87,7 @@ Picture gnuplot(const std::string& name, const std::string& script, int width, i
   const fs::path script_path = folder.path() / "plot.gp", output_path = folder.path() / "plot.svg";
   {
     std::ofstream file(script_path, std::ios::binary);
-    file << fmt::format("set encoding utf8\nset terminal svg size {},{} dynamic enhanced font 'sans-serif,14' background '#ffffff' name '{}'\n",
+    file << fmt::format("set encoding utf8\nset terminal svg size {},{} dynamic enhanced font 'sans-serif,15' background '#ffffff' name '{}'\n",
                         width, height, name)
          << script;
     file.close();

@@ -96,30 +96,36 @@ std::string distance_figure(const Certification& c, std::size_t metric, const Pi
   return figure(picture, fmt::format("Distance D(n) against n, {}", label), typeset(caption));
 }
 
-std::string status_chips(const CollapseRow& row, std::int64_t horizon) {
+// Every row holds to the horizon: said once, above the table.
+bool all_to_horizon(const Certification& c) {
+  return std::all_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::horizon; });
+}
+
+std::string status_chips(const CollapseRow& row, const Certification& c) {
   const Status status = row.inevitable.status;
-  std::string result = chip(name_of(status), status == Status::bracket ? "bracket" : std::string(name_of(status)));
-  if (row.inevitable.upper || status == Status::never) result += ' ' + chip("plain", reach(row, horizon));
+  std::string result = status == Status::unknown && row.undecided == 0 && row.last_distinct == c.to ? chip("plain", "distinct at the horizon")
+                                                                                                    : chip(name_of(status), std::string(name_of(status)));
+  if (!all_to_horizon(c) && status != Status::unknown) result += ' ' + chip("plain", reach(row, c.to));
   if (row.undecided > 0) result += ' ' + chip("unknown", fmt::format("{} undecided", row.undecided));
   if (row.overflow > 0) result += ' ' + chip("overflow", fmt::format("{} overflow", row.overflow));
   return result;
 }
 
-std::string observed_cell(const CollapseRow& row, const std::string& profile) {
-  const auto found = std::find_if(row.observed.begin(), row.observed.end(), [&](const Observed& o) { return o.profile == profile; });
-  if (found == row.observed.end()) return "<td></td>";
-  std::string small;
-  if (found->last_distinct && !found->collapsed_from) small += fmt::format("<small>distinct at {}</small>", *found->last_distinct);
-  if (found->below_error_from) small += fmt::format("<small>D &lt; own error from {}</small>", *found->below_error_from);
-  return fmt::format("<td class=\"number observed\">{}{}</td>", or_dash(found->collapsed_from), small);
+std::string observed_cell(const CollapseRow& row, const EngineRun& run, std::int64_t horizon) {
+  const auto found = std::find_if(row.observed.begin(), row.observed.end(), [&](const Observed& o) { return o.profile == run.profile; });
+  std::string text = "&ndash;";
+  if (found != row.observed.end() && found->collapsed_from) text = std::to_string(*found->collapsed_from);
+  else if (found != row.observed.end() && found->last_distinct == horizon) text = fmt::format("<i>not by {}</i>", horizon);
+  else if (found != row.observed.end() && run.trouble) text = "<i>" + html_escaped(run.trouble->what) + "</i>";
+  return "<td class=\"number observed\">" + text + "</td>";
 }
 
 std::string result_table(const Certification& c) {
   std::string head = "<th scope=\"col\">format</th><th scope=\"col\">criterion</th><th scope=\"col\" class=\"number\">first<br>collapse</th>"
                      "<th scope=\"col\" class=\"number\">last<br>distinct</th><th scope=\"col\" class=\"number\">collapsed<br>from</th><th scope=\"col\">what is known</th>";
   for (const EngineRun& run : c.runs) head += fmt::format("<th scope=\"col\" class=\"number observed\">{}</th>", html_escaped(run.profile));
-  std::string groups = "<td colspan=\"2\"></td><th colspan=\"4\" scope=\"colgroup\">certified: exact model</th>";
-  if (!c.runs.empty()) groups += fmt::format("<th colspan=\"{}\" scope=\"colgroup\" class=\"observed\">observed: engine collapsed from</th>", c.runs.size());
+  std::string groups = "<td colspan=\"2\"></td><th colspan=\"4\" scope=\"colgroup\">certified: exact model" + (all_to_horizon(c) ? fmt::format(", to the horizon {}", c.to) : std::string()) + "</th>";
+  if (!c.runs.empty()) groups += fmt::format("<th colspan=\"{}\" scope=\"colgroup\" class=\"observed\">observed: this engine run collapsed from</th>", c.runs.size());
   std::string body;
   const std::vector<const CollapseRow*> rows = rows_by_format(c);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -129,10 +135,10 @@ std::string result_table(const Certification& c) {
       const auto group = std::count_if(rows.begin(), rows.end(), [&](const CollapseRow* other) { return other->format == row.format; });
       line = fmt::format("<th scope=\"rowgroup\" rowspan=\"{}\">{}</th>", group, html_escaped(format_label(row)));
     }
-    line += fmt::format("<td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number start\">{}</td><td>{}</td>",
+    line += fmt::format("<td class=\"criterion\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number start\">{}</td><td>{}</td>",
                         typeset(criterion_label(row)), or_dash(row.first), or_dash(row.last_distinct), html_escaped(collapse_start(row, c.to)),
-                        status_chips(row, c.to));
-    for (const EngineRun& run : c.runs) line += observed_cell(row, run.profile);
+                        status_chips(row, c));
+    for (const EngineRun& run : c.runs) line += observed_cell(row, run, c.to);
     body += fmt::format("<tr{}>{}</tr>\n", i > 0 && !(rows[i - 1]->format == row.format) ? " class=\"group\"" : "", line);
   }
   return fmt::format("<div class=\"wide\"><table>\n<thead><tr class=\"groups\">{}</tr>\n<tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n", groups, head, body);
@@ -142,6 +148,19 @@ const Enclosure* last_finite(const std::vector<PairDistances>& pairs) {
   for (auto pair = pairs.rbegin(); pair != pairs.rend(); ++pair)
     if (!pair->by_metric.empty() && pair->by_metric[0].is_finite()) return &pair->by_metric[0];
   return nullptr;
+}
+
+// From where D(n) is below the run's own certified error, in each metric: "L1 20, Linf 10".
+std::string below_error(const Certification& c, const EngineRun& run) {
+  std::string result;
+  for (const Metric metric : c.metrics)
+    for (const CollapseRow& row : c.rows) {
+      const auto found = std::find_if(row.observed.begin(), row.observed.end(), [&](const Observed& o) { return o.profile == run.profile && o.below_error_from; });
+      if (row.metric != metric || found == row.observed.end()) continue;
+      result += fmt::format("{}{}: {}", result.empty() ? "" : "<br>", typeset(label_of(metric)), *found->below_error_from);
+      break;
+    }
+  return result.empty() ? "&ndash;" : result;
 }
 
 std::string engine_table(const Certification& c) {
@@ -154,12 +173,12 @@ std::string engine_table(const Certification& c) {
       if (!pair.by_metric.empty() && pair.by_metric[0].is_finite() && (!worst || worst->upper < pair.by_metric[0].upper)) worst = &pair.by_metric[0];
     const auto bound = [](const Enclosure* e) { return e ? "&le; " + scientific(rough_text(e->upper, MPFR_RNDU)) : std::string("&ndash;"); };
     body += fmt::format("<tr><th scope=\"row\"><span class=\"swatch c{}\"></span>{}</th><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>"
-                        "<td class=\"number\">{}</td><td>{}</td></tr>\n",
-                        r % kRunColours.size(), html_escaped(run.profile), html_escaped(run.description), or_dash(identical_from(run)), bound(worst), bound(error),
+                        "<td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
+                        r % kRunColours.size(), html_escaped(run.profile), html_escaped(run.description), or_dash(identical_from(run)), below_error(c, run), bound(worst), bound(error),
                         run.trouble ? chip("overflow", trouble_text(*run.trouble)) : "none");
   }
   const std::string norm = c.metrics.empty() ? "" : typeset(label_of(c.metrics[0]));
-  return fmt::format("<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">engine</th><th scope=\"col\">arithmetic</th><th scope=\"col\" class=\"number\">identical<br>from</th>"
+  return fmt::format("<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">engine</th><th scope=\"col\">arithmetic</th><th scope=\"col\" class=\"number\">identical<br>from</th><th scope=\"col\" class=\"number\">D(n) below<br>own error from</th>"
                      "<th scope=\"col\" class=\"number\">largest<br>error, {0}</th><th scope=\"col\" class=\"number\">error at its<br>last finite n, {0}</th><th scope=\"col\">trouble</th></tr></thead>\n"
                      "<tbody>\n{1}</tbody></table></div>\n", norm, body);
 }

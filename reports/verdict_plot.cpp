@@ -4,7 +4,7 @@
 #include <array>
 
 #include "reports/plot.hpp"
-#include "reports/plot_axis.hpp"
+#include "reports/plot_parts.hpp"
 #include "reports/words.hpp"
 
 namespace snellen {
@@ -21,10 +21,18 @@ constexpr std::array<Kind, 4> kKinds = {{{Verdict::collapsed, "collapsed", "#0B3
                                          {Verdict::distinct, "distinct", "#C9DDEE"}}};
 
 struct Strip {
-  std::string label, note;
+  std::string label;  // a gnuplot string
+  std::string note;
   std::string_view colour;                              // of the label
   std::vector<std::pair<std::int64_t, Verdict>> cells;  // n ascending
 };
+
+std::string label_of(const CollapseRow& row) {
+  if (row.criterion != Criterion::tolerance || !row.metric || !row.eps) return gnuplot_string(format_label(row) + "  " + criterion_label(row));
+  std::string text = gnuplot_string(format_label(row));
+  text.pop_back();
+  return text + fmt::format("  {} ≤ {}'", enhanced(*row.metric), enhanced(*row.eps));
+}
 
 using Shares = std::array<std::int64_t, kKinds.size()>;
 
@@ -81,7 +89,7 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
   double y = 0;
   const auto add = [&](const Strip& strip) {
     append_boxes(strip, y, axis, data);
-    labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", gnuplot_string(strip.label), y, strip.colour);
+    labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", strip.label, y, strip.colour);
     labels += fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", gnuplot_string(strip.note), y, strip.colour);
     y -= 1;
   };
@@ -90,7 +98,7 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     if (before && !(before->format == row->format)) y -= 0.35;
     before = row;
     const std::string start = collapse_start(*row, c.to);
-    Strip strip{format_label(*row) + "  " + criterion_label(*row), row->inevitable.upper ? "from " + start : start, "#222222", {}};
+    Strip strip{label_of(*row), row->inevitable.upper ? "from " + start : start, "#222222", {}};
     for (std::size_t i = 0; i < row->verdicts.size(); ++i) strip.cells.emplace_back(c.from + static_cast<std::int64_t>(i), row->verdicts[i]);
     add(strip);
   }
@@ -98,7 +106,7 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
   for (std::size_t r = 0; r < c.runs.size(); ++r) {
     const EngineRun& run = c.runs[r];
     const auto start = identical_from(run);
-    Strip strip{"run " + run.profile, start ? fmt::format("from {}", *start) : run.trouble ? run.trouble->what : "not by " + std::to_string(c.to),
+    Strip strip{gnuplot_string("run " + run.profile), start ? fmt::format("from {}", *start) : run.trouble ? run.trouble->what : "not by " + std::to_string(c.to),
                 run_colour(r), {}};
     for (const PairDistances& pair : run.distances) strip.cells.emplace_back(pair.n, verdict_of_run(pair));
     add(strip);
@@ -111,9 +119,9 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
   }
   if (plots.empty()) return {"", "there are no verdicts to draw"};
   const double bottom = y + 0.4, top = 0.6;
-  const int height = static_cast<int>(105 + 23 * (top - bottom));
+  const int height = static_cast<int>(105 + 24 * (top - bottom));
   const std::string script = axis.script() + fmt::format("set yrange [{}:{}]\nunset ytics\nset border 1 linecolor '#555555'\n", bottom, top) +
-                             "set xtics nomirror out scale 0.6\nset key tmargin left horizontal Left reverse samplen 1 width 1\n" + labels;
+                             "set xtics nomirror out scale 0.6\nset key tmargin left horizontal Left reverse samplen 1 width -3\n" + labels;
   return gnuplot("verdicts", script + blocks + "plot " + plots.substr(2) + '\n', kPictureWidth, height, program);
 }
 

@@ -1,9 +1,12 @@
-#include "reports/plot_axis.hpp"
+#include "reports/plot_parts.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "reports/numbers.hpp"
+#include "reports/words.hpp"
 
 namespace snellen {
 namespace {
@@ -22,6 +25,13 @@ std::string logarithmic_tics(double low, double high) {
 }
 
 }  // namespace
+
+std::string enhanced(Metric metric) { return metric == Metric::linf ? "L_{∞}" : fmt::format("L_{{{}}}", label_of(metric).substr(1)); }
+
+std::string enhanced(const Dyadic& eps) {
+  const auto exponent = exponent_of_power_of_two(eps);
+  return exponent ? fmt::format("2^{{{}{}}}", *exponent < 0 ? "−" : "", std::labs(*exponent)) : power_text(eps);
+}
 
 LengthAxis::LengthAxis(std::int64_t from, std::int64_t to) {
   const double first = static_cast<double>(std::max<std::int64_t>(from, 1)), last = static_cast<double>(to);
