@@ -12,4 +12,9 @@ class InputError : public std::runtime_error {
   InputError(const std::string& place, const std::string& problem) : std::runtime_error(place + ": " + problem) {}
 };
 
+// The same before the place is known: which setting is at fault ("unit", "lengths.to"), what was found and what was expected.
+struct Problem {
+  std::string key, description;
+};
+
 }  // namespace snellen

@@ -5,12 +5,14 @@
 #include <optional>
 #include <vector>
 
+#include "lib/error.hpp"
 #include "lib/model/columns.hpp"
+#include "lib/model/model.hpp"
 
 namespace snellen {
 
 struct Delimiter {
-  std::size_t every = 0;        // run tokens in a group
+  std::int64_t every = 0;       // run tokens in a group
   std::vector<Token> tokens;    // between groups, never last
 };
 
@@ -35,8 +37,11 @@ struct Family {
   Pair pair = Pair::next;
   std::int64_t from = 1, to = 1;  // the pairs with from <= n <= to
 
-  // The n units (or sampled tokens) with their delimiters, without prefix and suffix.
+  // The n units (or sampled tokens) with their delimiters, without prefix and suffix: the delimiter stands between groups of `every` run tokens and
+  // before the token that opens the next group, so that run(n) is a prefix of run(n + 1) and always ends in a run token.
   std::vector<Token> run(std::int64_t n) const;
+  // run(n).size().
+  std::int64_t run_length(std::int64_t n) const;
   // S_n.
   std::vector<Token> sequence(std::int64_t n) const;
   // The two sequences compared at n.
@@ -44,11 +49,22 @@ struct Family {
   std::vector<Token> second(std::int64_t n) const;
 };
 
-// All sequences of a family as one block, and where the last token of each pair's two sequences stands in it.
+// What makes a family unusable, if anything does.
+std::optional<Problem> problem_of(const Family& family);
+// The same for a family on a model: token ids beyond the vocabulary, sequences longer than a learned table of positions.
+std::optional<Problem> problem_of(const Family& family, const Model& model);
+
+// The most tokens that the sequences of one family may take together, after sharing: lengths are evaluated one by one.
+inline constexpr std::int64_t max_family_tokens = 1'000'000;
+
+// All sequences of a family as one block, and where the last token of each pair's two sequences stands in it. Sequences share all the columns that
+// causality lets them share: the trunk P.U^n, and branches that are prefixes of one another.
 struct FamilyBlock {
   std::vector<Column> columns;
   std::vector<std::size_t> first, second;  // columns, one for each n = from, ..., to
+  // The columns that first and second name, each once, ascending.
+  std::vector<std::size_t> read() const;
 };
-FamilyBlock family_block(const Family& family);
+FamilyBlock family_block(const Family& family);  // InputError where problem_of(family) finds one
 
 }  // namespace snellen

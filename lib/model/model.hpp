@@ -79,7 +79,7 @@ struct Layer {
 };
 
 struct NoPositions {};
-struct SinusoidalPositions {};              // added to the embedding: sin, cos of pos / 10000^(2i/width), interleaved
+struct SinusoidalPositions {};              // added to the embedding: sin, cos of pos / 10000^(2i/width), interleaved; width even
 struct LearnedPositions { TensorPtr table; };  // [positions, width], added to the embedding
 
 struct Model {

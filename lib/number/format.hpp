@@ -12,11 +12,9 @@
 
 #include "lib/number/arithmetic.hpp"
 #include "lib/number/dyadic.hpp"
+#include "lib/number/grid_rounder.hpp"
 
 namespace snellen {
-
-// What a value too large for the format becomes.
-enum class Overflow { infinity, saturate, nan };
 
 struct Format {
   std::string name;
@@ -33,6 +31,7 @@ struct Format {
   bool fits_double() const;
 };
 
+// The same values and the same overflow, whatever the names.
 bool operator==(const Format& a, const Format& b);
 
 enum class RoundStatus { finite, overflow, nan };
@@ -52,18 +51,19 @@ class DoubleRounder {
   explicit DoubleRounder(const Format& format);  // std::invalid_argument unless format.fits_double()
   double operator()(double x) const;
   void round_all(double* values, std::size_t count) const;  // in place
-  double largest() const;
+  double largest() const { return grid_.largest; }
 
  private:
-  int precision_;
-  int emin_;
-  double largest_;
-  Overflow overflow_;
+  enum class Path { identity, cast, grid, exact };
+  Format format_;
+  Path path_;
+  GridRounder<double> grid_;
 };
 
 // The formats Snellen ships, by name: "e5m2", "e4m3" (finite-only, NaN on overflow), "e4m3-saturating", "e5m2-saturating", "fp16", "bf16", "tf32", "fp32", "fp64".
 const std::vector<Format>& shipped_formats();
-// A shipped format by name, or a user's "pP:EMIN:EMAX" such as "p12:-30:31" (IEEE-like, infinity on overflow). Empty if the name is not understood.
+// A shipped format by name, or a user's "pP:EMIN:EMAX" such as "p12:-30:31" (IEEE-like, infinity on overflow;
+// 2 <= P <= 10^6, |EMIN| and |EMAX| <= 2^28, EMIN <= EMAX). Empty if the name is not understood.
 std::optional<Format> find_format(std::string_view name);
 
 }  // namespace snellen

@@ -1,0 +1,195 @@
+#include "bounds/certify.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bounds/claims.hpp"
+#include "bounds/collapse.hpp"
+#include "bounds/distance.hpp"
+#include "bounds/engine_run.hpp"
+#include "lib/error.hpp"
+
+namespace snellen {
+namespace {
+
+// Correct bits asked of the first evaluation beyond the significand of the finest format: of w * n roundings at random places, one falls
+// within 2^-k ulp of a boundary with probability about w n 2^-k.
+constexpr long spare_bits = 40;
+// Precision is raised by this at first, and by twice as much each time.
+constexpr long first_raise = 64;
+
+long finest_precision(const std::vector<Format>& formats) {
+  long precision = 24;
+  for (const Format& format : formats) precision = std::max(precision, static_cast<long>(format.precision));
+  return precision;
+}
+
+std::string tokens_text(const std::vector<Token>& tokens) {
+  constexpr std::size_t shown = 12;
+  const std::vector<Token> head(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(std::min(shown, tokens.size())));
+  return fmt::format("[{}{}]", fmt::join(head, ", "), tokens.size() > shown ? fmt::format(", ... {} tokens", tokens.size()) : "");
+}
+
+std::string family_text(const Family& family) {
+  std::string text = family.prefix.empty() ? "" : tokens_text(family.prefix) + " . ";
+  text += family.sample ? fmt::format("n tokens sampled from {} (seed {})", tokens_text(family.sample->tokens), family.sample->seed)
+                        : tokens_text(family.unit) + "^n";
+  if (family.delimiter) text += fmt::format(" with {} after every {}", tokens_text(family.delimiter->tokens), family.delimiter->every);
+  if (!family.suffix.empty()) text += " . " + tokens_text(family.suffix);
+  return text + (family.pair == Pair::next ? ", pairs (S_n, S_n+1)" : ", pairs (S_n, S_n with its last token repeated)");
+}
+
+std::vector<CollapseRow> empty_rows(const CertifyRequest& request) {
+  std::vector<CollapseRow> rows;
+  const auto add = [&](std::optional<Format> format, Criterion criterion, std::optional<Metric> metric, std::optional<Dyadic> eps) {
+    CollapseRow row;
+    row.format = std::move(format), row.criterion = criterion, row.metric = metric, row.eps = std::move(eps);
+    rows.push_back(std::move(row));
+  };
+  for (const Criterion criterion : request.criteria) {
+    if (criterion == Criterion::argmax) {
+      add(std::nullopt, criterion, std::nullopt, std::nullopt);
+    } else if (criterion == Criterion::bitwise) {
+      for (const Format& format : request.formats) add(format, criterion, std::nullopt, std::nullopt);
+    } else if (request.eps) {
+      for (const Metric metric : request.metrics) add(std::nullopt, criterion, metric, *request.eps);
+    } else {
+      for (const Format& format : request.formats)
+        for (const Metric metric : request.metrics) add(format, criterion, metric, Dyadic::power_of_two(1 - format.precision));
+    }
+  }
+  return rows;
+}
+
+std::size_t index_of(const std::vector<Metric>& metrics, Metric metric) {
+  return static_cast<std::size_t>(std::find(metrics.begin(), metrics.end(), metric) - metrics.begin());
+}
+
+// Distances of all pairs of an evaluation or a run; Vectors is a vector of certified vectors or of points.
+template <class Vectors>
+std::vector<PairDistances> pair_distances(const CertifyRequest& request, const Evaluation& pairs, const Vectors& vectors, long bits) {
+  std::vector<PairDistances> result(pairs.first.size());
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i].n = request.family.from + static_cast<std::int64_t>(i);
+    for (const Metric metric : request.metrics)
+      result[i].by_metric.push_back(distance(metric, vectors[pairs.first[i]], vectors[pairs.second[i]], bits));
+  }
+  return result;
+}
+
+void decide(const CertifyRequest& request, const Evaluation& evaluation, Certification& result) {
+  for (CollapseRow& row : result.rows) {
+    std::vector<RoundedHull> hulls;
+    if (row.criterion == Criterion::bitwise)
+      for (const CertifiedVector& vector : evaluation.vectors) hulls.emplace_back(*row.format, vector);
+    row.verdicts.clear();
+    for (std::size_t i = 0; i < evaluation.first.size(); ++i) {
+      const std::size_t a = evaluation.first[i], b = evaluation.second[i];
+      switch (row.criterion) {
+        case Criterion::bitwise: row.verdicts.push_back(bitwise(hulls[a], hulls[b])); break;
+        case Criterion::tolerance:
+          row.verdicts.push_back(tolerance(result.distances[i].by_metric[index_of(request.metrics, *row.metric)], *row.eps));
+          break;
+        case Criterion::argmax: row.verdicts.push_back(argmax(evaluation.next_tokens[a], evaluation.next_tokens[b])); break;
+      }
+    }
+    summarise(row, request.family.from);
+  }
+}
+
+void check_tokens(const Model& model, const FamilyBlock& block) {
+  for (const Column& column : block.columns) {
+    if (column.token < 0 || static_cast<std::size_t>(column.token) >= model.vocabulary)
+      throw InputError("family", fmt::format("token id {} is not in the model's vocabulary of {} tokens", column.token, model.vocabulary));
+    const auto* learned = std::get_if<LearnedPositions>(&model.positions);
+    if (learned && static_cast<std::size_t>(column.position) >= learned->table->rows())
+      throw InputError("family.lengths", fmt::format("position {} is beyond the model's table of {} learned positions", column.position,
+                                                     learned->table->rows()));
+  }
+}
+
+// From which n on, up to the horizon, D(n) is certified to be below the run's own certified error (of the pair's first vector, the larger end
+// of D against the smaller end of the error).
+std::optional<std::int64_t> below_error_from(const std::vector<PairDistances>& distances, const std::vector<PairDistances>& errors, std::size_t metric) {
+  std::optional<std::int64_t> from;
+  for (std::size_t i = distances.size(); i-- > 0;) {
+    if (!(distances[i].by_metric[metric].upper < errors[i].by_metric[metric].lower)) break;
+    from = distances[i].n;
+  }
+  return from;
+}
+
+void add_run(const CertifyRequest& request, const Profile& profile, const Evaluation& evaluation, const EngineVectors& vectors, long bits,
+             Certification& result) {
+  EngineRun run{profile.name, profile.description, vectors.trouble, pair_distances(request, evaluation, vectors.vectors, bits), {}};
+  for (std::size_t i = 0; i < evaluation.first.size(); ++i) {
+    PairDistances error{result.distances[i].n, {}};
+    const std::size_t a = evaluation.first[i];
+    for (const Metric metric : request.metrics) error.by_metric.push_back(distance(metric, vectors.vectors[a], evaluation.vectors[a], bits));
+    run.errors.push_back(std::move(error));
+  }
+  for (CollapseRow& row : result.rows) {
+    Observed observed = summarise_run(profile.name, observed_verdicts(row, vectors, run.distances, request.metrics, evaluation), request.family.from);
+    if (row.metric) observed.below_error_from = below_error_from(result.distances, run.errors, index_of(request.metrics, *row.metric));
+    row.observed.push_back(std::move(observed));
+  }
+  result.runs.push_back(std::move(run));
+}
+
+std::vector<std::string> assumptions(const Model& model, Place at) {
+  std::vector<std::string> lines{
+      "The model is read as a function of real numbers: every stored weight means its stored value exactly, a decimal of the configuration means the "
+      "double nearest to it, and roots, exponentials and rotations are the exact real functions.",
+      "Certified numbers rest on FLINT/Arb, MPFR, the compiler and the processor's integer arithmetic; no floating-point result enters them unenclosed.",
+      "Engine runs are facts about the stated profile on these inputs, up to the horizon; another summation order may give other bits."};
+  if (at == Place::hidden) lines.push_back("Vectors are compared before the final norm; absolute tolerances depend on their scale.");
+  if (model.logit_softcap) lines.push_back("The soft-cap of the logits is increasing, so that it changes no next token; it is left out.");
+  return lines;
+}
+
+}  // namespace
+
+Certification certify(const Model& model, const CertifyRequest& request, Progress& progress) {
+  const FamilyBlock block = family_block(request.family);
+  check_tokens(model, block);
+
+  Certification result;
+  result.title = request.title, result.case_name = request.case_name;
+  result.model_source = model.source, result.model_architecture = model.architecture, result.model_sha256 = model.sha256;
+  result.family = family_text(request.family);
+  result.at = request.at == Place::final ? "final" : "hidden";
+  result.from = request.family.from, result.to = request.family.to;
+  result.layers = model.layers.size(), result.width = model.width;
+  result.metrics = request.metrics;
+  result.rows = empty_rows(request);
+  result.assumptions = assumptions(model, request.at);
+  const auto positions = static_cast<std::size_t>(std::max_element(block.columns.begin(), block.columns.end(), [](const Column& a, const Column& b) {
+                                                    return a.position < b.position;
+                                                  })->position) + 1;
+  if (model.context_length && positions > *model.context_length)
+    result.warnings.push_back(fmt::format("The longest sequence has {} tokens; the model was made for at most {}.", positions, *model.context_length));
+
+  const bool next_tokens = std::find(request.criteria.begin(), request.criteria.end(), Criterion::argmax) != request.criteria.end();
+  long bits = std::min(request.max_bits, request.start_bits ? *request.start_bits
+                                                            : predict_bits(model, block, finest_precision(request.formats) + spare_bits));
+  Evaluation evaluation;
+  for (long raise = first_raise;; raise *= 2) {
+    evaluation = evaluate(model, block, request.at, next_tokens, bits, progress);
+    result.precision_bits = bits;
+    result.distances = pair_distances(request, evaluation, evaluation.vectors, bits + 32);
+    decide(request, evaluation, result);
+    if (!result.undecided() || bits == request.max_bits) break;
+    bits = std::min(request.max_bits, bits + raise);
+  }
+  if (result.undecided())
+    result.warnings.push_back(fmt::format("At the stated maximum of {} bits some pairs stayed undecided; they are counted as neither collapsed nor distinct.", bits));
+
+  for (const Profile& profile : request.profiles)
+    add_run(request, profile, evaluation, run_engine(model, profile, block, request.at, next_tokens, progress), result.precision_bits + 32, result);
+  result.claims = claims_of(result);
+  return result;
+}
+
+}  // namespace snellen

@@ -1,0 +1,166 @@
+#include "cases/case.hpp"
+
+#include <algorithm>
+
+#include "cases/random_model.hpp"
+#include "cases/toml_section.hpp"
+#include "lib/error.hpp"
+
+namespace snellen {
+namespace {
+
+// Certified numbers beyond this many bits would be printed by nobody and computed by no machine.
+constexpr std::int64_t most_bits = 1'000'000;
+
+toml::table parsed(const std::string& file) {
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) throw InputError(file, "found no such file, expected a case (a .toml file)");
+  if (!std::filesystem::is_regular_file(file, error)) throw InputError(file, "found something that is not a plain file, expected a case (a .toml file)");
+  try {
+    return toml::parse_file(file);
+  } catch (const toml::parse_error& problem) {
+    std::string description(problem.description());
+    std::replace_if(description.begin(), description.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    const auto line = problem.source().begin.line;
+    throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + description);
+  }
+}
+
+std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& file) {
+  file.require("model", "a table [model] with a path or a random model");
+  const TomlSection model = *file.section("model", {"path", "random"});
+  const auto path = model.string("path");
+  const auto random = model.section("random", random_model_keys);
+  if (path.has_value() == random.has_value()) {
+    model.fail("", std::string("found ") + (path ? "both" : "neither") + " path " + (path ? "and" : "nor") + " random, expected one of them");
+  }
+  if (random) return read_random_model(*random);
+  if (path->empty()) model.refuse("path", "a Hugging Face folder, a .safetensors or a .gguf file");
+  return std::filesystem::path(*path);
+}
+
+std::vector<Token> read_tokens(const TomlSection& section, std::string_view key) { return section.token_ids(key).value_or(std::vector<Token>{}); }
+
+Family read_family(const TomlSection& file) {
+  file.require("family", "a table [family]");
+  const TomlSection section = *file.section("family", {"prefix", "unit", "suffix", "lengths", "delimiter", "sample", "pair", "text"});
+  constexpr auto no_text = "found a text, expected a list of token ids: Snellen has no tokenizers yet";
+  if (section.has("text")) section.fail("text", no_text);
+  for (const std::string_view key : {"prefix", "suffix"}) {
+    if (section.has(key) && !section.has_list(key)) section.fail(key, no_text);
+  }
+  Family family;
+  family.prefix = read_tokens(section, "prefix");
+  family.unit = read_tokens(section, "unit");
+  family.suffix = read_tokens(section, "suffix");
+  section.require("lengths", "lengths = { from = 1, to = 100 }");
+  const TomlSection lengths = *section.section("lengths", {"from", "to"});
+  lengths.require("to", "the horizon, an integer");
+  family.from = lengths.integer("from", 0).value_or(1);
+  family.to = *lengths.integer("to", 0);
+  if (const auto delimiter = section.section("delimiter", {"every", "tokens"})) {
+    delimiter->require("every", "the number of run tokens in a group");
+    delimiter->require("tokens", "a list of token ids");
+    family.delimiter = Delimiter{*delimiter->integer("every", 1), read_tokens(*delimiter, "tokens")};
+  }
+  if (const auto sample = section.section("sample", {"tokens", "weights", "seed"})) {
+    sample->require("tokens", "a list of token ids");
+    family.sample = Sample{read_tokens(*sample, "tokens"), sample->numbers("weights").value_or(std::vector<double>{}),
+                           static_cast<std::uint64_t>(sample->integer("seed", 0).value_or(0))};
+  }
+  family.pair = section.choice<Pair>("pair", {{"next", Pair::next}, {"repeat-last", Pair::repeat_last}}).value_or(Pair::next);
+  return family;
+}
+
+std::vector<std::string> names_of(const std::vector<Format>& formats) {
+  std::vector<std::string> names;
+  for (const Format& format : formats) names.push_back(format.name);
+  return names;
+}
+
+void read_measure(const TomlSection& file, Case& c) {
+  CertifyRequest& request = c.request;
+  const auto section = file.section("measure", {"formats", "criteria", "norms", "at", "inevitable", "eps"});
+  if (section) {
+    request.formats = section->list("formats", names_of(shipped_formats()), find_format);
+    request.criteria = section->list("criteria", {"bitwise", "tolerance", "argmax"}, [](std::string_view name) -> std::optional<Criterion> {
+      for (const Criterion criterion : {Criterion::bitwise, Criterion::tolerance, Criterion::argmax}) {
+        if (name_of(criterion) == name) return criterion;
+      }
+      return std::nullopt;
+    });
+    request.metrics = section->list("norms", {"l1", "l2", "linf"}, [](std::string_view name) -> std::optional<Metric> {
+      for (const Metric metric : {Metric::l1, Metric::l2, Metric::linf}) {
+        if (name_of(metric) == name) return metric;
+      }
+      return std::nullopt;
+    });
+    request.at = section->choice<Place>("at", {{"final", Place::final}, {"hidden", Place::hidden}}).value_or(Place::final);
+    c.inevitable = section->boolean("inevitable").value_or(true);
+    if (const auto eps = section->number("eps")) {
+      if (*eps <= 0) section->refuse("eps", "a positive number");
+      request.eps = Dyadic::of(*eps);
+    }
+  }
+  // What is left out is asked for in full; what is given as an empty list would leave nothing to certify.
+  const auto given = [&](std::string_view key) { return section && section->has(key); };
+  if (!given("formats")) {
+    for (const std::string_view name : {"e5m2", "e4m3", "bf16", "fp16", "tf32", "fp32"}) request.formats.push_back(find_format(name).value());
+  }
+  if (!given("criteria")) request.criteria = {Criterion::bitwise, Criterion::tolerance, Criterion::argmax};
+  if (!given("norms")) request.metrics = {Metric::l1, Metric::linf};
+  if (request.formats.empty()) section->refuse("formats", "at least one format");
+  if (request.criteria.empty()) section->refuse("criteria", "at least one criterion");
+  if (request.metrics.empty()) section->refuse("norms", "at least one norm");
+}
+
+void read_engine(const TomlSection& file, Case& c) {
+  const auto section = file.section("engine", {"profiles"});
+  if (!section) return;
+  std::vector<std::string> names;
+  for (const Profile& profile : shipped_profiles()) names.push_back(profile.name);
+  c.request.profiles = section->list("profiles", names, find_profile);
+}
+
+void read_precision(const TomlSection& file, Case& c) {
+  const auto section = file.section("precision", {"start_bits", "max_bits"});
+  if (!section) return;
+  if (const auto most = section->integer("max_bits", 53, most_bits)) c.request.max_bits = static_cast<long>(*most);
+  if (const auto start = section->integer("start_bits", 53, c.request.max_bits)) c.request.start_bits = static_cast<long>(*start);
+}
+
+// The file has the right shape; now what it says is judged.
+void check(const Case& c) {
+  if (const auto problem = problem_of(c.request.family)) throw InputError(c.place("family." + problem->key), problem->description);
+  if (const auto* random = std::get_if<RandomModel>(&c.model)) {
+    if (const auto problem = problem_of(*random)) throw InputError(c.place("model.random." + problem->key), problem->description);
+  }
+}
+
+}  // namespace
+
+std::string Case::place(const std::string& key) const {
+  // "family.sample.tokens", else "family.sample", else "family".
+  for (std::string known = key;; known.resize(known.rfind('.'))) {
+    if (const auto line = lines.find(known); line != lines.end()) return file.string() + ":" + std::to_string(line->second) + ": " + key;
+    if (known.find('.') == std::string::npos) return file.string() + ": " + key;
+  }
+}
+
+Case read_case(const std::filesystem::path& file) {
+  const toml::table table = parsed(file.string());
+  Case c;
+  c.file = file;
+  const TomlSection section(file.string(), "", table, {"title", "model", "family", "measure", "engine", "precision"}, c.lines);
+  c.request.case_name = file.stem().string();
+  c.request.title = section.string("title").value_or(c.request.case_name);
+  c.model = read_model(section);
+  c.request.family = read_family(section);
+  read_measure(section, c);
+  read_engine(section, c);
+  read_precision(section, c);
+  check(c);
+  return c;
+}
+
+}  // namespace snellen

@@ -1,0 +1,32 @@
+// A case: what to run, read from a TOML file and checked. The keys are documented in cases/README.md.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <variant>
+
+#include "bounds/certify.hpp"
+#include "lib/model/synthetic.hpp"
+
+namespace snellen {
+
+struct Case {
+  std::filesystem::path file;
+  std::variant<std::filesystem::path, RandomModel> model;  // a path as written: load_model(const Case&) looks for it
+  CertifyRequest request;                                  // its case_name is the file's, without folder and .toml
+  bool inevitable = true;                                  // asked for a proof for all n; today every answer has the scope `horizon`
+  std::map<std::string, unsigned> lines;                   // of every key given, by its full name: "family.unit"
+
+  // "cases/first.toml:12: family.unit": where a message about `key` points; the table's line where the key was not given.
+  std::string place(const std::string& key) const;
+};
+
+// Throws InputError, "file.toml:LINE: key: found ..., expected ...", for the first thing that is wrong.
+Case read_case(const std::filesystem::path& file);
+
+// The model that a case names; InputError where it cannot be read or the family does not fit it. A relative path is tried from the current
+// directory, from the case file's folder and from the project's root (the environment variable SNELLEN_HOME, set by the launcher), in this order.
+Model load_model(const Case& c);
+
+}  // namespace snellen

@@ -1,0 +1,43 @@
+#include "cli/command.hpp"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "cases/case.hpp"
+#include "lib/error.hpp"
+#include "lib/number/environment_check.hpp"
+
+namespace snellen {
+
+void add_case_options(CLI::App& verb, CaseOptions& options) {
+  verb.add_option("CASE", options.file, "the case, a .toml file")->required();
+  verb.add_option("--model", options.model, "a model to use in place of the case's own: a Hugging Face folder, a .safetensors or a .gguf file");
+  verb.add_option("--threads", options.threads, "how many threads to use (default: every core); results never depend on it")
+      ->check(CLI::Range(1, 4096));
+  verb.add_flag("--quiet", options.quiet, "no progress on standard error");
+}
+
+Case read_case(const CaseOptions& options) {
+  Case c = read_case(std::filesystem::path(options.file));
+  if (!options.model.empty()) {
+    std::error_code error;
+    if (!std::filesystem::exists(options.model, error)) {
+      throw InputError("--model", "found no " + options.model + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
+    }
+    c.model = std::filesystem::absolute(options.model);
+  }
+  return c;
+}
+
+void prepare_threads([[maybe_unused]] int threads) {
+#ifdef _OPENMP
+  if (threads > 0) omp_set_num_threads(threads);
+#endif
+  if (const auto problem = floating_point_problem_of_any_worker()) {
+    throw InputError("floating-point environment", "found that " + *problem + ", expected IEEE arithmetic (a library built with -ffast-math may have "
+                                                   "been loaded): nothing computed here could be trusted");
+  }
+}
+
+}  // namespace snellen

@@ -1,0 +1,62 @@
+// The command: reads the line, runs the verb, turns errors into one line on standard error and an exit code.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "cli/command.hpp"
+#include "cli/interrupt.hpp"
+#include "lib/error.hpp"
+#include "lib/progress.hpp"
+#include "lib/version.hpp"
+
+namespace {
+
+int complain(const std::string& message, int code) {
+  fmt::print(stderr, "snellen: {}\n", message);
+  return code;
+}
+
+int run(int argc, char** argv) {
+  using namespace snellen;
+  CLI::App command("Certified bounds on when a decoder-only transformer can no longer tell two sequences apart");
+  command.name("snellen");
+  command.set_version_flag("--version", fmt::format("snellen {} ({})", version().version, version().commit));
+  command.require_subcommand(1);
+  Action chosen;
+  add_certify(command, chosen);
+  add_run(command, chosen);
+  add_inspect(command, chosen);
+  add_formats(command, chosen);
+  add_profiles(command, chosen);
+  add_states(command, chosen);
+  try {
+    command.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return command.exit(error);  // --help, --version
+    return complain(std::string(error.what()) + " (snellen --help lists the verbs and their options)", exit_bad_input);
+  }
+  prepare_threads(0);
+  catch_interrupts();
+  const int code = chosen();
+  if (std::fflush(stdout) != 0) return complain("standard output: cannot write to it", exit_bad_input);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace snellen;
+  try {
+    return run(argc, argv);
+  } catch (const InputError& error) {
+    return complain(error.what(), exit_bad_input);
+  } catch (const Interrupted&) {
+    return complain("stopped on request; nothing was written", exit_interrupted);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", exit_bug);
+  } catch (const std::exception& error) {
+    return complain(std::string("internal error: ") + error.what(), exit_bug);
+  }
+}

@@ -1,0 +1,11 @@
+// Functions compiled for several instruction sets, of which the program takes the best at run time. Only sets without fused
+// multiply-add are named: every version gives the same bits.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SNELLEN_MULTIVERSION __attribute__((target_clones("avx2", "default")))
+#else
+#define SNELLEN_MULTIVERSION
+#endif
+// What a multiversioned function calls must become part of it.
+#define SNELLEN_INLINE inline __attribute__((always_inline))

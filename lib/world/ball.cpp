@@ -1,0 +1,336 @@
+#include "lib/world/ball.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+
+#include "lib/world/ball_functions.hpp"
+
+namespace snellen {
+namespace {
+
+// Rows of a weight matrix multiplied at a time. The strip is also the unit of parallel work, and it is fixed, so that FLINT chooses the
+// same algorithm and the same blocks whatever the number of threads.
+constexpr std::size_t strip_rows = 96;
+
+// Extra bits of the argument of cos and sin at position n: the integer part of the angle needs log2(n).
+long position_bits(std::int64_t position) { return 2 + static_cast<long>(std::log2(static_cast<double>(position) + 1.0)); }
+
+void set_row(arb_ptr entries, slong stride, const Tensor& table, std::size_t row) {
+  std::vector<double> values(table.columns());
+  table.read_row(row, values);
+  for (std::size_t i = 0; i < values.size(); ++i) arb_set_d(entries + static_cast<slong>(i) * stride, values[i]);
+}
+
+BallVector exact_row(const TensorPtr& tensor) {
+  BallVector result(tensor->columns());
+  set_row(result[0], 1, *tensor, 0);
+  return result;
+}
+
+// Runs f(i) for i < count on all threads.
+template <class F>
+void for_each_index(std::size_t count, const F& f) {
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t i = 0; i < count; ++i) f(i);
+}
+
+BallMatrix same_shape(const BallMatrix& x) { return BallMatrix(x.rows(), x.columns()); }
+
+}  // namespace
+
+// cos and sin of position * frequency(f), for each (base, dimensions) in use.
+class BallWorld::Rotations {
+ public:
+  struct Table {
+    std::map<std::int64_t, BallVector> rows;  // position -> cos_0, sin_0, cos_1, sin_1, ...
+  };
+
+  const Table& table(const Rotary& rotary, std::span<const Column> columns, long bits) {
+    Table& table = tables_[{rotary.base, rotary.dimensions}];
+    std::vector<std::pair<const std::int64_t, BallVector>*> missing;
+    for (const Column& column : columns) {
+      const auto [place, added] = table.rows.try_emplace(column.position, BallVector(rotary.dimensions));
+      if (added) missing.push_back(&*place);
+    }
+    for_each_index(missing.size(), [&](std::size_t i) {
+      auto& [position, row] = *missing[i];
+      Ball angle;
+      for (std::size_t f = 0; f < rotary.dimensions / 2; ++f) {
+        const long working = bits + position_bits(position);
+        set_frequency(angle, rotary.base, f, rotary.dimensions, working);
+        arb_mul_si(angle, angle, position, working);
+        arb_sin_cos(row[2 * f + 1], row[2 * f], angle, bits);
+      }
+    });
+    return table;
+  }
+
+ private:
+  std::map<std::pair<double, std::size_t>, Table> tables_;
+};
+
+BallWorld::BallWorld(long bits) : bits_(bits), rotations_(std::make_shared<Rotations>()) {
+  if (bits < 2) throw std::invalid_argument("BallWorld: at least 2 bits");
+}
+
+BallMatrix BallWorld::embed(const TensorPtr& table, std::span<const Column> columns) const {
+  Block x(table->columns(), columns.size());
+  for (std::size_t c = 0; c < columns.size(); ++c)
+    set_row(x(0, c), static_cast<slong>(columns.size()), *table, static_cast<std::size_t>(columns[c].token));
+  return x;
+}
+
+BallMatrix BallWorld::add_rows(const Block& x, const TensorPtr& table, std::span<const Column> columns) const {
+  Block y = same_shape(x);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    BallVector row(table->columns());
+    set_row(row[0], 1, *table, static_cast<std::size_t>(columns[c].position));
+    for (std::size_t i = 0; i < x.rows(); ++i) arb_add(y(i, c), x(i, c), row[i], bits_);
+  }
+  return y;
+}
+
+// Vaswani et al. 2017: entry 2f is sin, entry 2f+1 is cos, of position / 10000^(2f/width).
+BallMatrix BallWorld::add_sinusoids(const Block& x, std::span<const Column> columns) const {
+  const auto& table = rotations_->table({10000, x.rows()}, columns, bits_);
+  Block y = same_shape(x);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    const BallVector& row = table.rows.at(columns[c].position);
+    for (std::size_t i = 0; i < x.rows(); ++i) arb_add(y(i, c), x(i, c), row[i % 2 == 0 ? i + 1 : i - 1], bits_);
+  }
+  return y;
+}
+
+BallMatrix BallWorld::scale(const Block& x, const Root& factor) const {
+  Block y = same_shape(x);
+  Ball f;
+  set_root(f, factor, bits_);
+  arb_mat_scalar_mul_arb(y.get(), x.get(), f, bits_);
+  return y;
+}
+
+BallMatrix BallWorld::add(const Block& x, const Block& y) const {
+  Block sum = same_shape(x);
+  arb_mat_add(sum.get(), x.get(), y.get(), bits_);
+  return sum;
+}
+
+BallMatrix BallWorld::multiply(const Block& x, const Block& y) const {
+  Block product = same_shape(x);
+  for_each_index(x.rows(), [&](std::size_t i) {
+    for (std::size_t c = 0; c < x.columns(); ++c) arb_mul(product(i, c), x(i, c), y(i, c), bits_);
+  });
+  return product;
+}
+
+BallMatrix BallWorld::linear(const Linear& map, const Block& x) const {
+  const std::size_t out = map.weight->rows(), in = map.weight->columns();
+  if (in != x.rows()) throw std::logic_error("BallWorld::linear: the weight's columns are not the block's width");
+  // A block from a world of higher precision is rounded first: FLINT's product takes every bit that it is given.
+  Block rounded = same_shape(x);
+  for (std::size_t i = 0; i < x.rows(); ++i)
+    for (std::size_t c = 0; c < x.columns(); ++c) arb_set_round(rounded(i, c), x(i, c), bits_);
+  Block y(out, x.columns());
+  for_each_index((out + strip_rows - 1) / strip_rows, [&](std::size_t strip) {
+    const std::size_t begin = strip * strip_rows, end = std::min(out, begin + strip_rows);
+    BallMatrix weight(end - begin, in), product(end - begin, x.columns());
+    for (std::size_t i = begin; i < end; ++i) set_row(weight.row(i - begin), 1, *map.weight, i);
+    arb_mat_mul(product.get(), weight.get(), rounded.get(), bits_);
+    for (std::size_t i = begin; i < end; ++i)
+      for (std::size_t c = 0; c < x.columns(); ++c) arb_swap(y(i, c), product(i - begin, c));
+  });
+  if (map.bias) {
+    const BallVector bias = exact_row(map.bias);
+    for (std::size_t i = 0; i < out; ++i)
+      for (std::size_t c = 0; c < x.columns(); ++c) arb_add(y(i, c), y(i, c), bias[i], bits_);
+  }
+  return y;
+}
+
+BallMatrix BallWorld::norm(const Norm& n, const Block& x, std::size_t groups) const {
+  const std::size_t size = x.rows() / groups;
+  BallVector weight(size), bias(n.bias ? size : 0);
+  if (n.weight) set_row(weight[0], 1, *n.weight, 0);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!n.weight) arb_one(weight[i]);
+    else if (n.unit_offset) arb_add_ui(weight[i], weight[i], 1, bits_);
+  }
+  if (n.bias) set_row(bias[0], 1, *n.bias, 0);
+
+  Block y = same_shape(x);
+  for_each_index(x.columns(), [&](std::size_t c) {
+    const auto stride = static_cast<slong>(x.columns());
+    const auto count = static_cast<slong>(size);
+    BallVector centred(size);
+    Ball mean, factor;
+    for (std::size_t g = 0; g < groups; ++g) {
+      arb_srcptr entries = x(g * size, c);
+      for (std::size_t i = 0; i < size; ++i) arb_set(centred[i], entries + static_cast<slong>(i) * stride);
+      if (n.kind == NormKind::layer) {
+        arb_zero(mean);
+        for (std::size_t i = 0; i < size; ++i) arb_add(mean, mean, centred[i], bits_);
+        arb_div_si(mean, mean, count, bits_);
+        for (std::size_t i = 0; i < size; ++i) arb_sub(centred[i], centred[i], mean, bits_);
+      }
+      arb_zero(factor);
+      for (std::size_t i = 0; i < size; ++i) {
+        Ball square;
+        arb_sqr(square, centred[i], bits_);
+        arb_add(factor, factor, square, bits_);
+      }
+      arb_div_si(factor, factor, count, bits_);
+      Ball epsilon;
+      arb_set_d(epsilon, n.epsilon);
+      arb_add(factor, factor, epsilon, bits_);
+      arb_rsqrt(factor, factor, bits_);
+      for (std::size_t i = 0; i < size; ++i) {
+        arb_ptr result = y(g * size + i, c);
+        arb_mul(result, centred[i], factor, bits_);
+        arb_mul(result, result, weight[i], bits_);
+        if (n.bias) arb_add(result, result, bias[i], bits_);
+      }
+    }
+  });
+  return y;
+}
+
+BallMatrix BallWorld::activate(Activation activation, const Block& x) const {
+  Block y = same_shape(x);
+  for_each_index(x.rows(), [&](std::size_t i) {
+    for (std::size_t c = 0; c < x.columns(); ++c) apply(activation, y(i, c), x(i, c), bits_);
+  });
+  return y;
+}
+
+BallMatrix BallWorld::rotate(const Block& x, const Rotary& rotary, std::size_t heads, std::span<const Column> columns) const {
+  const auto& table = rotations_->table(rotary, columns, bits_);
+  const std::size_t head_size = x.rows() / heads, half = rotary.dimensions / 2;
+  Block y = x;
+  for_each_index(columns.size(), [&](std::size_t c) {
+    const BallVector& row = table.rows.at(columns[c].position);
+    Ball t;
+    for (std::size_t h = 0; h < heads; ++h)
+      for (std::size_t f = 0; f < half; ++f) {
+        const std::size_t a = h * head_size + f, b = a + half;
+        arb_srcptr cosine = row[2 * f], sine = row[2 * f + 1];
+        arb_mul(y(a, c), x(a, c), cosine, bits_);
+        arb_mul(t, x(b, c), sine, bits_);
+        arb_sub(y(a, c), y(a, c), t, bits_);
+        arb_mul(y(b, c), x(b, c), cosine, bits_);
+        arb_mul(t, x(a, c), sine, bits_);
+        arb_add(y(b, c), y(b, c), t, bits_);
+      }
+  });
+  return y;
+}
+
+namespace {
+
+// Appends the columns of x to a token-major vector of entries.
+void append(BallVector& entries, std::size_t old_size, const BallMatrix& x) {
+  BallVector grown(old_size + x.rows() * x.columns());
+  for (std::size_t i = 0; i < old_size; ++i) arb_swap(grown[i], entries[i]);
+  for (std::size_t c = 0; c < x.columns(); ++c)
+    for (std::size_t i = 0; i < x.rows(); ++i) arb_set(grown[old_size + c * x.rows() + i], x(i, c));
+  entries = std::move(grown);
+}
+
+// Subtracts the largest midpoint from every score, so that the exponentials stay in range: a softmax does not change when an exact
+// number is subtracted from every score. 64 bits of that midpoint serve as well as all of them.
+void centre(BallVector& scores, long bits) {
+  std::size_t largest = 0;
+  for (std::size_t i = 1; i < scores.size(); ++i)
+    if (arf_cmp(arb_midref(scores[i]), arb_midref(scores[largest])) > 0) largest = i;
+  Ball shift;
+  if (!arf_is_finite(arb_midref(scores[largest]))) return;
+  arb_ptr s = shift;
+  arf_set_round(arb_midref(s), arb_midref(scores[largest]), 64, ARF_RND_NEAR);
+  for (std::size_t i = 0; i < scores.size(); ++i) arb_sub(scores[i], scores[i], shift, bits);
+}
+
+}  // namespace
+
+BallMatrix BallWorld::attend(const Attention& a, const Block& q, const Block& k, const Block& v, std::span<const Column> columns,
+                             Memory& memory) const {
+  const std::size_t entry_width = k.rows(), first = memory.entries;
+  append(memory.keys, first * entry_width, k);
+  append(memory.values, first * entry_width, v);
+  memory.entries += columns.size();
+
+  Ball scale;
+  set_root(scale, a.scale, bits_);
+  BallVector slopes(a.alibi.size());
+  for (std::size_t h = 0; h < a.alibi.size(); ++h) set_slope(slopes[h], a.alibi[h], bits_);
+
+  Block mixed(q.rows(), columns.size());
+  const auto stride = static_cast<slong>(entry_width);
+  for_each_index(columns.size() * a.heads, [&](std::size_t job) {
+    const std::size_t c = columns.size() - 1 - job / a.heads, h = job % a.heads;  // the longest views first
+    const std::size_t offset = h / (a.heads / a.kv_heads) * a.head_size;          // of the head's group within an entry
+    const View view = visible(columns[c], first + c, a.window);
+    const auto in_trunk = static_cast<slong>(view.trunk_end - view.trunk_begin);
+    const auto in_branch = static_cast<slong>(view.branch_end - view.branch_begin);
+
+    BallVector query(a.head_size), weights(view.size());
+    for (std::size_t i = 0; i < a.head_size; ++i) arb_set(query[i], q(h * a.head_size + i, c));
+    Ball t;
+    for (std::size_t i = 0; i < view.size(); ++i) {
+      arb_ptr s = weights[i];
+      arb_dot(s, nullptr, 0, query[0], 1, memory.keys[view.entry(i) * entry_width + offset], 1, static_cast<slong>(a.head_size), bits_);
+      arb_mul(s, s, scale, bits_);
+      if (a.softcap) apply_softcap(s, s, *a.softcap, bits_);
+      if (!a.alibi.empty()) {
+        arb_mul_si(t, slopes[h], columns[c].position - (view.first_position + static_cast<std::int64_t>(i)), bits_);
+        arb_sub(s, s, t, bits_);
+      }
+    }
+    centre(weights, bits_);
+    Ball mass;
+    for (std::size_t i = 0; i < view.size(); ++i) {
+      arb_exp(weights[i], weights[i], bits_);
+      arb_add(mass, mass, weights[i], bits_);
+    }
+    for (std::size_t i = 0; i < a.head_size; ++i) {
+      arb_zero(t);
+      if (in_trunk > 0)
+        arb_dot(t, nullptr, 0, weights[0], 1, memory.values[view.trunk_begin * entry_width + offset + i], stride, in_trunk, bits_);
+      Ball sum;
+      arb_dot(sum, t, 0, weights[static_cast<std::size_t>(in_trunk)], 1, memory.values[view.branch_begin * entry_width + offset + i],
+              stride, in_branch, bits_);
+      arb_div(mixed(h * a.head_size + i, c), sum, mass, bits_);
+    }
+  });
+  return mixed;
+}
+
+BallMatrix BallWorld::select(const Block& x, std::span<const std::size_t> columns) const {
+  Block y(x.rows(), columns.size());
+  for (std::size_t i = 0; i < x.rows(); ++i)
+    for (std::size_t c = 0; c < columns.size(); ++c) arb_set(y(i, c), x(i, columns[c]));
+  return y;
+}
+
+std::vector<Enclosure> BallWorld::enclosures(const Block& x, std::size_t column) const {
+  std::vector<Enclosure> result(x.rows());
+  arf_t end;
+  arf_init(end);
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    arb_srcptr ball = x(i, column);
+    if (!arb_is_finite(ball)) {
+      mpfr_set_inf(result[i].lower.get(), -1);
+      mpfr_set_inf(result[i].upper.get(), +1);
+      continue;
+    }
+    // 32 bits more than the midpoint has: the endpoints' own rounding, outward, adds nothing that could be seen.
+    arb_get_lbound_arf(end, ball, bits_ + 32);
+    result[i].lower = Dyadic::of(end);
+    arb_get_ubound_arf(end, ball, bits_ + 32);
+    result[i].upper = Dyadic::of(end);
+  }
+  arf_clear(end);
+  return result;
+}
+
+}  // namespace snellen

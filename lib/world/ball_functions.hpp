@@ -1,0 +1,20 @@
+// Scalar pieces of the ball world: constants of the model and activations, each an enclosure of the exact real value.
+#pragma once
+
+#include "lib/model/model.hpp"
+#include "lib/number/flint.hpp"
+
+namespace snellen {
+
+// sqrt(radicand) or 1/sqrt(radicand).
+void set_root(arb_ptr result, const Root& root, long bits);
+// 2^(-numerator/denominator).
+void set_slope(arb_ptr result, const Slope& slope, long bits);
+// base^(-2f/dimensions): the rotary (or sinusoidal) frequency of pair f, base an exact double.
+void set_frequency(arb_ptr result, double base, std::size_t f, std::size_t dimensions, long bits);
+// activation(x); may alias.
+void apply(Activation activation, arb_ptr result, arb_srcptr x, long bits);
+// c tanh(s / c); may alias.
+void apply_softcap(arb_ptr result, arb_srcptr s, double c, long bits);
+
+}  // namespace snellen

@@ -1,0 +1,54 @@
+#include "bounds/next_token.hpp"
+
+#include <cmath>
+
+#include "bounds/evaluate.hpp"
+#include "tests/catch.hpp"
+#include "tests/model/zoo.hpp"
+#include "tests/world/enclosing.hpp"
+
+using namespace snellen;
+using namespace snellen::testing;
+
+TEST_CASE("certified next tokens are the ones of all logits, compared") {
+  std::size_t tested = 0;
+  for (const Specimen& specimen : zoo()) {
+    INFO(specimen.name);
+    const Model model = synthetic_model(specimen.description);
+    const BallWorld world(200);
+    const Decoder<BallWorld> decoder(model, world);
+    Decoder<BallWorld>::Memory memory;
+    const auto y = decoder.final(decoder.hidden(SequenceTree({1, 2, 3, 3, 3}).columns(), memory));
+    const auto tokens = certified_next_tokens(model, world, y);
+    const auto logits = world.linear(model.unembedding, y);
+    for (std::size_t c = 0; c < 5; ++c) {
+      const auto column = world.enclosures(logits, c);
+      REQUIRE(tokens[c].has_value());
+      for (std::size_t t = 0; t < column.size(); ++t)
+        if (static_cast<Token>(t) != *tokens[c]) REQUIRE(column[t].upper < column[static_cast<std::size_t>(*tokens[c])].lower);
+      ++tested;
+    }
+  }
+  REQUIRE(tested == 5 * zoo().size());
+}
+
+TEST_CASE("a tie of two logits is never decided, and a close race only by enough precision") {
+  Model model = synthetic_model(zoo()[0].description);
+  const BallWorld world(200);
+  const Decoder<BallWorld> decoder(model, world);
+  Decoder<BallWorld>::Memory memory;
+  const auto y = decoder.final(decoder.hidden(SequenceTree({1, 2, 3}).columns(), memory));
+  const auto v = world.enclosures(y, 2);
+  const auto sign = [&](std::size_t i) { return v[i].lower.to_double(MPFR_RNDN) > 0 ? 1.0 : -1.0; };
+  // Logits |y_0|, |y_0| and zeros: a tie at the top.
+  std::vector<double> weights(model.vocabulary * model.width, 0.0);
+  weights[0] = weights[model.width] = sign(0);
+  model.unembedding.weight = std::make_shared<DenseTensor>(model.vocabulary, model.width, weights);
+  REQUIRE(!certified_next_tokens(model, world, y)[2].has_value());
+  // Token 1 ahead by 2^-80 |y_1|: 64 bits cannot see it, 200 can.
+  weights[model.width + 1] = sign(1) * std::ldexp(1, -80);
+  model.unembedding.weight = std::make_shared<DenseTensor>(model.vocabulary, model.width, weights);
+  REQUIRE(certified_next_tokens(model, world, y)[2] == Token{1});
+  const BallWorld coarse(64);
+  REQUIRE(!certified_next_tokens(model, coarse, coarse.select(y, std::vector<std::size_t>{0, 1, 2}))[2].has_value());
+}

@@ -1,0 +1,248 @@
+#include "cases/case.hpp"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "cases/toml_section.hpp"
+#include "lib/error.hpp"
+#include "tests/catch.hpp"
+
+using namespace snellen;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A folder of the test's own, gone when the test is over.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "snellen-case-XXXXXX").string();
+    if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
+    path_ = name;
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path_); }
+  fs::path write(const std::string& name, const std::string& text) const {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name) << text;
+    return path_ / name;
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+const std::string small_model = "[model]\nrandom = { layers = 1, width = 8, heads = 2, hidden = 8, vocab = 6 }\n";
+const std::string small_family = "[family]\nprefix = [1]\nunit = [2]\nlengths = { to = 3 }\n";
+
+// What read_case says about a text, without the folder.
+std::string complaint(const Folder& folder, const std::string& text) {
+  try {
+    read_case(folder.write("bad.toml", text));
+  } catch (const InputError& error) {
+    const std::string message = error.what(), place = folder.path().string() + "/";
+    return message.rfind(place, 0) == 0 ? message.substr(place.size()) : message;
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("case: everything that can be written is read", "[case]") {
+  const Folder folder;
+  const Case c = read_case(folder.write("full.toml", R"(
+title = "A full case"
+[model.random]
+seed = 3
+layers = 3
+width = 24
+heads = 6
+kv_heads = 2
+head_size = 8
+hidden = 40
+vocab = 10
+position = "learned"
+context = 50
+norm = "layer"
+epsilon = 1e-6
+pre_norm = true
+post_norms = true
+qk_norm = true
+unit_offset = true
+activation = "gelu_tanh"
+gated = false
+bias = true
+tied = true
+embedding_scale = true
+window = 5
+global_every = 3
+softcap = 50
+final_softcap = 30.5
+gain = 0.5
+rope_base = 500.5
+rotary_dimensions = 4
+[family]
+prefix = [1, 2]
+suffix = [9]
+lengths = { from = 4, to = 20 }
+delimiter = { every = 3, tokens = [5, 6] }
+sample = { tokens = [2, 3], seed = 7, weights = [0.3, 1] }
+pair = "repeat-last"
+[measure]
+formats = ["e5m2", "p12:-30:31"]
+criteria = ["tolerance"]
+norms = ["l2"]
+at = "hidden"
+inevitable = false
+eps = 0.1
+[engine]
+profiles = ["bf16-acc32"]
+[precision]
+start_bits = 100
+max_bits = 512
+)"));
+  CHECK(c.request.title == "A full case");
+  CHECK(c.request.case_name == "full");
+  const auto& r = std::get<RandomModel>(c.model);
+  CHECK((r.seed == 3 && r.layers == 3 && r.width == 24 && r.heads == 6 && r.kv_heads == 2 && r.head_size == 8 && r.hidden == 40 && r.vocab == 10));
+  CHECK((r.position == PositionKind::learned && r.context == 50 && r.norm == NormKind::layer && r.epsilon == 1e-6));
+  CHECK((r.pre_norm && r.post_norms && r.qk_norm && r.unit_offset && !r.gated && r.bias && r.tied && r.embedding_scale && !r.identity));
+  CHECK((r.activation == Activation::gelu_tanh && r.window == 5 && r.global_every == 3 && r.softcap == 50 && r.final_softcap == 30.5));
+  CHECK((r.gain == 0.5 && r.rope_base == 500.5 && r.rotary_dimensions == 4));
+  const Family& f = c.request.family;
+  CHECK((f.prefix == std::vector<Token>{1, 2} && f.unit.empty() && f.suffix == std::vector<Token>{9} && f.from == 4 && f.to == 20));
+  REQUIRE((f.delimiter && f.sample));
+  CHECK((f.delimiter->every == 3 && f.delimiter->tokens == std::vector<Token>{5, 6}));
+  CHECK((f.sample->tokens == std::vector<Token>{2, 3} && f.sample->seed == 7 && f.sample->weights == std::vector<double>{0.3, 1}));
+  CHECK(f.pair == Pair::repeat_last);
+  REQUIRE(c.request.formats.size() == 2);
+  CHECK((c.request.formats[0].name == "e5m2" && c.request.formats[1].precision == 12));
+  CHECK((c.request.criteria == std::vector<Criterion>{Criterion::tolerance} && c.request.metrics == std::vector<Metric>{Metric::l2}));
+  CHECK((c.request.at == Place::hidden && !c.inevitable));
+  CHECK(c.request.eps == Dyadic::of(0x1.999999999999ap-4));
+  REQUIRE(c.request.profiles.size() == 1);
+  CHECK(c.request.profiles[0].name == "bf16-acc32");
+  CHECK((c.request.start_bits == 100 && c.request.max_bits == 512));
+}
+
+TEST_CASE("case: what is left out has a meaning", "[case]") {
+  const Folder folder;
+  const Case c = read_case(folder.write("short.toml", small_model + small_family));
+  CHECK(c.request.title == "short");
+  CHECK((c.request.formats.size() == 6 && c.request.criteria.size() == 3 && c.request.metrics.size() == 2 && c.request.profiles.empty()));
+  CHECK((c.request.family.from == 1 && c.request.family.to == 3 && c.request.max_bits == 4096 && !c.request.start_bits && !c.request.eps && c.inevitable));
+  CHECK(c.place("family.lengths.to").find("short.toml:6: family.lengths.to") != std::string::npos);
+  CHECK(c.place("family.sample.tokens").find("short.toml:3: family.sample.tokens") != std::string::npos);
+}
+
+TEST_CASE("case: what is wrong is named by line and key", "[case]") {
+  const Folder folder;
+  int refused = 0;
+  const auto refuses = [&](const std::string& text, const std::string& expected) {
+    const std::string message = complaint(folder, text);
+    CAPTURE(text, message);
+    CHECK(message.rfind(expected, 0) == 0);
+    CHECK(message.find('\n') == std::string::npos);
+    ++refused;
+  };
+  const auto family = [](const std::string& lines) { return small_model + "[family]\nlengths = { to = 3 }\n" + lines; };
+  const auto with = [](const std::string& lines) { return small_model + small_family + lines; };
+  const auto model = [](const std::string& keys) { return "[model]\nrandom = { " + keys + " }\n" + small_family; };
+  REQUIRE(complaint(folder, small_model + small_family).empty());
+
+  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, engine, precision; did you mean title?");
+  refuses(with("[measure]\nformat = []\n"), "bad.toml:8: measure.format: found an unknown key, expected one of formats, ");
+  refuses(with("xyzzyplugh = 1\n"), "bad.toml:7: family.xyzzyplugh: found an unknown key, expected one of prefix, ");
+  refuses(model("seed = 1, hiden = 3"), "bad.toml:2: model.random.hiden: found an unknown key");
+  refuses("a = = 1\n", "bad.toml:1: found text that is not TOML");
+  refuses(small_family, "bad.toml:1: model: missing, expected a table [model]");
+  refuses(small_model, "bad.toml:1: family: missing");
+  refuses("model = 3\n" + small_family, "bad.toml:1: model: found 3, expected a table");
+  refuses("[model]\n" + small_family, "bad.toml:1: model: found neither path nor random");
+  refuses("[model]\npath = \"x\"\nrandom = {}\n" + small_family, "bad.toml:1: model: found both path and random");
+  refuses("[model]\npath = 7\n" + small_family, "bad.toml:2: model.path: found 7, expected a text in quotes");
+  refuses(model("layers = \"two\""), "bad.toml:2: model.random.layers: found \"two\", expected an integer, at least 0");
+  refuses(model("layers = 0"), "bad.toml:2: model.random.layers: found 0, expected 1 to 1024");
+  refuses(model("position = \"ropes\""), "bad.toml:2: model.random.position: found \"ropes\", expected one of rope, alibi, none, sinusoidal, learned; did you mean rope?");
+  refuses(model("gain = 3"), "bad.toml:2: model.random.gain: found 3, expected a power of two");
+  refuses(model("bias = 1"), "bad.toml:2: model.random.bias: found 1, expected true or false");
+  refuses(model("softcap = nan"), "bad.toml:2: model.random.softcap: found nan, expected a finite number");
+  refuses(family(""), "bad.toml:3: family.unit: found no run token");
+  refuses(family("unit = []\n"), "bad.toml:5: family.unit: found no run token");
+  refuses(family("unit = [2]\nsample = { tokens = [3] }\n"), "bad.toml:5: family.unit: found both a unit and a sample");
+  refuses(family("unit = [2, -1]\n"), "bad.toml:5: family.unit: found -1 in the list, expected a list of token ids");
+  refuses(family("unit = [2.0]\n"), "bad.toml:5: family.unit: found 2.0 in the list");
+  refuses(family("unit = 2\n"), "bad.toml:5: family.unit: found 2, expected a list of token ids");
+  refuses(family("unit = [2]\nprefix = \"hello\"\n"), "bad.toml:6: family.prefix: found a text, expected a list of token ids: Snellen has no tokenizers yet");
+  refuses(family("unit = [2]\ntext = \"hello\"\n"), "bad.toml:6: family.text: found a text, expected a list of token ids: Snellen has no tokenizers yet");
+  refuses(family("unit = [2]\npair = \"both\"\n"), "bad.toml:6: family.pair: found \"both\", expected one of next, repeat-last");
+  refuses(family("unit = [2]\ndelimiter = { every = 0, tokens = [1] }\n"), "bad.toml:6: family.delimiter.every: found 0, expected an integer, at least 1");
+  refuses(family("unit = [2]\ndelimiter = { every = 2 }\n"), "bad.toml:6: family.delimiter.tokens: missing");
+  refuses(family("sample = { tokens = [2], weights = [1, 2] }\n"), "bad.toml:5: family.sample.weights: found 2 weights for 1 tokens");
+  refuses(small_model + "[family]\nunit = [2]\n", "bad.toml:3: family.lengths: missing");
+  refuses(small_model + "[family]\nunit = [2]\nlengths = { from = 1 }\n", "bad.toml:5: family.lengths.to: missing");
+  refuses(small_model + "[family]\nunit = [2]\nlengths = { from = 5, to = 4 }\n", "bad.toml:5: family.lengths.to: found 4 below from = 5");
+  refuses(small_model + "[family]\nunit = [2]\nlengths = { from = 0, to = 4 }\n", "bad.toml:5: family.lengths.from: found 0 with an empty prefix");
+  refuses(small_model + "[family]\nunit = [2]\nlengths = { from = -1, to = 4 }\n", "bad.toml:5: family.lengths.from: found -1");
+  refuses(small_model + "[family]\nunit = [2]\nlengths = { to = 1_000_000_000 }\n", "bad.toml:5: family.lengths.to: found 1000000000; every length is evaluated");
+  refuses(with("[measure]\nformats = [\"bf17\"]\n"), "bad.toml:8: measure.formats: found \"bf17\", expected one of ");
+  refuses(with("[measure]\nformats = []\n"), "bad.toml:8: measure.formats: found an empty list, expected at least one format");
+  refuses(with("[measure]\nformats = [\"bf16\", \"bf16\"]\n"), "bad.toml:8: measure.formats: found \"bf16\" twice");
+  refuses(with("[measure]\ncriteria = [\"exact\"]\n"), "bad.toml:8: measure.criteria: found \"exact\", expected one of bitwise, tolerance, argmax");
+  refuses(with("[measure]\nnorms = [\"l3\"]\n"), "bad.toml:8: measure.norms: found \"l3\"");
+  refuses(with("[measure]\nat = \"logits\"\n"), "bad.toml:8: measure.at: found \"logits\", expected one of final, hidden");
+  refuses(with("[measure]\neps = 0\n"), "bad.toml:8: measure.eps: found 0, expected a positive number");
+  refuses(with("[measure]\neps = \"1e-3\"\n"), "bad.toml:8: measure.eps: found \"1e-3\", expected a finite number");
+  refuses(with("[measure]\ninevitable = 1\n"), "bad.toml:8: measure.inevitable: found 1, expected true or false");
+  refuses(with("[engine]\nprofiles = [\"bf16-acc33\"]\n"), "bad.toml:8: engine.profiles: found \"bf16-acc33\", expected one of ");
+  refuses(with("[precision]\nmax_bits = 10\n"), "bad.toml:8: precision.max_bits: found 10, expected an integer from 53 to ");
+  refuses(with("[precision]\nmax_bits = 64\nstart_bits = 65\n"), "bad.toml:9: precision.start_bits: found 65, expected an integer from 53 to 64");
+  CHECK(refused == 47);
+
+  CHECK_THROWS_WITH(read_case(folder.path() / "none.toml"), Catch::Matchers::EndsWith("none.toml: found no such file, expected a case (a .toml file)"));
+  CHECK_THROWS_AS(read_case(folder.path()), InputError);
+}
+
+TEST_CASE("case: the model is looked for, and the family must fit it", "[case]") {
+  const Folder folder;
+  const auto says = [](const Case& c) -> std::string {
+    try {
+      load_model(c);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const Case synthetic = read_case(folder.write("a.toml", small_model + small_family));
+  CHECK(load_model(synthetic).width == 8);
+  const Case outside = read_case(folder.write("b.toml", small_model + "[family]\nunit = [6]\nlengths = { to = 3 }\n"));
+  CHECK(says(outside) == (folder.path() / "b.toml").string() + ":4: family.unit: found token 6, expected token ids from 0 to 5");
+  const Case missing = read_case(folder.write("c.toml", "[model]\npath = \"no/such/model\"\n" + small_family));
+  CHECK(says(missing).find("c.toml:2: model.path: found no no/such/model in the current directory") != std::string::npos);
+
+  // Beside the case, and under SNELLEN_HOME: what is found there is read, and refused by its own name.
+  folder.write("home/m.gguf", "not a model"), folder.write("cases/beside.gguf", "not a model");
+  const Case beside = read_case(folder.write("cases/d.toml", "[model]\npath = \"beside.gguf\"\n" + small_family));
+  CHECK(says(beside).rfind((folder.path() / "cases/beside.gguf").string() + ":", 0) == 0);
+  const Case at_home = read_case(folder.write("cases/e.toml", "[model]\npath = \"m.gguf\"\n" + small_family));
+  CHECK(says(at_home).find("found no m.gguf") != std::string::npos);
+  setenv("SNELLEN_HOME", (folder.path() / "home").c_str(), 1);
+  CHECK(says(at_home).rfind((folder.path() / "home/m.gguf").string() + ":", 0) == 0);
+  unsetenv("SNELLEN_HOME");
+}
+
+TEST_CASE("case: suggestions", "[case]") {
+  const std::vector<std::string> names = {"prefix", "unit", "suffix", "lengths"};
+  CHECK(nearest_name("prefx", names) == "prefix");
+  CHECK(nearest_name("unti", names) == "unit");
+  CHECK(nearest_name("tuni", names) == std::nullopt);  // two edits of four letters
+  CHECK(nearest_name("units", names) == "unit");
+  CHECK(nearest_name("length", names) == "lengths");
+  CHECK(nearest_name("model", names) == std::nullopt);
+}
