@@ -211,6 +211,8 @@ Picture distance_plot(const Certification& c, std::size_t metric, const std::str
 
   std::string script = axis.script() + vertical_axis(height, c.metrics[metric]) + threshold_script(thresholds, series[0], height, c);
   script += "set border 3 linecolor '#555555'\nset tics nomirror out scale 0.6\n" + key_script(series, height, axis);
+  if (std::any_of(series[0].begin(), series[0].end(), [&](const Bar& bar) { return std::isfinite(bar.high) && bar.high < height.bottom; }))
+    script += fmt::format("set label 'the exact D(n) goes on below' at graph 0.99, first {} right offset 0, character 0.7 font ',13' front\n", height.bottom);
   std::string blocks, plots;
   std::size_t lane = 0;
   for (std::size_t s = 0; s < series.size(); ++s) {

@@ -1,26 +1,11 @@
 #include "reports/environment.hpp"
 
-#include <boost/version.hpp>
-#include <gmp.h>
-#include <mpfi.h>
-#include <mpfr.h>
-
 #include <fstream>
 
-#include "lib/number/flint.hpp"
+#include "lib/version.hpp"
 
 namespace snellen {
 namespace {
-
-std::string compiler() {
-#if defined(__clang__)
-  return "Clang " __clang_version__;
-#elif defined(__GNUC__)
-  return "GCC " __VERSION__;
-#else
-  return "unknown";
-#endif
-}
 
 std::string cpu() {
   std::ifstream file("/proc/cpuinfo");
@@ -34,15 +19,13 @@ std::string cpu() {
 }  // namespace
 
 Environment this_environment() {
+  const Version build = version();
   Environment result;
-  result.compiler = compiler();
-  result.libraries = {{"MPFR", mpfr_get_version()}, {"MPFI", mpfi_get_version()}, {"FLINT", flint_version}, {"GMP", gmp_version}};
-#if __FLINT_RELEASE < 30000  // FLINT 3 contains Arb
-  result.libraries.emplace_back("Arb", arb_version);
-#endif
-  std::string boost = BOOST_LIB_VERSION;
-  for (char& c : boost) c = c == '_' ? '.' : c;
-  result.libraries.emplace_back("Boost", boost);
+  result.version = build.version;
+  result.commit = build.commit;
+  result.compiler = build.compiler;
+  result.flags = build.flags;
+  result.libraries = {{"MPFR", build.mpfr}, {"MPFI", build.mpfi}, {"FLINT", build.flint}, {"GMP", build.gmp}, {"Boost", build.boost}};
   result.cpu = cpu();
   return result;
 }

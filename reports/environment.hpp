@@ -23,7 +23,7 @@ struct Environment {
   std::vector<Phase> phases;
 };
 
-// Compiler, libraries and processor filled in; the rest is left to the caller.
+// This build, its libraries and the processor; threads and phases are left to the caller.
 Environment this_environment();
 
 nlohmann::ordered_json environment_report(const Environment& environment);

@@ -68,6 +68,9 @@ std::string text_report(const Certification& c) {
       lines.push_back({cut(run.profile, 30), or_dash(identical_from(run)), run.trouble ? trouble_text(*run.trouble) : "none"});
     result += '\n' + table(lines);
   }
+  // A terminal would obey control characters in a title.
+  for (char& character : result)
+    if ((static_cast<unsigned char>(character) < 0x20 && character != '\n') || character == 0x7f) character = '?';
   return result;
 }
 

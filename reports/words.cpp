@@ -44,14 +44,16 @@ std::string how_far_checked(const CollapseRow& row, const Certification& c) {
 
 std::string headline(const CollapseRow& row, const Certification& c) {
   const Inevitable& known = row.inevitable;
-  const std::string last = row.last_distinct ? fmt::format("the last distinguishable pair is n = {}", *row.last_distinct)
-                                             : fmt::format("no pair from n = {} on is distinguishable", c.from);
+  const std::string apart = row.criterion == Criterion::bitwise ? "distinguishable" : "farther apart";
+  const std::string last = !row.last_distinct                        ? fmt::format("no pair from n = {} on is {}", c.from, apart)
+                           : row.criterion == Criterion::bitwise ? fmt::format("the last distinguishable pair is n = {}", *row.last_distinct)
+                                                                 : fmt::format("the last pair farther apart is n = {}", *row.last_distinct);
   if (has_start(row) && known.status == Status::exact)
     return fmt::format("From n = {} on ({}), {}; {}.", *known.upper, how_far_checked(row, c), cannot_tell(row), last);
   if (has_start(row))
-    return fmt::format("From n = {} on at the latest ({}), {}; the last pair proved distinguishable is n = {}, and what lies between is undecided.",
-                       *known.upper, how_far_checked(row, c), cannot_tell(row),
-                       row.last_distinct ? std::to_string(*row.last_distinct) : "none");
+    return fmt::format("From n = {} on at the latest ({}), {}; {}, and what lies between is undecided.", *known.upper, how_far_checked(row, c),
+                       cannot_tell(row), row.last_distinct ? fmt::format("the last pair proved {} is n = {}", apart, *row.last_distinct)
+                                                           : "no pair is proved " + apart);
   if (known.status == Status::never)
     return fmt::format("{} tells S_n from S_{{n+1}} for infinitely many n ({}): proved.", format_label(row), criterion_label(row));
   if (row.last_distinct == c.to)
