@@ -102,6 +102,9 @@ Picture gnuplot(const std::string& name, const std::string& script, int width, i
   // Neither a tool tip over the whole picture nor the version of gnuplot.
   const std::size_t title = svg.find("<title>"), description = svg.find("</desc>");
   if (title != std::string::npos && description != std::string::npos && title < description) svg.erase(title, description + 7 - title);
+  // With the key on top gnuplot gives a curve and its key the same id. Nothing refers to these.
+  const std::string curve = " id=\"" + name + "_plot_";
+  for (std::size_t at = 0; (at = svg.find(curve, at)) != std::string::npos;) svg.erase(at, svg.find('"', at + curve.size()) + 1 - at);
   // Several pictures share a page: their ids must differ. Every reference in gnuplot's SVG is one of these.
   for (const char* reference : {" id='", " id=\"", "href='#", "href=\"#", "url(#"}) replace_all(svg, reference, reference + name + '-');
   return {svg + '\n', ""};
@@ -113,7 +116,7 @@ std::string gnuplot_string(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       result += ' ';
     } else if (c == '\'') {
-      result += "''";
+      result += "’";  // gnuplot's scanner misreads a doubled quote at the beginning
     } else {
       if (std::strchr("\\^_@&~{}", c)) result += '\\';
       result += c;

@@ -16,7 +16,7 @@ struct Picture {
 Picture gnuplot(const std::string& name, const std::string& script, int width, int height, const std::string& program = "gnuplot");
 
 // A gnuplot string constant that shows `text` as it is: single-quoted (no backticks, no escapes), enhanced-mode characters escaped,
-// control characters replaced.
+// control characters replaced by spaces and ' by a typographic apostrophe.
 std::string gnuplot_string(std::string_view text);
 
 }  // namespace snellen
