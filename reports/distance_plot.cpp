@@ -163,7 +163,7 @@ std::string key_script(const std::vector<std::vector<Bar>>& series, const Height
   const double top = height.bottom + height.pixels(21 * static_cast<double>(series.size()) + 15);
   const auto in_the_way = [&](const Bar& bar) { return axis.share(bar.n) < 0.36 && bar.low < top; };
   const bool free = std::none_of(series.begin(), series.end(), [&](const auto& bars) { return std::any_of(bars.begin(), bars.end(), in_the_way); });
-  if (!free) return "set key tmargin left horizontal Left reverse samplen 1.6 width 1\n";
+  if (!free) return "set key tmargin left horizontal Left reverse samplen 1.6 width -4\n";
   return fmt::format("set key at graph 0.01, first {} left bottom vertical Left reverse samplen 1.6 width -4 opaque\n", height.bottom + height.pixels(6));
 }
 
@@ -200,6 +200,11 @@ bool has_positive(const std::vector<Bar>& bars) {
   return std::any_of(bars.begin(), bars.end(), [](const Bar& bar) { return std::isfinite(bar.high); });
 }
 
+// The band is nowhere wider than the line that stands for it.
+bool is_thin(const std::vector<Bar>& bars) {
+  return std::none_of(bars.begin(), bars.end(), [](const Bar& bar) { return std::isfinite(bar.high) && !(bar.high - bar.low < kThinBand); });
+}
+
 }  // namespace
 
 Picture distance_plot(const Certification& c, std::size_t metric, const std::string& program) {
@@ -222,10 +227,12 @@ Picture distance_plot(const Certification& c, std::size_t metric, const std::str
     const std::string title = s == 0 ? "'exact model, certified'" : gnuplot_string(c.runs[s - 1].profile + (c.runs[s - 1].trouble ? " (" + c.runs[s - 1].trouble->what + ")" : ""));
     if (has_positive(bars)) {
       blocks += line_block(name, bars, height);
-      if (s == 0)
-        plots += fmt::format(", ${0} using 1:2:3 with filledcurves fillcolor '#9FB6CC' fillstyle solid 0.8 notitle"
-                             ", ${0} using 1:2 with lines linecolor '{1}' linewidth 1 notitle"
-                             ", ${0} using 1:3 with lines linecolor '{1}' linewidth 3.6 title {2}", name, colour, title);
+      if (s == 0 && is_thin(series[0]))
+        plots += fmt::format(", ${} using 1:3 with lines linecolor '{}' linewidth 3.6 title {}", name, colour, title);
+      else if (s == 0)
+        plots += fmt::format(", ${0} using 1:2:3 with filledcurves fillcolor '#9FB6CC' fillstyle solid 0.8 title {2}"
+                             ", ${0} using 1:2 with lines linecolor '{1}' linewidth 1.4 notitle"
+                             ", ${0} using 1:3 with lines linecolor '{1}' linewidth 1.4 notitle", name, colour, title);
       else
         plots += fmt::format(", ${} using 1:3 with {} linecolor '{}' linewidth 1.3 pointtype 7 pointsize 0.2 title {}", name,
                              bars.size() <= kMostDots ? "linespoints" : "lines", colour, title);

@@ -81,7 +81,7 @@ bool is_thin(const Certification& c, std::size_t metric) {
   return std::all_of(c.distances.begin(), c.distances.end(), [&](const PairDistances& pair) {
     if (metric >= pair.by_metric.size()) return false;
     const Enclosure& d = pair.by_metric[metric];
-    return d.is_finite() && approximate_log10(d.upper) - approximate_log10(d.lower) < 0.01;
+    return d.is_finite() && approximate_log10(d.upper) - approximate_log10(d.lower) < kThinBand;
   });
 }
 
@@ -92,7 +92,11 @@ std::string distance_figure(const Certification& c, std::size_t metric, const Pi
       "How far apart the last-token vectors of S_n and S_{{n+1}} are ({}). Black: the model in exact arithmetic; {}. Grey lines: each format's "
       "threshold; a dot marks the n from which D(n) stays at or below it.", label, band);
   if (!c.runs.empty())
-    caption += " Colours: emulated engines, observed only. On the strip 0 a run's two vectors are identical, with the n from which they stay so.";
+    caption += " Colours: emulated engines, observed only.";
+  const bool identical = std::any_of(c.runs.begin(), c.runs.end(), [](const EngineRun& run) {
+    return std::any_of(run.distances.begin(), run.distances.end(), [](const PairDistances& pair) { return verdict_of_run(pair) == Verdict::collapsed; });
+  });
+  if (identical) caption += " On the strip D = 0 a run's two vectors are identical; the number says from which n they stay so.";
   return figure(picture, fmt::format("Distance D(n) against n, {}", label), typeset(caption));
 }
 

@@ -14,6 +14,7 @@ namespace snellen {
 inline constexpr std::array<std::string_view, 6> kRunColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
 inline std::string_view run_colour(std::size_t run) { return kRunColours[run % kRunColours.size()]; }
 
+inline constexpr double kThinBand = 0.01;  // decades: less than a line is thick
 inline constexpr int kPictureWidth = 940;
 inline constexpr double kLeftEdge = 0.185, kRightEdge = 0.855;  // of the plotted area, as shares of the width
 

@@ -51,9 +51,10 @@ std::string headline(const CollapseRow& row, const Certification& c) {
   if (has_start(row) && known.status == Status::exact)
     return fmt::format("From n = {} on ({}), {}; {}.", *known.upper, how_far_checked(row, c), cannot_tell(row), last);
   if (has_start(row))
-    return fmt::format("From n = {} on at the latest ({}), {}; {}, and what lies between is undecided.", *known.upper, how_far_checked(row, c),
+    return fmt::format("From n = {} on at the latest ({}), {}; {}, and what lies between is undecided{}.", *known.upper, how_far_checked(row, c),
                        cannot_tell(row), row.last_distinct ? fmt::format("the last pair proved {} is n = {}", apart, *row.last_distinct)
-                                                           : "no pair is proved " + apart);
+                                                           : "no pair is proved " + apart,
+                       row.overflow > 0 ? " or overflows" : "");
   if (known.status == Status::never)
     return fmt::format("{} tells S_n from S_{{n+1}} for infinitely many n ({}): proved.", format_label(row), criterion_label(row));
   if (row.last_distinct == c.to)
@@ -65,16 +66,23 @@ std::string headline(const CollapseRow& row, const Certification& c) {
 
 // "e5m2 from 4, e4m3 from 7; not by 2000: tf32, fp32" over the rows of one criterion and metric.
 std::string enumerate(const Certification& c, Criterion criterion, std::optional<Metric> metric) {
-  std::string with, without;
+  std::string result;
+  std::vector<std::pair<std::string, std::string>> others;  // what is said of them, and their names
   for (const CollapseRow& row : c.rows) {
     if (row.criterion != criterion || row.metric != metric || !row.format) continue;
     const std::string start = collapse_start(row, c.to);
-    if (has_start(row))
-      with += fmt::format("{}{} from {}", with.empty() ? "" : ", ", row.format->name, start);
+    if (has_start(row)) {
+      result += fmt::format("{}{} from {}", result.empty() ? "" : ", ", row.format->name, start);
+      continue;
+    }
+    const auto same = std::find_if(others.begin(), others.end(), [&](const auto& other) { return other.first == start; });
+    if (same == others.end())
+      others.emplace_back(start, row.format->name);
     else
-      without += fmt::format("{}{} {}", without.empty() ? "" : ", ", row.format->name, start);
+      same->second += ", " + row.format->name;
   }
-  return with + (with.empty() || without.empty() ? "" : "; ") + without;
+  for (const auto& [what, names] : others) result += fmt::format("{}{}: {}", result.empty() ? "" : "; ", what, names);
+  return result;
 }
 
 }  // namespace

@@ -38,6 +38,12 @@ TEST_CASE("the headline says what is known, with its scope", "[reports]") {
         "From n = 79 on (checked to 200), S_n and S_{n+1} are within bf16's threshold (L1 <= 2^-7); the last pair farther apart is n = 78.");
 }
 
+TEST_CASE("every format in one sentence", "[reports]") {
+  CHECK(sentences(sample::certification())[2] ==
+        "Every format, bitwise: e5m2 from 9, e4m3 from 17, bf16 from 89, fp16 from 164 to 166, tf32 from 165; not by 200: fp32.");
+  CHECK(sentences(sample::certification(10))[1] == "Every format, bitwise: e5m2 from 9; not by 10: e4m3, bf16, fp16, tf32, fp32.");
+}
+
 TEST_CASE("where collapse starts, in a table cell", "[reports]") {
   CollapseRow row;
   row.inevitable = {"37", "37", Scope::horizon, Status::exact};
