@@ -1,5 +1,5 @@
-// environment.json (schema "snellen.environment/1"): on what machine and with which libraries a result was computed, and how long it took.
-// The only report that differs between machines.
+// environment.json (schema "snellen.environment/1"): on what machine and with which libraries a result was computed, and how long
+// it took. The only report that differs between machines.
 #pragma once
 
 #include <nlohmann/json.hpp>

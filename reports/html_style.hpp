@@ -69,7 +69,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 
 inline std::string swatch_style() {
   std::string result;
-  for (std::size_t i = 0; i < kRunColours.size(); ++i) result += fmt::format(".swatch.c{} {{ background: {}; }}\n", i, kRunColours[i]);
+  for (std::size_t i = 0; i < kRunColours.size(); ++i)
+    result += fmt::format(".swatch.c{} {{ background: {}; }}\n", i, kRunColours[i]);
   return result;
 }
 

@@ -13,10 +13,14 @@ using Json = nlohmann::ordered_json;
 
 char letter_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::collapsed: return 'C';
-    case Verdict::distinct: return 'D';
-    case Verdict::overflow: return 'O';
-    case Verdict::undecided: break;
+    case Verdict::collapsed:
+      return 'C';
+    case Verdict::distinct:
+      return 'D';
+    case Verdict::overflow:
+      return 'O';
+    case Verdict::undecided:
+      break;
   }
   return 'U';
 }
@@ -27,7 +31,8 @@ Json or_null(const std::optional<T>& value) {
 }
 
 Json json_of(const Enclosure& x) {
-  return {{"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
+  return {
+      {"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
 }
 
 Json json_of(const std::vector<PairDistances>& pairs, const std::vector<Metric>& metrics) {

@@ -1,4 +1,5 @@
-// What the pictures share: the axis of lengths n (so that they line up when stacked), colours, and names set in gnuplot's enhanced text.
+// What the pictures share: the axis of lengths n (so that they line up when stacked), colours, and names set in gnuplot's
+// enhanced text.
 #pragma once
 
 #include <array>

@@ -13,11 +13,16 @@ std::vector<std::vector<std::string>> parsed(const std::string& text) {
   bool quoted = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"') lines.back().back() += '"', ++i;
-    else if (c == '"') quoted = !quoted;
-    else if (c == ',' && !quoted) lines.back().emplace_back();
-    else if (c == '\n' && !quoted) lines.emplace_back(1);
-    else lines.back().back() += c;
+    if (c == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"')
+      lines.back().back() += '"', ++i;
+    else if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      lines.back().emplace_back();
+    else if (c == '\n' && !quoted)
+      lines.emplace_back(1);
+    else
+      lines.back().back() += c;
   }
   REQUIRE_FALSE(quoted);
   REQUIRE(lines.back() == std::vector<std::string>{""});
@@ -42,7 +47,8 @@ TEST_CASE("distances.csv reads back to enclosures of the same numbers", "[report
   const std::vector<std::string>& names = lines[0];
   REQUIRE(names.size() == 1 + 4 + 4 * 8);
   CHECK(std::vector<std::string>(names.begin(), names.begin() + 7) ==
-        std::vector<std::string>{"n", "l1.lower", "l1.upper", "linf.lower", "linf.upper", "fp32.l1.distance.lower", "fp32.l1.distance.upper"});
+        std::vector<std::string>{"n", "l1.lower", "l1.upper", "linf.lower", "linf.upper", "fp32.l1.distance.lower",
+                                 "fp32.l1.distance.upper"});
   CHECK(names[13] == "mine, \"fast\".l1.distance.lower");
   CHECK(names[17] == "mine, \"fast\".l1.error.lower");
   int count = 0, empty = 0;

@@ -31,7 +31,8 @@ Markup check_page(const std::string& page) {
 }
 
 const Pictures& no_pictures() {
-  static const Pictures pictures = {{{"", "gnuplot is not installed"}, {"", "gnuplot is not installed"}}, {"", "gnuplot is not installed"}};
+  static const Pictures pictures = {{{"", "gnuplot is not installed"}, {"", "gnuplot is not installed"}},
+                                    {"", "gnuplot is not installed"}};
   return pictures;
 }
 
@@ -44,10 +45,14 @@ TEST_CASE("report.html is one well-formed page that gives the result", "[reports
   CHECK(markup.elements.count("table") == 3);
   CHECK(page == html_report(c, draw(c)));
   for (const char* text :
-       {"<h1>Ones after a prompt</h1>", "From n = 89 on (checked to 200), bf16 cannot tell S<sub>n</sub> from S<sub>n+1</sub>; the last distinguishable pair is n = 88.",
-        "certified: exact model, to the horizon 200", "L<sub>1</sub> &le; 2<sup>&minus;7</sup>", "L<sub>&infin;</sub> &le; 2<sup>&minus;10</sup>", "164 to 166",
-        "2 verdicts stayed undecided at 128 bits", "2 undecided", "2 overflow", "exact model</th>", "overflow first in layer 2, attention scores, token 120",
-        "same_cell", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "Stored weights mean their stored values, exactly.", "fp16-acc32 overflows at n = 120."})
+       {"<h1>Ones after a prompt</h1>",
+        "From n = 89 on (checked to 200), bf16 cannot tell S<sub>n</sub> from S<sub>n+1</sub>; the last distinguishable pair is "
+        "n = 88.",
+        "certified: exact model, to the horizon 200", "L<sub>1</sub> &le; 2<sup>&minus;7</sup>",
+        "L<sub>&infin;</sub> &le; 2<sup>&minus;10</sup>", "164 to 166", "2 verdicts stayed undecided at 128 bits", "2 undecided",
+        "2 overflow", "exact model</th>", "overflow first in layer 2, attention scores, token 120", "same_cell",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "Stored weights mean their stored values, exactly.",
+        "fp16-acc32 overflows at n = 120."})
     CHECK(contains(page, text));
 }
 
@@ -98,7 +103,8 @@ TEST_CASE("a page without pictures, rows or runs", "[reports]") {
 }
 
 TEST_CASE("typesetting", "[reports]") {
-  CHECK(typeset("S_n and S_{n+1}, L1 <= 2^-7, Linf") == "S<sub>n</sub> and S<sub>n+1</sub>, L<sub>1</sub> &le; 2<sup>&minus;7</sup>, L<sub>&infin;</sub>");
+  CHECK(typeset("S_n and S_{n+1}, L1 <= 2^-7, Linf") ==
+        "S<sub>n</sub> and S<sub>n+1</sub>, L<sub>1</sub> &le; 2<sup>&minus;7</sup>, L<sub>&infin;</sub>");
   CHECK(typeset("L10 xL1 aS_n p^q 2^x <b>") == "L10 xL1 aS_n p^q 2^x &lt;b&gt;");
   CHECK(typeset("") == "");
   CHECK(typeset("2^") == "2^");
@@ -106,6 +112,7 @@ TEST_CASE("typesetting", "[reports]") {
 }
 
 TEST_CASE("the reader of markup can fail", "[reports]") {
-  for (const char* broken : {"<a><b></a></b>", "<a>", "a < b", "a & b", "<a x=1></a>", "<a x='<'></a>", "</a>", "<a"}) CHECK_FALSE(read_markup(broken).problem.empty());
+  for (const char* broken : {"<a><b></a></b>", "<a>", "a < b", "a & b", "<a x=1></a>", "<a x='<'></a>", "</a>", "<a"})
+    CHECK_FALSE(read_markup(broken).problem.empty());
   CHECK(read_markup("<!DOCTYPE html><a x='1'>&lt;<br><c/></a>").problem.empty());
 }

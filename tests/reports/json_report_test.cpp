@@ -42,7 +42,10 @@ std::vector<Verdict> decoded(const std::string& runs, const Json& legend) {
     const std::string name = legend.at(std::string(1, runs[at]));
     std::size_t length = 0;
     const auto count = std::stoll(runs.substr(at + 1), &length);
-    const Verdict verdict = name == "collapsed" ? Verdict::collapsed : name == "distinct" ? Verdict::distinct : name == "undecided" ? Verdict::undecided : Verdict::overflow;
+    const Verdict verdict = name == "collapsed"   ? Verdict::collapsed
+                            : name == "distinct"  ? Verdict::distinct
+                            : name == "undecided" ? Verdict::undecided
+                                                  : Verdict::overflow;
     result.insert(result.end(), static_cast<std::size_t>(count), verdict);
     at += length + 2;
   }
@@ -75,18 +78,21 @@ TEST_CASE("report.json has every field of its schema", "[reports]") {
     const Json& run = report.at("engine_runs")[r];
     CHECK(run.at("profile") == c.runs[r].profile);
     CHECK(run.at("description") == c.runs[r].description);
-    enclosures += check_pairs(run.at("distances"), c.runs[r].distances, metrics) + check_pairs(run.at("errors"), c.runs[r].errors, metrics);
+    enclosures +=
+        check_pairs(run.at("distances"), c.runs[r].distances, metrics) + check_pairs(run.at("errors"), c.runs[r].errors, metrics);
   }
   CHECK(enclosures == 200 * 2 * (1 + 4 * 2));
   CHECK(report.at("engine_runs")[0].at("trouble").is_null());
-  CHECK(report.at("engine_runs")[3].at("trouble") == Json({{"what", "overflow"}, {"place", "layer 2, attention scores"}, {"position", 120}}));
+  CHECK(report.at("engine_runs")[3].at("trouble") ==
+        Json({{"what", "overflow"}, {"place", "layer 2, attention scores"}, {"position", 120}}));
 
   const Json& collapse = report.at("collapse");
   REQUIRE(collapse.size() == c.rows.size());
   std::size_t verdicts = 0;
   for (std::size_t i = 0; i < collapse.size(); ++i) {
     const Json& row = collapse[i];
-    for (const char* key : {"format", "criterion", "norm", "eps", "eps_hex", "first", "last_distinct", "undecided", "overflow", "inevitable_from", "observed", "verdicts"})
+    for (const char* key : {"format", "criterion", "norm", "eps", "eps_hex", "first", "last_distinct", "undecided", "overflow",
+                            "inevitable_from", "observed", "verdicts"})
       REQUIRE(row.contains(key));
     for (const char* key : {"lower", "upper", "scope", "status"}) REQUIRE(row.at("inevitable_from").contains(key));
     REQUIRE(row.at("inevitable_from").at("lower").is_string());
@@ -113,7 +119,10 @@ TEST_CASE("report.json has every field of its schema", "[reports]") {
   CHECK(collapse.back().at("format").is_null());
 
   REQUIRE(report.at("claims").size() == 2);
-  CHECK(report.at("claims")[1] == Json({{"id", "bitwise.bf16"}, {"statement", c.claims[1].statement}, {"theorem", "same_cell"}, {"scope", "horizon"},
+  CHECK(report.at("claims")[1] == Json({{"id", "bitwise.bf16"},
+                                        {"statement", c.claims[1].statement},
+                                        {"theorem", "same_cell"},
+                                        {"scope", "horizon"},
                                         {"numbers", {{"from", "89"}, {"to", "200"}}}}));
 }
 

@@ -11,7 +11,7 @@
 namespace snellen {
 
 struct Markup {
-  std::string problem;            // empty: well-formed
+  std::string problem;  // empty: well-formed
   std::multiset<std::string> elements;
   std::vector<std::pair<std::string, std::string>> attributes;
 };
@@ -63,7 +63,8 @@ inline Markup read_markup(std::string_view text) {
         const bool equals = at < text.size() && text[at] == '=';
         if (equals) ++at;
         skip_space();
-        if (key.empty() || !equals || at >= text.size() || (text[at] != '"' && text[at] != '\'')) return fail("bad attribute", start);
+        if (key.empty() || !equals || at >= text.size() || (text[at] != '"' && text[at] != '\''))
+          return fail("bad attribute", start);
         const char quote = text[at++];
         while (at < text.size() && text[at] != quote) value += text[at++];
         if (value.find('<') != std::string::npos) return fail("< in an attribute", start);

@@ -28,11 +28,17 @@ struct Random {
     Dyadic x(bits);
     mpfr_set_ui(x.get(), 1, MPFR_RNDN);
     switch (next() % 4) {
-      case 0: break;
-      case 1: mpfr_nextabove(x.get()); break;
-      case 2: mpfr_set_ui(x.get(), 1000000, MPFR_RNDN), mpfr_nextbelow(x.get()); break;
+      case 0:
+        break;
+      case 1:
+        mpfr_nextabove(x.get());
+        break;
+      case 2:
+        mpfr_set_ui(x.get(), 1000000, MPFR_RNDN), mpfr_nextbelow(x.get());
+        break;
       default:
-        for (int word = 0; word < 12; ++word) mpfr_mul_2ui(x.get(), x.get(), 48, MPFR_RNDN), mpfr_add_ui(x.get(), x.get(), next() & 0xffffffffffff, MPFR_RNDN);
+        for (int word = 0; word < 12; ++word)
+          mpfr_mul_2ui(x.get(), x.get(), 48, MPFR_RNDN), mpfr_add_ui(x.get(), x.get(), next() & 0xffffffffffff, MPFR_RNDN);
     }
     mpfr_mul_2si(x.get(), x.get(), exponent, MPFR_RNDN);
     if (next() % 3 == 0) mpfr_neg(x.get(), x.get(), MPFR_RNDN);

@@ -43,7 +43,8 @@ TEST_CASE("pictures are drawn, the same bytes each time", "[reports]") {
   CHECK(pictures.distances[0].svg.find(">71<") != std::string::npos);  // the observed length of bf16-acc32
   check_picture(pictures.verdicts);
   REQUIRE(pictures.verdicts.svg == again.verdicts.svg);
-  for (const char* text : {"from 89", "from 164 to 166", "not by 200", "collapsed", "undecided", "overflow or NaN", "distinct", "run fp8-e4m3-acc32"})
+  for (const char* text : {"from 89", "from 164 to 166", "not by 200", "collapsed", "undecided", "overflow or NaN", "distinct",
+                           "run fp8-e4m3-acc32"})
     CHECK(pictures.verdicts.svg.find(text) != std::string::npos);
 }
 
@@ -89,8 +90,9 @@ TEST_CASE("names reach the picture as text and nothing else", "[reports]") {
   if (!has_gnuplot()) return;
   const std::filesystem::path mark = std::filesystem::temp_directory_path() / "snellen-must-not-exist";
   std::filesystem::remove(mark);
-  for (const std::string& hostile : {std::string("<script>alert(1)</script>"), std::string("a & b &amp; 'c' \"d\""), "`touch " + mark.string() + "`",
-                                     "'\nsystem('touch " + mark.string() + "')\n'", std::string("{/=90 x}_2^3 @ ~a{b} \\n \x01"), std::string("%s %d $0")}) {
+  for (const std::string& hostile :
+       {std::string("<script>alert(1)</script>"), std::string("a & b &amp; 'c' \"d\""), "`touch " + mark.string() + "`",
+        "'\nsystem('touch " + mark.string() + "')\n'", std::string("{/=90 x}_2^3 @ ~a{b} \\n \x01"), std::string("%s %d $0")}) {
     Certification c = sample::certification(12);
     c.runs[0].profile = hostile;
     c.rows[0].format->name = hostile;

@@ -10,9 +10,11 @@ using namespace snellen;
 
 namespace {
 
-Certification with_only(const Inevitable& inevitable, std::optional<std::int64_t> last_distinct, Criterion criterion = Criterion::bitwise) {
+Certification with_only(const Inevitable& inevitable, std::optional<std::int64_t> last_distinct,
+                        Criterion criterion = Criterion::bitwise) {
   Certification c = sample::certification(200);
-  std::erase_if(c.rows, [&](const CollapseRow& row) { return !row.format || row.format->name != "bf16" || row.criterion != criterion; });
+  std::erase_if(c.rows,
+                [&](const CollapseRow& row) { return !row.format || row.format->name != "bf16" || row.criterion != criterion; });
   c.rows.resize(1);
   c.rows[0].inevitable = inevitable;
   c.rows[0].last_distinct = last_distinct;
@@ -24,24 +26,31 @@ Certification with_only(const Inevitable& inevitable, std::optional<std::int64_t
 
 TEST_CASE("the headline says what is known, with its scope", "[reports]") {
   using std::nullopt;
-  CHECK(sentences(sample::certification())[0] == "From n = 89 on (checked to 200), bf16 cannot tell S_n from S_{n+1}; the last distinguishable pair is n = 88.");
+  CHECK(sentences(sample::certification())[0] ==
+        "From n = 89 on (checked to 200), bf16 cannot tell S_n from S_{n+1}; the last distinguishable pair is n = 88.");
   CHECK(sentences(with_only({"1", "1", Scope::horizon, Status::exact}, nullopt))[0] ==
         "From n = 1 on (checked to 200), bf16 cannot tell S_n from S_{n+1}; no pair from n = 1 on is distinguishable.");
   CHECK(sentences(with_only({"89", "91", Scope::horizon, Status::bracket}, 88))[0] ==
-        "From n = 91 on at the latest (checked to 200), bf16 cannot tell S_n from S_{n+1}; the last pair proved distinguishable is n = 88, and what lies "
+        "From n = 91 on at the latest (checked to 200), bf16 cannot tell S_n from S_{n+1}; the last pair proved distinguishable "
+        "is n = 88, and what lies "
         "between is undecided.");
   CHECK(sentences(with_only({"50000000000", "50000000000", Scope::all, Status::exact}, 49999999999))[0] ==
-        "From n = 50000000000 on (proved for every n), bf16 cannot tell S_n from S_{n+1}; the last distinguishable pair is n = 49999999999.");
-  CHECK(sentences(with_only({"1", nullopt, Scope::all, Status::never}, 200))[0] == "bf16 tells S_n from S_{n+1} for infinitely many n (bitwise): proved.");
-  CHECK(sentences(with_only({"201", nullopt, Scope::horizon, Status::unknown}, 200))[0] == "bf16 still tells S_n from S_{n+1} at the horizon n = 200 (bitwise).");
+        "From n = 50000000000 on (proved for every n), bf16 cannot tell S_n from S_{n+1}; the last distinguishable pair is n = "
+        "49999999999.");
+  CHECK(sentences(with_only({"1", nullopt, Scope::all, Status::never}, 200))[0] ==
+        "bf16 tells S_n from S_{n+1} for infinitely many n (bitwise): proved.");
+  CHECK(sentences(with_only({"201", nullopt, Scope::horizon, Status::unknown}, 200))[0] ==
+        "bf16 still tells S_n from S_{n+1} at the horizon n = 200 (bitwise).");
   CHECK(sentences(with_only({"79", "79", Scope::horizon, Status::exact}, 78, Criterion::tolerance))[0] ==
-        "From n = 79 on (checked to 200), S_n and S_{n+1} are within bf16's threshold (L1 <= 2^-7); the last pair farther apart is n = 78.");
+        "From n = 79 on (checked to 200), S_n and S_{n+1} are within bf16's threshold (L1 <= 2^-7); the last pair farther apart "
+        "is n = 78.");
 }
 
 TEST_CASE("every format in one sentence", "[reports]") {
   CHECK(sentences(sample::certification())[2] ==
         "Every format, bitwise: e5m2 from 9, e4m3 from 17, bf16 from 89, fp16 from 164 to 166, tf32 from 165; not by 200: fp32.");
-  CHECK(sentences(sample::certification(10))[1] == "Every format, bitwise: e5m2 from 9; not by 10: e4m3, bf16, fp16, tf32, fp32.");
+  CHECK(sentences(sample::certification(10))[1] ==
+        "Every format, bitwise: e5m2 from 9; not by 10: e4m3, bf16, fp16, tf32, fp32.");
 }
 
 TEST_CASE("where collapse starts, in a table cell", "[reports]") {

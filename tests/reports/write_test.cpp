@@ -76,7 +76,8 @@ std::string error_in_child(const std::function<void()>& prepare, const std::func
   close(ends[1]);
   std::string message;
   char buffer[4096];
-  for (ssize_t count; (count = read(ends[0], buffer, sizeof buffer)) > 0;) message.append(buffer, static_cast<std::size_t>(count));
+  for (ssize_t count; (count = read(ends[0], buffer, sizeof buffer)) > 0;)
+    message.append(buffer, static_cast<std::size_t>(count));
   close(ends[0]);
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
@@ -116,7 +117,8 @@ TEST_CASE("a full disk leaves nothing that looks like a report", "[reports]") {
     setrlimit(RLIMIT_FSIZE, &small);
   };
   const std::vector<File> files = {{"certificate.json", "small"}, {"report.json", std::string(100000, 'x')}};
-  CHECK(error_in_child(limit, [&] { write_all_or_none(files, folder); }) == (folder / "report.json").string() + ": cannot write the report: File too large");
+  CHECK(error_in_child(limit, [&] { write_all_or_none(files, folder); }) ==
+        (folder / "report.json").string() + ": cannot write the report: File too large");
   CHECK_FALSE(fs::exists(folder));
 
   write_all_or_none({{"certificate.json", "old certificate"}, {"report.json", "old report"}, {"other", "other"}}, earlier);
@@ -137,7 +139,8 @@ TEST_CASE("a place that cannot be written to is named", "[reports]") {
   const std::vector<File> files = {{"report.json", "new"}};
   const fs::path file = scratch.path() / "file";
   CHECK(error_of([&] { write_all_or_none(files, file); }) == file.string() + ": cannot write reports into it: Not a directory");
-  CHECK(error_of([&] { write_all_or_none(files, file / "below"); }) == (file / "below").string() + ": cannot make the folder: Not a directory");
+  CHECK(error_of([&] { write_all_or_none(files, file / "below"); }) ==
+        (file / "below").string() + ": cannot make the folder: Not a directory");
   CHECK(content_of(file) == "content");
 
   const fs::path closed = scratch.path() / "closed";
@@ -148,7 +151,8 @@ TEST_CASE("a place that cannot be written to is named", "[reports]") {
   const auto as_nobody = [] {
     if (geteuid() == 0 && (setgroups(0, nullptr) != 0 || setegid(65534) != 0 || seteuid(65534) != 0)) _exit(2);
   };
-  CHECK(error_in_child(as_nobody, [&] { write_all_or_none(files, closed); }) == closed.string() + ": cannot write reports into it: Permission denied");
+  CHECK(error_in_child(as_nobody, [&] { write_all_or_none(files, closed); }) ==
+        closed.string() + ": cannot write reports into it: Permission denied");
   CHECK(error_in_child(as_nobody, [&] { write_all_or_none(files, closed / "new" / "deep"); }) ==
         (closed / "new" / "deep").string() + ": cannot make the folder: Permission denied");
   CHECK(names_in(closed).empty());
@@ -158,7 +162,9 @@ TEST_CASE("a folder in a report's place: nothing is exchanged", "[reports]") {
   const Scratch scratch;
   put(scratch.path() / "certificate.json", "old");
   fs::create_directory(scratch.path() / "report.json");
-  const std::string message = error_of([&] { write_all_or_none({{"certificate.json", "new"}, {"report.json", "new"}}, scratch.path()); });
+  const std::string message = error_of([&] {
+    write_all_or_none({{"certificate.json", "new"}, {"report.json", "new"}}, scratch.path());
+  });
   CHECK(message == (scratch.path() / "report.json").string() + ": cannot write the report: Is a directory");
   CHECK(content_of(scratch.path() / "certificate.json") == "old");
   CHECK(names_in(scratch.path()) == std::set<std::string>{"certificate.json", "report.json"});
@@ -170,7 +176,8 @@ TEST_CASE("without gnuplot the run warns and still reports", "[reports]") {
   REQUIRE(setenv("PATH", "/nonexistent", 1) == 0);
   const Written written = write_reports(sample::certification(5), Environment{}, scratch.path());
   REQUIRE(setenv("PATH", path.c_str(), 1) == 0);
-  CHECK(written.warnings == std::vector<std::string>{"no distance plot: gnuplot is not installed", "no distance plot: gnuplot is not installed",
+  CHECK(written.warnings == std::vector<std::string>{"no distance plot: gnuplot is not installed",
+                                                     "no distance plot: gnuplot is not installed",
                                                      "no plot of the verdicts: gnuplot is not installed"});
   CHECK(content_of(scratch.path() / "report.html").find("No picture: gnuplot is not installed.") != std::string::npos);
   CHECK(names_in(scratch.path()) == kReports);
