@@ -23,8 +23,7 @@ class Series {
 
   void append_names(std::string& line, const std::vector<Metric>& metrics, const std::string& suffix) const {
     for (const Metric metric : metrics)
-      for (const char* end : {".lower", ".upper"})
-        line += ',' + quoted(prefix_ + std::string(name_of(metric)) + suffix + end);
+      for (const char* end : {".lower", ".upper"}) line += ',' + quoted(prefix_ + std::string(name_of(metric)) + suffix + end);
   }
 
   void append_values(std::string& line, std::int64_t n, std::size_t metrics) const {

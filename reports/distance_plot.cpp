@@ -7,13 +7,14 @@
 
 #include "reports/numbers.hpp"
 #include "reports/plot.hpp"
-#include "reports/plot_axis.hpp"
+#include "reports/plot_parts.hpp"
 #include "reports/words.hpp"
 
 namespace snellen {
 namespace {
 
-constexpr int kHeight = 470;
+constexpr int kHeight = 450;
+constexpr std::size_t kMostDots = 300;  // beyond, dots on a line only blur it
 constexpr double kMostDecadesBelowThresholds = 20;
 
 // log10 of an enclosure's ends: -inf for zero, NaN for what is not finite.
@@ -70,10 +71,8 @@ std::vector<Threshold> thresholds_of(const Certification& c, Metric metric) {
     }
   }
   for (std::size_t i = 0; i < result.size(); ++i) {
-    const auto exponent = exponent_of_power_of_two(*result[i].row->eps);
-    const std::string eps = exponent ? fmt::format("2^{{{}}}", *exponent) : power_text(*result[i].row->eps);
     const std::string name = gnuplot_string(names[i]);
-    result[i].label = fmt::format("{}  {}", name.substr(1, name.size() - 2), eps);
+    result[i].label = fmt::format("{}  {}", name.substr(1, name.size() - 2), enhanced(*result[i].row->eps));
   }
   std::sort(result.begin(), result.end(), [](const Threshold& a, const Threshold& b) { return a.y > b.y; });
   return result;
@@ -105,8 +104,8 @@ Height height_of(const std::vector<std::vector<Bar>>& series, const std::vector<
 }
 
 std::string vertical_axis(const Height& height, Metric metric) {
-  std::string result = fmt::format("set yrange [{}:{}]\nset ylabel {} offset 1\n", height.lowest(), height.top,
-                                   gnuplot_string(fmt::format("distance D(n), {}", label_of(metric))));
+  std::string result =
+      fmt::format("set yrange [{}:{}]\nset ylabel 'distance D(n), {}' offset 1\n", height.lowest(), height.top, enhanced(metric));
   int step = 1;
   while ((height.top - height.bottom) / step > 12) step += step == 1 ? 1 : step == 2 ? 3 : step;
   std::string tics;
@@ -114,44 +113,72 @@ std::string vertical_axis(const Height& height, Metric metric) {
     tics += fmt::format("{}'10^{{{}}}' {}", tics.empty() ? "" : ", ", k, k);
   if (height.lanes > 0) {
     tics += fmt::format(", 'D = 0' {}", (height.bottom + height.lowest()) / 2);
-    result += fmt::format("set object 1 rectangle from graph 0, first {} to graph 1, first {} behind fillcolor '#EFEFEF' fillstyle solid noborder\n",
-                          height.lowest(), height.bottom);
-    result += fmt::format("set arrow from graph 0, first {0} to graph 1, first {0} nohead linecolor '#555555' linewidth 1\n", height.bottom);
+    result += fmt::format(
+        "set object 1 rectangle from graph 0, first {} to graph 1, first {} behind fillcolor '#EFEFEF' fillstyle solid "
+        "noborder\n",
+        height.lowest(), height.bottom);
+    result += fmt::format("set arrow from graph 0, first {0} to graph 1, first {0} nohead linecolor '#555555' linewidth 1\n",
+                          height.bottom);
   }
   return result + fmt::format("set ytics ({})\n", tics);
 }
 
-// Each threshold's line, its name beyond the right end (moved apart where lines are close), and where D(n) has fallen below it for good.
-std::string threshold_script(const std::vector<Threshold>& thresholds, const Height& height, const Certification& c) {
+double clamped(double y, const Height& height) { return std::clamp(y, height.bottom, height.top); }
+
+// The upper end of log10 D(n), where there is one to draw.
+std::optional<double> high_at(const std::vector<Bar>& bars, std::int64_t n) {
+  const auto found =
+      std::lower_bound(bars.begin(), bars.end(), n, [](const Bar& bar, std::int64_t wanted) { return bar.n < wanted; });
+  if (found == bars.end() || found->n != n || !std::isfinite(found->high)) return std::nullopt;
+  return found->high;
+}
+
+// The length from which collapse is proved, if it lies in the picture.
+std::optional<std::int64_t> length_in(const Inevitable& known, std::int64_t from, std::int64_t to) {
+  if (!known.upper || known.upper->size() > 18) return std::nullopt;  // beyond 18 digits no horizon reaches
+  const std::int64_t n = std::stoll(*known.upper);
+  return n >= from && n <= to ? std::optional(n) : std::nullopt;
+}
+
+// Each threshold's line, its name beyond the right end (moved apart where lines are close), and where D(n) has fallen below it
+// for good.
+std::string threshold_script(const std::vector<Threshold>& thresholds, const std::vector<Bar>& exact, const Height& height,
+                             const Certification& c) {
   std::string result;
   std::vector<double> label_at;
-  for (const Threshold& t : thresholds) label_at.push_back(label_at.empty() ? t.y : std::min(t.y, label_at.back() - height.pixels(17)));
+  for (const Threshold& t : thresholds)
+    label_at.push_back(label_at.empty() ? t.y : std::min(t.y, label_at.back() - height.pixels(17)));
   for (std::size_t i = 0; i < thresholds.size(); ++i) {
     const Threshold& t = thresholds[i];
-    result += fmt::format("set arrow from graph 0, first {0} to graph 1, first {0} nohead back linecolor '#9A9A9A' linewidth 1\n", t.y);
-    result += fmt::format("set arrow from graph 1, first {} to graph 1.012, first {} nohead linecolor '#9A9A9A' linewidth 1\n", t.y, label_at[i]);
+    result +=
+        fmt::format("set arrow from graph 0, first {0} to graph 1, first {0} nohead back linecolor '#9A9A9A' linewidth 1\n", t.y);
+    result += fmt::format("set arrow from graph 1, first {} to graph 1.012, first {} nohead linecolor '#9A9A9A' linewidth 1\n",
+                          t.y, label_at[i]);
     result += fmt::format("set label '{}' at graph 1.017, first {} left textcolor '#333333'\n", t.label, label_at[i]);
-    const Inevitable& known = t.row->inevitable;
-    const std::string start = collapse_start(*t.row, c.to);
-    if (!known.upper || known.upper->size() > 18 || std::stoll(*known.upper) > c.to || std::stoll(*known.upper) < std::max<std::int64_t>(c.from, 1)) continue;
-    result += fmt::format("set arrow from first {0}, first {1} to first {0}, first {2} nohead linecolor '#444444' dashtype 3 linewidth 1\n",
-                          *known.upper, t.y, height.bottom);
-    result += fmt::format("set label {} at first {}, first {} right offset character -0.6, character -0.55 font ',13' point pointtype 7 pointsize 0.6 "
-                          "linecolor '#111111' front\n",
-                          gnuplot_string(start), *known.upper, t.y);
+    const auto n = length_in(t.row->inevitable, std::max<std::int64_t>(c.from, 1), c.to);
+    if (!n) continue;
+    result += fmt::format(
+        "set arrow from first {0}, first {1} to first {0}, first {2} nohead linecolor '#444444' dashtype 3 linewidth 1\n", *n,
+        t.y, height.bottom);
+    result +=
+        fmt::format("set label '' at first {}, first {} point pointtype 7 pointsize 0.6 linecolor '#111111' front\n", *n, t.y);
+    // Under the curve there is room.
+    result += fmt::format("set label {} at first {}, first {} right offset character -0.4, character -1 font ',13' front\n",
+                          gnuplot_string(collapse_start(*t.row, c.to)), *n,
+                          clamped(std::min(t.y, high_at(exact, *n).value_or(t.y)), height));
   }
   return result;
 }
 
-double clamped(double y, const Height& height) { return std::clamp(y, height.bottom, height.top); }
-
 // Distances mostly fall, so the lower left is the natural place for the key; above the picture where a curve passes there.
 std::string key_script(const std::vector<std::vector<Bar>>& series, const Height& height, const LengthAxis& axis) {
-  const double top = height.bottom + height.pixels(20 * static_cast<double>(series.size()) + 15);
+  const double top = height.bottom + height.pixels(21 * static_cast<double>(series.size()) + 15);
   const auto in_the_way = [&](const Bar& bar) { return axis.share(bar.n) < 0.36 && bar.low < top; };
-  const bool free = std::none_of(series.begin(), series.end(), [&](const auto& bars) { return std::any_of(bars.begin(), bars.end(), in_the_way); });
-  if (!free) return "set key tmargin left horizontal Left reverse samplen 1.6 width 1\n";
-  return fmt::format("set key at graph 0.01, first {} left bottom vertical Left reverse samplen 1.6 opaque\n", height.bottom + height.pixels(6));
+  const bool free = std::none_of(series.begin(), series.end(),
+                                 [&](const auto& bars) { return std::any_of(bars.begin(), bars.end(), in_the_way); });
+  if (!free) return "set key tmargin left horizontal Left reverse samplen 1.6 width -4\n";
+  return fmt::format("set key at graph 0.01, first {} left bottom vertical Left reverse samplen 1.6 width -4 opaque\n",
+                     height.bottom + height.pixels(6));
 }
 
 // Positive distances as a polyline, broken where they vanish or are not finite.
@@ -167,10 +194,17 @@ std::string line_block(const std::string& name, const std::vector<Bar>& bars, co
   return result + "EOD\n";
 }
 
-std::string zero_block(const std::string& name, const std::vector<Bar>& bars, double y) {
+// The stretches of zeros as horizontal strokes: x, y, length.
+std::string zero_block(const std::string& name, const std::vector<Bar>& bars, double y, const LengthAxis& axis) {
   std::string result = "$" + name + " << EOD\n";
-  for (const Bar& bar : bars)
-    if (std::isinf(bar.high)) result += fmt::format("{} {:.4f}\n", bar.n, y);
+  for (std::size_t begin = 0, end = 0; begin < bars.size(); begin = std::max(end, begin + 1)) {
+    end = begin;
+    while (end < bars.size() && std::isinf(bars[end].high)) ++end;
+    if (end == begin) continue;
+    const double left = std::max(axis.low(), static_cast<double>(bars[begin].n) - 0.5),
+                 right = std::min(axis.high(), static_cast<double>(bars[end - 1].n) + 0.5);
+    result += fmt::format("{} {:.4f} {} 0\n", left, y, right - left);
+  }
   return result + "EOD\n";
 }
 
@@ -181,6 +215,12 @@ bool has_positive(const std::vector<Bar>& bars) {
   return std::any_of(bars.begin(), bars.end(), [](const Bar& bar) { return std::isfinite(bar.high); });
 }
 
+// The band is nowhere wider than the line that stands for it.
+bool is_thin(const std::vector<Bar>& bars) {
+  return std::none_of(bars.begin(), bars.end(),
+                      [](const Bar& bar) { return std::isfinite(bar.high) && !(bar.high - bar.low < kThinBand); });
+}
+
 }  // namespace
 
 Picture distance_plot(const Certification& c, std::size_t metric, const std::string& program) {
@@ -188,41 +228,57 @@ Picture distance_plot(const Certification& c, std::size_t metric, const std::str
   std::vector<std::vector<Bar>> series = {bars_of(c.distances, metric, axis)};  // the exact model, then the runs
   for (const EngineRun& run : c.runs) series.push_back(bars_of(run.distances, metric, axis));
   const std::vector<Threshold> thresholds = thresholds_of(c, c.metrics[metric]);
-  const Height height = height_of(series, thresholds, static_cast<std::size_t>(std::count_if(series.begin(), series.end(), has_zero)));
+  const Height height =
+      height_of(series, thresholds, static_cast<std::size_t>(std::count_if(series.begin(), series.end(), has_zero)));
 
-  std::string script = axis.script() + vertical_axis(height, c.metrics[metric]) + threshold_script(thresholds, height, c);
+  std::string script =
+      axis.script() + vertical_axis(height, c.metrics[metric]) + threshold_script(thresholds, series[0], height, c);
   script += "set border 3 linecolor '#555555'\nset tics nomirror out scale 0.6\n" + key_script(series, height, axis);
+  if (std::any_of(series[0].begin(), series[0].end(),
+                  [&](const Bar& bar) { return std::isfinite(bar.high) && bar.high < height.bottom; }))
+    script += fmt::format(
+        "set label 'the exact D(n) goes on below' at graph 0.99, first {} right offset 0, character 0.7 font ',13' front\n",
+        height.bottom);
   std::string blocks, plots;
   std::size_t lane = 0;
   for (std::size_t s = 0; s < series.size(); ++s) {
     const std::vector<Bar> bars = thinned(series[s], axis);
     const std::string name = fmt::format("series{}", s);
     const std::string colour(s == 0 ? "#111111" : run_colour(s - 1));
-    const std::string title = s == 0 ? "'exact model, certified'" : gnuplot_string(c.runs[s - 1].profile + (c.runs[s - 1].trouble ? " (" + c.runs[s - 1].trouble->what + ")" : ""));
+    const std::string title =
+        s == 0 ? "'exact model, certified'"
+               : gnuplot_string(c.runs[s - 1].profile + (c.runs[s - 1].trouble ? " (" + c.runs[s - 1].trouble->what + ")" : ""));
     if (has_positive(bars)) {
       blocks += line_block(name, bars, height);
-      if (s == 0)
-        plots += fmt::format(", ${0} using 1:2:3 with filledcurves fillcolor '#9FB6CC' fillstyle solid 0.8 notitle"
-                             ", ${0} using 1:2 with lines linecolor '{1}' linewidth 1 notitle"
-                             ", ${0} using 1:3 with lines linecolor '{1}' linewidth 3.6 title {2}", name, colour, title);
+      if (s == 0 && is_thin(series[0]))
+        plots += fmt::format(", ${} using 1:3 with lines linecolor '{}' linewidth 3.6 title {}", name, colour, title);
+      else if (s == 0)
+        plots += fmt::format(
+            ", ${0} using 1:2:3 with filledcurves fillcolor '#9FB6CC' fillstyle solid 0.8 title {2}"
+            ", ${0} using 1:2 with lines linecolor '{1}' linewidth 1.4 notitle"
+            ", ${0} using 1:3 with lines linecolor '{1}' linewidth 1.4 notitle",
+            name, colour, title);
       else
-        plots += fmt::format(", ${} using 1:3 with linespoints linecolor '{}' linewidth 1.3 pointtype 7 pointsize 0.2 title {}", name, colour, title);
+        plots += fmt::format(", ${} using 1:3 with {} linecolor '{}' linewidth 1.3 pointtype 7 pointsize 0.2 title {}", name,
+                             bars.size() <= kMostDots ? "linespoints" : "lines", colour, title);
     } else {
       plots += fmt::format(", NaN with lines linecolor '{}' linewidth 2 title {}", colour, title);
     }
     if (!has_zero(series[s])) continue;
     const double y = height.lane_centre(lane++);
-    blocks += zero_block(name + "zero", bars, y);
-    plots += fmt::format(", ${}zero with points linecolor '{}' pointtype 5 pointsize 0.35 notitle", name, colour);
+    blocks += zero_block(name + "zero", bars, y, axis);
+    plots += fmt::format(", ${}zero with vectors nohead linecolor '{}' linewidth 6 notitle", name, colour);
     const auto start = s == 0 ? std::nullopt : identical_from(c.runs[s - 1]);
     if (!start || !axis.shows(*start)) continue;
-    script += fmt::format("set label '{}' at first {}, first {} right offset character -0.7, 0 font ',12' textcolor '{}' front\n", *start, *start, y, colour);
-    const auto exact = std::find_if(series[0].begin(), series[0].end(), [&](const Bar& bar) { return bar.n == *start; });
-    if (exact != series[0].end() && std::isfinite(exact->high))
-      script += fmt::format("set arrow from first {0}, first {1} to first {0}, first {2} nohead linecolor '{3}' dashtype 2 linewidth 1\n", *start, y,
-                            clamped(exact->high, height), colour);
+    script += fmt::format("set label '{}' at first {}, first {} right offset character -0.7, 0 font ',12' textcolor '{}' front\n",
+                          *start, *start, y, colour);
+    if (const auto exact = high_at(series[0], *start))
+      script += fmt::format(
+          "set arrow from first {0}, first {1} to first {0}, first {2} nohead linecolor '{3}' dashtype 2 linewidth 1\n", *start,
+          y, clamped(*exact, height), colour);
   }
-  return gnuplot("distances_" + std::string(name_of(c.metrics[metric])), script + blocks + "plot " + plots.substr(2) + '\n', kPictureWidth, kHeight, program);
+  return gnuplot("distances_" + std::string(name_of(c.metrics[metric])), script + blocks + "plot " + plots.substr(2) + '\n',
+                 kPictureWidth, kHeight, program);
 }
 
 }  // namespace snellen

@@ -1,5 +1,5 @@
-// environment.json (schema "snellen.environment/1"): on what machine and with which libraries a result was computed, and how long it took.
-// The only report that differs between machines.
+// environment.json (schema "snellen.environment/1"): on what machine and with which libraries a result was computed, and how long
+// it took. The only report that differs between machines.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -23,7 +23,7 @@ struct Environment {
   std::vector<Phase> phases;
 };
 
-// Compiler, libraries and processor filled in; the rest is left to the caller.
+// This build, its libraries and the processor; threads and phases are left to the caller.
 Environment this_environment();
 
 nlohmann::ordered_json environment_report(const Environment& environment);

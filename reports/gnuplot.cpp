@@ -61,7 +61,8 @@ std::string run(const std::string& program, const fs::path& script, const fs::pa
   posix_spawn_file_actions_addopen(&actions, 1, output_name.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_addopen(&actions, 2, messages_name.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   pid_t child = 0;
-  const int error = posix_spawnp(&child, program.c_str(), &actions, nullptr, pointers(arguments).data(), pointers(variables).data());
+  const int error =
+      posix_spawnp(&child, program.c_str(), &actions, nullptr, pointers(arguments).data(), pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);
   if (error == ENOENT) return program + " is not installed";
   if (error != 0) return fmt::format("{} cannot be started: {}", program, std::strerror(error));
@@ -87,8 +88,10 @@ Picture gnuplot(const std::string& name, const std::string& script, int width, i
   const fs::path script_path = folder.path() / "plot.gp", output_path = folder.path() / "plot.svg";
   {
     std::ofstream file(script_path, std::ios::binary);
-    file << fmt::format("set encoding utf8\nset terminal svg size {},{} dynamic enhanced font 'sans-serif,14' background '#ffffff' name '{}'\n",
-                        width, height, name)
+    file << fmt::format(
+                "set encoding utf8\nset terminal svg size {},{} dynamic enhanced font 'sans-serif,15' background '#ffffff' name "
+                "'{}'\n",
+                width, height, name)
          << script;
     file.close();
     if (!file) return {"", "the plot's data cannot be written to " + folder.path().string()};
@@ -101,9 +104,15 @@ Picture gnuplot(const std::string& name, const std::string& script, int width, i
   svg = svg.substr(begin, end + 6 - begin);
   // Neither a tool tip over the whole picture nor the version of gnuplot.
   const std::size_t title = svg.find("<title>"), description = svg.find("</desc>");
-  if (title != std::string::npos && description != std::string::npos && title < description) svg.erase(title, description + 7 - title);
+  if (title != std::string::npos && description != std::string::npos && title < description)
+    svg.erase(title, description + 7 - title);
+  // With the key on top gnuplot gives a curve and its key the same id. Nothing refers to these.
+  const std::string curve = " id=\"" + name + "_plot_";
+  for (std::size_t at = 0; (at = svg.find(curve, at)) != std::string::npos;)
+    svg.erase(at, svg.find('"', at + curve.size()) + 1 - at);
   // Several pictures share a page: their ids must differ. Every reference in gnuplot's SVG is one of these.
-  for (const char* reference : {" id='", " id=\"", "href='#", "href=\"#", "url(#"}) replace_all(svg, reference, reference + name + '-');
+  for (const char* reference : {" id='", " id=\"", "href='#", "href=\"#", "url(#"})
+    replace_all(svg, reference, reference + name + '-');
   return {svg + '\n', ""};
 }
 
@@ -113,7 +122,7 @@ std::string gnuplot_string(std::string_view text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       result += ' ';
     } else if (c == '\'') {
-      result += "''";
+      result += "’";  // gnuplot's scanner misreads a doubled quote at the beginning
     } else {
       if (std::strchr("\\^_@&~{}", c)) result += '\\';
       result += c;

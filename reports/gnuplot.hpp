@@ -13,10 +13,11 @@ struct Picture {
 };
 
 // `name`: letters, digits and _; `script` sets no terminal and no output. `program` is searched in PATH.
-Picture gnuplot(const std::string& name, const std::string& script, int width, int height, const std::string& program = "gnuplot");
+Picture gnuplot(const std::string& name, const std::string& script, int width, int height,
+                const std::string& program = "gnuplot");
 
-// A gnuplot string constant that shows `text` as it is: single-quoted (no backticks, no escapes), enhanced-mode characters escaped,
-// control characters replaced.
+// A gnuplot string constant that shows `text` as it is: single-quoted (no backticks, no escapes), enhanced-mode characters
+// escaped, control characters replaced by spaces and ' by a typographic apostrophe.
 std::string gnuplot_string(std::string_view text);
 
 }  // namespace snellen

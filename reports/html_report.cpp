@@ -46,22 +46,39 @@ std::string list(const std::vector<std::string>& items) {
 }
 
 std::string figure(const Picture& picture, const std::string& label, const std::string& caption) {
-  const std::string body = picture.problem.empty()
-                               ? fmt::format("<div class=\"card\" role=\"img\" aria-label=\"{}\">{}</div>", html_escaped(label), picture.svg)
-                               : fmt::format("<div class=\"card missing\">No picture: {}.</div>", html_escaped(picture.problem));
+  const std::string body =
+      picture.problem.empty()
+          ? fmt::format("<div class=\"card\" role=\"img\" aria-label=\"{}\">{}</div>", html_escaped(label), picture.svg)
+          : fmt::format("<div class=\"card missing\">No picture: {}.</div>", html_escaped(picture.problem));
   return fmt::format("<figure>\n{}\n<figcaption>{}</figcaption>\n</figure>\n", body, caption);
 }
 
-std::string chip(std::string_view kind, const std::string& text) { return fmt::format("<span class=\"chip {}\">{}</span>", kind, html_escaped(text)); }
+std::string chip(std::string_view kind, const std::string& text) {
+  return fmt::format("<span class=\"chip {}\">{}</span>", kind, html_escaped(text));
+}
+
+std::string column(const std::string& name, std::string_view kind = "") {
+  return fmt::format("<th scope=\"col\"{}>{}</th>", kind.empty() ? "" : fmt::format(" class=\"{}\"", kind), name);
+}
+
+std::string table(const std::string& columns, const std::string& body, const std::string& line_above = "") {
+  return fmt::format("<div class=\"wide\"><table>\n<thead>{}<tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n", line_above,
+                     columns, body);
+}
 
 std::string place_of(const std::string& at) {
   return at == "final" ? "after the final norm" : at == "hidden" ? "before the final norm" : html_escaped(at);
 }
 
 std::string header(const Certification& c) {
-  std::string result = fmt::format("<header>\n<p class=\"eyebrow\">Snellen &middot; certified representational collapse</p>\n<h1>{}</h1>\n", html_escaped(c.title));
-  result += fmt::format("<p class=\"subject\">{} &middot; {}, {} layers of width {} &middot; <code>{}</code> &middot; last token {}</p>\n</header>\n",
-                        html_escaped(c.model_source), html_escaped(c.model_architecture), c.layers, c.width, html_escaped(c.family), place_of(c.at));
+  std::string result =
+      fmt::format("<header>\n<p class=\"eyebrow\">Snellen &middot; certified representational collapse</p>\n<h1>{}</h1>\n",
+                  html_escaped(c.title));
+  result += fmt::format(
+      "<p class=\"subject\">{} &middot; {}, {} layers of width {} &middot; <code>{}</code> &middot; last token "
+      "{}</p>\n</header>\n",
+      html_escaped(c.model_source), html_escaped(c.model_architecture), c.layers, c.width, html_escaped(c.family),
+      place_of(c.at));
   return result;
 }
 
@@ -70,9 +87,12 @@ std::string result_box(const Certification& c) {
   std::string result = fmt::format("<section class=\"result\">\n<p class=\"headline\">{}</p>\n", typeset(said[0]));
   if (said.size() > 1) result += list({said.begin() + 1, said.end()});
   if (const auto undecided = undecided_count(c))
-    result += fmt::format("<p class=\"banner\">{} verdicts stayed undecided at {} bits of precision: neither collapse nor distinctness is claimed there.</p>\n",
-                          undecided, c.precision_bits);
-  for (const std::string& warning : c.warnings) result += fmt::format("<p class=\"banner\">Warning: {}</p>\n", html_escaped(warning));
+    result += fmt::format(
+        "<p class=\"banner\">{} verdicts stayed undecided at {} bits of precision: neither collapse nor distinctness is claimed "
+        "there.</p>\n",
+        undecided, c.precision_bits);
+  for (const std::string& warning : c.warnings)
+    result += fmt::format("<p class=\"banner\">Warning: {}</p>\n", html_escaped(warning));
   return result + "</section>\n";
 }
 
@@ -81,7 +101,7 @@ bool is_thin(const Certification& c, std::size_t metric) {
   return std::all_of(c.distances.begin(), c.distances.end(), [&](const PairDistances& pair) {
     if (metric >= pair.by_metric.size()) return false;
     const Enclosure& d = pair.by_metric[metric];
-    return d.is_finite() && approximate_log10(d.upper) - approximate_log10(d.lower) < 0.01;
+    return d.is_finite() && approximate_log10(d.upper) - approximate_log10(d.lower) < kThinBand;
   });
 }
 
@@ -89,59 +109,96 @@ std::string distance_figure(const Certification& c, std::size_t metric, const Pi
   const std::string label = label_of(c.metrics[metric]);
   const std::string band = is_thin(c, metric) ? "the certified band is thinner than the line" : "the certified band is shaded";
   std::string caption = fmt::format(
-      "How far apart the last-token vectors of S_n and S_{{n+1}} are ({}). Black: the model in exact arithmetic; {}. Grey lines: each format's "
-      "threshold; a dot marks the n from which D(n) stays at or below it.", label, band);
-  if (!c.runs.empty())
-    caption += " Colours: emulated engines, observed only. On the strip 0 a run's two vectors are identical, with the n from which they stay so.";
+      "How far apart the last-token vectors of S_n and S_{{n+1}} are ({}). Black: the model in exact arithmetic; {}. Grey lines: "
+      "each format's "
+      "threshold; a dot marks the n from which D(n) stays at or below it.",
+      label, band);
+  if (!c.runs.empty()) caption += " Colours: emulated engines, observed only.";
+  const bool identical = std::any_of(c.runs.begin(), c.runs.end(), [](const EngineRun& run) {
+    return std::any_of(run.distances.begin(), run.distances.end(),
+                       [](const PairDistances& pair) { return verdict_of_run(pair) == Verdict::collapsed; });
+  });
+  if (identical) caption += " On the strip D = 0 a run's two vectors are identical; the number says from which n they stay so.";
   return figure(picture, fmt::format("Distance D(n) against n, {}", label), typeset(caption));
 }
 
-std::string status_chips(const CollapseRow& row, std::int64_t horizon) {
+// Every row holds to the horizon: said once, above the table.
+bool all_to_horizon(const Certification& c) {
+  return std::all_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::horizon; });
+}
+
+std::string status_chips(const CollapseRow& row, const Certification& c) {
   const Status status = row.inevitable.status;
-  std::string result = chip(name_of(status), status == Status::bracket ? "bracket" : std::string(name_of(status)));
-  if (row.inevitable.upper || status == Status::never) result += ' ' + chip("plain", reach(row, horizon));
+  std::string result = status == Status::unknown && row.undecided == 0 && row.last_distinct == c.to
+                           ? chip("plain", "distinct at the horizon")
+                           : chip(name_of(status), std::string(name_of(status)));
+  if (!all_to_horizon(c) && status != Status::unknown) result += ' ' + chip("plain", reach(row, c.to));
   if (row.undecided > 0) result += ' ' + chip("unknown", fmt::format("{} undecided", row.undecided));
   if (row.overflow > 0) result += ' ' + chip("overflow", fmt::format("{} overflow", row.overflow));
   return result;
 }
 
-std::string observed_cell(const CollapseRow& row, const std::string& profile) {
-  const auto found = std::find_if(row.observed.begin(), row.observed.end(), [&](const Observed& o) { return o.profile == profile; });
-  if (found == row.observed.end()) return "<td></td>";
-  std::string small;
-  if (found->last_distinct && !found->collapsed_from) small += fmt::format("<small>distinct at {}</small>", *found->last_distinct);
-  if (found->below_error_from) small += fmt::format("<small>D &lt; own error from {}</small>", *found->below_error_from);
-  return fmt::format("<td class=\"number observed\">{}{}</td>", or_dash(found->collapsed_from), small);
+std::string observed_cell(const CollapseRow& row, const EngineRun& run, std::int64_t horizon) {
+  const auto found =
+      std::find_if(row.observed.begin(), row.observed.end(), [&](const Observed& o) { return o.profile == run.profile; });
+  std::string text = "&ndash;";
+  if (found != row.observed.end() && found->collapsed_from)
+    text = std::to_string(*found->collapsed_from);
+  else if (found != row.observed.end() && found->last_distinct == horizon)
+    text = fmt::format("<i>not by {}</i>", horizon);
+  else if (found != row.observed.end() && run.trouble)
+    text = "<i>" + html_escaped(run.trouble->what) + "</i>";
+  return "<td class=\"number observed\">" + text + "</td>";
 }
 
 std::string result_table(const Certification& c) {
-  std::string head = "<th scope=\"col\">format</th><th scope=\"col\">criterion</th><th scope=\"col\" class=\"number\">first<br>collapse</th>"
-                     "<th scope=\"col\" class=\"number\">last<br>distinct</th><th scope=\"col\" class=\"number\">collapsed<br>from</th><th scope=\"col\">what is known</th>";
-  for (const EngineRun& run : c.runs) head += fmt::format("<th scope=\"col\" class=\"number observed\">{}</th>", html_escaped(run.profile));
-  std::string groups = "<td colspan=\"2\"></td><th colspan=\"4\" scope=\"colgroup\">certified: exact model</th>";
-  if (!c.runs.empty()) groups += fmt::format("<th colspan=\"{}\" scope=\"colgroup\" class=\"observed\">observed: engine collapsed from</th>", c.runs.size());
+  std::string head = column("format") + column("criterion") + column("first<br>collapse", "number") +
+                     column("last<br>distinct", "number") + column("collapsed<br>from", "number") + column("what is known");
+  for (const EngineRun& run : c.runs) head += column(html_escaped(run.profile), "number observed");
+  std::string groups = "<td colspan=\"2\"></td><th colspan=\"4\" scope=\"colgroup\">certified: exact model" +
+                       (all_to_horizon(c) ? fmt::format(", to the horizon {}", c.to) : std::string()) + "</th>";
+  if (!c.runs.empty())
+    groups += fmt::format(
+        "<th colspan=\"{}\" scope=\"colgroup\" class=\"observed\">observed: this engine run collapsed from</th>", c.runs.size());
   std::string body;
   const std::vector<const CollapseRow*> rows = rows_by_format(c);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const CollapseRow& row = *rows[i];
     std::string line;
     if (i == 0 || !(rows[i - 1]->format == row.format)) {
-      const auto group = std::count_if(rows.begin(), rows.end(), [&](const CollapseRow* other) { return other->format == row.format; });
+      const auto group =
+          std::count_if(rows.begin(), rows.end(), [&](const CollapseRow* other) { return other->format == row.format; });
       line = fmt::format("<th scope=\"rowgroup\" rowspan=\"{}\">{}</th>", group, html_escaped(format_label(row)));
     }
-    line += fmt::format("<td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number start\">{}</td><td>{}</td>",
-                        typeset(criterion_label(row)), or_dash(row.first), or_dash(row.last_distinct), html_escaped(collapse_start(row, c.to)),
-                        status_chips(row, c.to));
-    for (const EngineRun& run : c.runs) line += observed_cell(row, run.profile);
+    line += fmt::format(
+        "<td class=\"criterion\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number "
+        "start\">{}</td><td>{}</td>",
+        typeset(criterion_label(row)), or_dash(row.first), or_dash(row.last_distinct), html_escaped(collapse_start(row, c.to)),
+        status_chips(row, c));
+    for (const EngineRun& run : c.runs) line += observed_cell(row, run, c.to);
     body += fmt::format("<tr{}>{}</tr>\n", i > 0 && !(rows[i - 1]->format == row.format) ? " class=\"group\"" : "", line);
   }
-  return fmt::format("<div class=\"wide\"><table>\n<thead><tr class=\"groups\">{}</tr>\n<tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n", groups, head, body);
+  return table(head, body, fmt::format("<tr class=\"groups\">{}</tr>\n", groups));
 }
 
 const Enclosure* last_finite(const std::vector<PairDistances>& pairs) {
   for (auto pair = pairs.rbegin(); pair != pairs.rend(); ++pair)
     if (!pair->by_metric.empty() && pair->by_metric[0].is_finite()) return &pair->by_metric[0];
   return nullptr;
+}
+
+// From where D(n) is below the run's own certified error, in each metric: "L1 20, Linf 10".
+std::string below_error(const Certification& c, const EngineRun& run) {
+  std::string result;
+  for (const Metric metric : c.metrics)
+    for (const CollapseRow& row : c.rows) {
+      const auto found = std::find_if(row.observed.begin(), row.observed.end(),
+                                      [&](const Observed& o) { return o.profile == run.profile && o.below_error_from; });
+      if (row.metric != metric || found == row.observed.end()) continue;
+      result += fmt::format("{}{}: {}", result.empty() ? "" : "<br>", typeset(label_of(metric)), *found->below_error_from);
+      break;
+    }
+  return result.empty() ? "&ndash;" : result;
 }
 
 std::string engine_table(const Certification& c) {
@@ -151,55 +208,76 @@ std::string engine_table(const Certification& c) {
     const Enclosure* error = last_finite(run.errors);
     const Enclosure* worst = nullptr;
     for (const PairDistances& pair : run.errors)
-      if (!pair.by_metric.empty() && pair.by_metric[0].is_finite() && (!worst || worst->upper < pair.by_metric[0].upper)) worst = &pair.by_metric[0];
-    const auto bound = [](const Enclosure* e) { return e ? "&le; " + scientific(rough_text(e->upper, MPFR_RNDU)) : std::string("&ndash;"); };
-    body += fmt::format("<tr><th scope=\"row\"><span class=\"swatch c{}\"></span>{}</th><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>"
-                        "<td class=\"number\">{}</td><td>{}</td></tr>\n",
-                        r % kRunColours.size(), html_escaped(run.profile), html_escaped(run.description), or_dash(identical_from(run)), bound(worst), bound(error),
-                        run.trouble ? chip("overflow", trouble_text(*run.trouble)) : "none");
+      if (!pair.by_metric.empty() && pair.by_metric[0].is_finite() && (!worst || worst->upper < pair.by_metric[0].upper))
+        worst = &pair.by_metric[0];
+    const auto bound = [](const Enclosure* e) {
+      return e ? "&le; " + scientific(rough_text(e->upper, MPFR_RNDU)) : std::string("&ndash;");
+    };
+    body += fmt::format(
+        "<tr><th scope=\"row\"><span class=\"swatch c{}\"></span>{}</th><td>{}</td><td class=\"number\">{}</td><td "
+        "class=\"number\">{}</td>"
+        "<td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
+        r % kRunColours.size(), html_escaped(run.profile), html_escaped(run.description), or_dash(identical_from(run)),
+        below_error(c, run), bound(worst), bound(error), run.trouble ? chip("overflow", trouble_text(*run.trouble)) : "none");
   }
   const std::string norm = c.metrics.empty() ? "" : typeset(label_of(c.metrics[0]));
-  return fmt::format("<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">engine</th><th scope=\"col\">arithmetic</th><th scope=\"col\" class=\"number\">identical<br>from</th>"
-                     "<th scope=\"col\" class=\"number\">largest<br>error, {0}</th><th scope=\"col\" class=\"number\">error at its<br>last finite n, {0}</th><th scope=\"col\">trouble</th></tr></thead>\n"
-                     "<tbody>\n{1}</tbody></table></div>\n", norm, body);
+  return table(column("engine") + column("arithmetic") + column("identical<br>from", "number") +
+                   column("D(n) below<br>own error from", "number") + column("largest<br>error, " + norm, "number") +
+                   column("error at its<br>last finite n, " + norm, "number") + column("trouble"),
+               body);
 }
 
 std::string claims_table(const Certification& c) {
   std::string body;
   for (const Claim& claim : c.claims) {
     std::string numbers;
-    for (const auto& [name, value] : claim.numbers) numbers += fmt::format("<div><i>{}</i> = {}</div>", html_escaped(name), html_escaped(value));
-    body += fmt::format("<tr><td><code>{}</code></td><td>{}</td><td><code>{}</code></td><td>{}</td><td class=\"figures\">{}</td></tr>\n", html_escaped(claim.id),
-                        typeset(claim.statement), html_escaped(claim.theorem),
-                        claim.scope == Scope::all ? "every n" : fmt::format("to the horizon {}", c.to), numbers);
+    for (const auto& [name, value] : claim.numbers)
+      numbers += fmt::format("<div><i>{}</i> = {}</div>", html_escaped(name), html_escaped(value));
+    body += fmt::format(
+        "<tr><td><code>{}</code></td><td>{}</td><td><code>{}</code></td><td>{}</td><td class=\"figures\">{}</td></tr>\n",
+        html_escaped(claim.id), typeset(claim.statement), html_escaped(claim.theorem),
+        claim.scope == Scope::all ? "every n" : fmt::format("to the horizon {}", c.to), numbers);
   }
-  return "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">claim</th><th scope=\"col\">statement</th><th scope=\"col\">theorem</th>"
-         "<th scope=\"col\">scope</th><th scope=\"col\">numbers</th></tr></thead>\n<tbody>\n" + body + "</tbody></table></div>\n";
+  return table(column("claim") + column("statement") + column("theorem") + column("scope") + column("numbers"), body);
 }
 
 std::string reading_guide(const Certification& c) {
-  const bool beyond = std::any_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::all; });
+  const bool beyond =
+      std::any_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::all; });
   std::vector<std::string> items = {
-      fmt::format("Certified: the model as a function of real numbers, with its stored weights taken exactly and nothing rounded. D(n) and every verdict were "
-                  "enclosed for each n = {} to {}, with {} bits.", c.from, c.to, c.precision_bits),
-      "bitwise: both exact vectors, rounded to the format, are equal in every coordinate, so that even an engine that rounds nothing but its last "
+      fmt::format("Certified: the model as a function of real numbers, with its stored weights taken exactly and nothing "
+                  "rounded. D(n) and every verdict were "
+                  "enclosed for each n = {} to {}, with {} bits.",
+                  c.from, c.to, c.precision_bits),
+      "bitwise: both exact vectors, rounded to the format, are equal in every coordinate, so that even an engine that rounds "
+      "nothing but its last "
       "vector sees no difference.",
-      "tolerance: the distance is at most the format's threshold 2^{1-t} (t significand bits), the line that Barbero et al. draw. argmax: the same next token, with a certified margin.",
+      "tolerance: the distance is at most the format's threshold 2^{1-t} (t significand bits), the line that Barbero et al. "
+      "draw. argmax: the same next token, with a certified margin.",
       fmt::format("\"To the horizon {}\" means evaluated one by one up to there; nothing is said about longer sequences.", c.to)};
   if (beyond) items.push_back("\"For every n\" means proved for all lengths, without end.");
-  items.push_back("Observed: what one emulated engine did. A fact about that run up to its last n, not a bound on other engines.");
+  items.push_back(
+      "Observed: what one emulated engine did. A fact about that run up to its last n, not a bound on other engines.");
   return list(items);
 }
 
 std::string provenance(const Certification& c) {
-  const auto entry = [](std::string_view name, const std::string& value) { return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, value); };
+  const auto entry = [](std::string_view name, const std::string& value) {
+    return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, value);
+  };
   return "<dl>\n" + entry("case", html_escaped(c.case_name)) + entry("model", html_escaped(c.model_source)) +
-         entry("model sha256", "<code>" + html_escaped(c.model_sha256) + "</code>") + entry("precision", fmt::format("{} bits", c.precision_bits)) +
+         entry("model sha256", "<code>" + html_escaped(c.model_sha256) + "</code>") +
+         entry("precision", fmt::format("{} bits", c.precision_bits)) +
          entry("lengths", fmt::format("n = {} to {}", c.from, c.to)) +
-         entry("beside this page", "report.json (every number, exact), distances.csv, certificate.json, environment.json (machine, libraries, times)") + "</dl>\n";
+         entry(
+             "beside this page",
+             "report.json (every number, exact), distances.csv, certificate.json, environment.json (machine, libraries, times)") +
+         "</dl>\n";
 }
 
-std::string section(std::string_view title, const std::string& body) { return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", title, body); }
+std::string section(std::string_view title, const std::string& body) {
+  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", title, body);
+}
 
 }  // namespace
 
@@ -207,12 +285,23 @@ std::string html_escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
-      case '\'': result += "&#39;"; break;
-      default: result += (static_cast<unsigned char>(c) < 0x20 && !std::isspace(static_cast<unsigned char>(c))) || c == 0x7f ? ' ' : c;
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
+      case '\'':
+        result += "&#39;";
+        break;
+      default:
+        result += (static_cast<unsigned char>(c) < 0x20 && !std::isspace(static_cast<unsigned char>(c))) || c == 0x7f ? ' ' : c;
     }
   }
   return result;
@@ -222,7 +311,9 @@ std::string typeset(std::string_view plain) {
   const std::string text = html_escaped(plain);
   std::string result;
   const auto starts = [&](std::size_t at, std::string_view what) { return text.compare(at, what.size(), what) == 0; };
-  const auto word_before = [&](std::size_t at) { return at > 0 && (std::isalnum(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == '_'); };
+  const auto word_before = [&](std::size_t at) {
+    return at > 0 && (std::isalnum(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == '_');
+  };
   for (std::size_t at = 0; at < text.size();) {
     if (starts(at, "S_{n+1}") && !word_before(at)) {
       result += "S<sub>n+1</sub>", at += 7;
@@ -234,7 +325,8 @@ std::string typeset(std::string_view plain) {
       result += "&le;", at += 5;
     } else if (starts(at, "Linf") && !word_before(at)) {
       result += "L<sub>&infin;</sub>", at += 4;
-    } else if ((starts(at, "L1") || starts(at, "L2")) && !word_before(at) && (at + 2 >= text.size() || !std::isalnum(static_cast<unsigned char>(text[at + 2])))) {
+    } else if ((starts(at, "L1") || starts(at, "L2")) && !word_before(at) &&
+               (at + 2 >= text.size() || !std::isalnum(static_cast<unsigned char>(text[at + 2])))) {
       result += fmt::format("L<sub>{}</sub>", text[at + 1]), at += 2;
     } else if (text[at] == '^' && at > 0 && is_digit(text[at - 1]) && integer_length(text, at + 1) > 0) {
       const std::size_t length = integer_length(text, at + 1);
@@ -247,21 +339,30 @@ std::string typeset(std::string_view plain) {
 }
 
 std::string html_report(const Certification& c, const Pictures& pictures) {
-  std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-  page += fmt::format("<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n", html_escaped(c.title), kPageStyle, swatch_style());
+  std::string page =
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+      "content=\"width=device-width, initial-scale=1\">\n";
+  page += fmt::format("<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n", html_escaped(c.title), kPageStyle,
+                      swatch_style());
   page += header(c) + result_box(c);
   if (!pictures.distances.empty()) page += distance_figure(c, 0, pictures.distances[0]);
   if (!c.rows.empty()) {
     page += section("From which length on", result_table(c));
-    page += section("Every pair", figure(pictures.verdicts, "Verdicts for every n, by format and criterion",
-                                         typeset("Each n on the same axis as above, with the n from which collapse holds on the right. Where one pixel stands for several n, "
-                                                 "the cell is divided in proportion. An engine run counts as collapsed where its two vectors are identical.")));
+    page += section(
+        "Every pair",
+        figure(pictures.verdicts, "Verdicts for every n, by format and criterion",
+               typeset(
+                   "Each n on the same axis as above, with the n from which collapse holds on the right. Where one pixel stands "
+                   "for several n, "
+                   "the cell is divided in proportion. An engine run counts as collapsed where its two vectors are identical.")));
   }
   for (std::size_t m = 1; m < pictures.distances.size(); ++m)
     page += section("The same in " + typeset(label_of(c.metrics[m])), distance_figure(c, m, pictures.distances[m]));
   if (!c.runs.empty())
-    page += section("Emulated engines", engine_table(c) + "<p class=\"note\">Errors are certified upper bounds on the distance between the run's vector of " +
-                                            typeset("S_n") + " and the exact one.</p>\n");
+    page += section("Emulated engines",
+                    engine_table(c) +
+                        "<p class=\"note\">Errors are certified upper bounds on the distance between the run's vector of " +
+                        typeset("S_n") + " and the exact one.</p>\n");
   page += section("What is certified, and what is only observed", reading_guide(c));
   if (!c.assumptions.empty()) page += section("Assumptions", list(c.assumptions));
   if (!c.claims.empty()) page += section("Claims", claims_table(c));

@@ -1,5 +1,5 @@
-// report.html: one file, nothing fetched, no scripts. The first screen gives the result; below it the table, the pictures of every pair,
-// the engine runs, what is assumed, the claims and the provenance. Every text from outside is escaped.
+// report.html: one file, nothing fetched, no scripts. The first screen gives the result; below it the table, the pictures of
+// every pair, the engine runs, what is assumed, the claims and the provenance. Every text from outside is escaped.
 #pragma once
 
 #include <string>

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "reports/plot_axis.hpp"
+#include "reports/plot_parts.hpp"
 
 namespace snellen {
 
@@ -32,7 +32,7 @@ sup, sub { line-height: 0; font-size: .72em; }
 .banner { margin: 7px 0 0; padding: 3px 12px; border-radius: 4px; background: var(--warn-back); color: var(--warn); font-weight: 600; font-size: 14.5px; }
 figure { margin: 12px 0 0; }
 .card { background: #ffffff; border: 1px solid var(--line); border-radius: 6px; padding: 6px; overflow-x: auto; }
-.card svg { display: block; width: 100%; min-width: 640px; height: auto; }
+.card svg { display: block; width: 100%; min-width: 540px; height: auto; }
 .missing { color: #7a4300; padding: 40px; text-align: center; }
 figcaption, .note { margin: 8px 2px 0; color: var(--soft); font-size: 13.5px; }
 .wide { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 6px; }
@@ -45,7 +45,8 @@ tbody tr.group > * { border-top: 2px solid var(--line); }
 .number { text-align: right; white-space: nowrap; }
 .start { font-weight: 700; }
 td.observed, th.observed { background: var(--seen); font-weight: 400; }
-td.observed small { display: block; color: var(--soft); font-size: 11.5px; white-space: nowrap; }
+td.observed i { color: var(--soft); font-style: normal; }
+.criterion, tbody th { white-space: nowrap; }
 .figures { font-size: 13px; overflow-wrap: anywhere; }
 .chip { display: inline-block; padding: 0 7px; border-radius: 9px; font-size: 12px; line-height: 18px; white-space: nowrap; border: 1px solid var(--line); color: var(--soft); }
 .chip.exact { background: #0b3c6f; border-color: #0b3c6f; color: #ffffff; }
@@ -68,7 +69,8 @@ dd { margin: 0; overflow-wrap: anywhere; }
 
 inline std::string swatch_style() {
   std::string result;
-  for (std::size_t i = 0; i < kRunColours.size(); ++i) result += fmt::format(".swatch.c{} {{ background: {}; }}\n", i, kRunColours[i]);
+  for (std::size_t i = 0; i < kRunColours.size(); ++i)
+    result += fmt::format(".swatch.c{} {{ background: {}; }}\n", i, kRunColours[i]);
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include "reports/json_report.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "reports/numbers.hpp"
@@ -12,10 +13,14 @@ using Json = nlohmann::ordered_json;
 
 char letter_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::collapsed: return 'C';
-    case Verdict::distinct: return 'D';
-    case Verdict::overflow: return 'O';
-    case Verdict::undecided: break;
+    case Verdict::collapsed:
+      return 'C';
+    case Verdict::distinct:
+      return 'D';
+    case Verdict::overflow:
+      return 'O';
+    case Verdict::undecided:
+      break;
   }
   return 'U';
 }
@@ -26,7 +31,8 @@ Json or_null(const std::optional<T>& value) {
 }
 
 Json json_of(const Enclosure& x) {
-  return {{"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
+  return {
+      {"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
 }
 
 Json json_of(const std::vector<PairDistances>& pairs, const std::vector<Metric>& metrics) {
@@ -91,6 +97,28 @@ Json json_of_formats(const std::vector<CollapseRow>& rows) {
   return result;
 }
 
+bool is_shallow(const Json& value, int levels) {
+  if (!value.is_structured()) return true;
+  return levels > 0 && std::all_of(value.begin(), value.end(), [&](const Json& inner) { return is_shallow(inner, levels - 1); });
+}
+
+void append(std::string& text, const Json& value, std::size_t indent) {
+  const auto line = [](const Json& v) { return v.dump(-1, ' ', false, Json::error_handler_t::replace); };
+  if (is_shallow(value, 2) && indent > 0) {
+    text += line(value);
+    return;
+  }
+  text += value.is_object() ? '{' : '[';
+  bool first = true;
+  for (const auto& [key, inner] : value.items()) {
+    text += (first ? "\n" : ",\n") + std::string(indent + 1, ' ');
+    if (value.is_object()) text += line(key) + ": ";
+    append(text, inner, indent + 1);
+    first = false;
+  }
+  text += '\n' + std::string(indent, ' ') + (value.is_object() ? '}' : ']');
+}
+
 }  // namespace
 
 std::string run_length(const std::vector<Verdict>& verdicts) {
@@ -150,6 +178,10 @@ Json json_report(const Certification& c) {
           {"claims", std::move(claims)}};
 }
 
-std::string json_text(const Json& value) { return value.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string json_text(const Json& value) {
+  std::string text;
+  append(text, value, 0);
+  return text + '\n';
+}
 
 }  // namespace snellen

@@ -1,9 +1,10 @@
-// report.json (schema "snellen.report/1"): everything a certification says, for scripts. Depends on nothing but the result: not on the
-// machine, not on the number of threads.
+// report.json (schema "snellen.report/1"): everything a certification says, for scripts. Depends on nothing but the result: not
+// on the machine, not on the number of threads.
 //
-// Numbers: {"lower", "upper"} are decimals rounded outward (17 digits; "inf" where nothing is known), {"lower_hex", "upper_hex"} the exact
-// end points. `eps` is rounded to nearest, `eps_hex` exact. Lengths are integers, except in `inevitable_from`: decimal strings of any size.
-// `verdicts` is run-length coded over n = from, ..., to: "D36 C164" is 36 distinct pairs and then 164 collapsed ones (see verdict_legend).
+// Numbers: {"lower", "upper"} are decimals rounded outward (17 digits; "inf" where nothing is known), {"lower_hex", "upper_hex"}
+// the exact end points. `eps` is rounded to nearest, `eps_hex` exact. Lengths are integers, except in `inevitable_from`: decimal
+// strings of any size. `verdicts` is run-length coded over n = from, ..., to: "D36 C164" is 36 distinct pairs and then 164
+// collapsed ones (see verdict_legend).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -20,7 +21,8 @@ nlohmann::ordered_json json_report(const Certification& c);
 // Shared with certificate.json.
 nlohmann::ordered_json json_of(const Claim& claim);
 nlohmann::ordered_json json_of_model(const Certification& c);
-// The bytes of a JSON file: indented, with a final newline; text that is not UTF-8 is replaced, never thrown on.
+// The bytes of a JSON file, for people and line-based tools too: what is nested at most two deep (the distances of one n, a
+// claim) takes one line. A final newline; text that is not UTF-8 is replaced, never thrown on.
 std::string json_text(const nlohmann::ordered_json& value);
 
 std::string run_length(const std::vector<Verdict>& verdicts);

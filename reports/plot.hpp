@@ -9,9 +9,9 @@
 
 namespace snellen {
 
-// D(n) in one metric (its index in c.metrics) with its certified band, a line for each format's threshold with the certified length where
-// D(n) has fallen below it for good, and the engine runs' own distances. Runs whose two vectors are identical (distance 0, which no
-// logarithmic axis shows) appear on a strip below, marked 0.
+// D(n) in one metric (its index in c.metrics) with its certified band, a line for each format's threshold with the certified
+// length where D(n) has fallen below it for good, and the engine runs' own distances. Runs whose two vectors are identical
+// (distance 0, which no logarithmic axis shows) appear on a strip below, marked 0.
 Picture distance_plot(const Certification& c, std::size_t metric, const std::string& program = "gnuplot");
 
 // Which n are collapsed, distinct, undecided or overflow: one row a format and criterion, one row an engine run.

@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kColumns = 100;
 
-std::string cut(const std::string& text, std::size_t width) { return text.size() <= width ? text : text.substr(0, width - 2) + ".."; }
+std::string cut(const std::string& text, std::size_t width) {
+  return text.size() <= width ? text : text.substr(0, width - 2) + "..";
+}
 
 // Words wrapped at the right edge, further lines indented; a word longer than a line is cut.
 std::string wrapped(const std::string& text, std::size_t indent) {
@@ -47,18 +49,25 @@ std::string table(const std::vector<std::vector<std::string>>& lines) {
 }  // namespace
 
 std::string text_report(const Certification& c) {
-  std::string result = wrapped(c.title, 0) + wrapped(fmt::format("{}, {} layers, width {}; {}; n = {} to {}", c.model_architecture, c.layers, c.width, c.family, c.from, c.to), 2) + '\n';
+  std::string result = wrapped(c.title, 0) +
+                       wrapped(fmt::format("{}, {} layers, width {}; {}; n = {} to {}", c.model_architecture, c.layers, c.width,
+                                           c.family, c.from, c.to),
+                               2) +
+                       '\n';
   for (const std::string& sentence : sentences(c)) result += wrapped(sentence, 2);
-  if (const auto undecided = undecided_count(c)) result += wrapped(fmt::format("UNDECIDED: {} verdicts at {} bits.", undecided, c.precision_bits), 2);
+  if (const auto undecided = undecided_count(c))
+    result += wrapped(fmt::format("UNDECIDED: {} verdicts at {} bits.", undecided, c.precision_bits), 2);
   for (const std::string& warning : c.warnings) result += wrapped("Warning: " + warning, 2);
   if (!c.rows.empty()) {
-    std::vector<std::vector<std::string>> lines = {{"format", "criterion", "first", "last distinct", "collapsed from", "known", "reach"}};
+    std::vector<std::vector<std::string>> lines = {
+        {"format", "criterion", "first", "last distinct", "collapsed from", "known", "reach"}};
     for (const CollapseRow* row : rows_by_format(c)) {
       std::string known(name_of(row->inevitable.status));
       if (row->undecided > 0) known += fmt::format(", {} undecided", row->undecided);
       if (row->overflow > 0) known += fmt::format(", {} overflow", row->overflow);
-      lines.push_back({cut(format_label(*row), 18), cut(criterion_label(*row), 16), or_dash(row->first), or_dash(row->last_distinct), cut(collapse_start(*row, c.to), 24),
-                       known, row->inevitable.scope == Scope::all ? "every n" : fmt::format("horizon {}", c.to)});
+      lines.push_back({cut(format_label(*row), 18), cut(criterion_label(*row), 16), or_dash(row->first),
+                       or_dash(row->last_distinct), cut(collapse_start(*row, c.to), 24), known,
+                       row->inevitable.scope == Scope::all ? "every n" : fmt::format("horizon {}", c.to)});
     }
     result += '\n' + table(lines);
   }
@@ -68,6 +77,9 @@ std::string text_report(const Certification& c) {
       lines.push_back({cut(run.profile, 30), or_dash(identical_from(run)), run.trouble ? trouble_text(*run.trouble) : "none"});
     result += '\n' + table(lines);
   }
+  // A terminal would obey control characters in a title.
+  for (char& character : result)
+    if ((static_cast<unsigned char>(character) < 0x20 && character != '\n') || character == 0x7f) character = '?';
   return result;
 }
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "reports/plot.hpp"
-#include "reports/plot_axis.hpp"
+#include "reports/plot_parts.hpp"
 #include "reports/words.hpp"
 
 namespace snellen {
@@ -21,10 +21,19 @@ constexpr std::array<Kind, 4> kKinds = {{{Verdict::collapsed, "collapsed", "#0B3
                                          {Verdict::distinct, "distinct", "#C9DDEE"}}};
 
 struct Strip {
-  std::string label, note;
+  std::string label;  // a gnuplot string
+  std::string note;
   std::string_view colour;                              // of the label
   std::vector<std::pair<std::int64_t, Verdict>> cells;  // n ascending
 };
+
+std::string label_of(const CollapseRow& row) {
+  if (row.criterion != Criterion::tolerance || !row.metric || !row.eps)
+    return gnuplot_string(format_label(row) + "  " + criterion_label(row));
+  std::string text = gnuplot_string(format_label(row));
+  text.pop_back();
+  return text + fmt::format("  {} ≤ {}'", enhanced(*row.metric), enhanced(*row.eps));
+}
 
 using Shares = std::array<std::int64_t, kKinds.size()>;
 
@@ -35,7 +44,9 @@ void append_boxes(const Strip& strip, double y, const LengthAxis& axis, std::arr
     Shares shares;
   };
   std::vector<Cell> cells;
-  const auto one_kind = [](const Shares& shares) { return std::count(shares.begin(), shares.end(), 0) == static_cast<long>(shares.size()) - 1; };
+  const auto one_kind = [](const Shares& shares) {
+    return std::count(shares.begin(), shares.end(), 0) == static_cast<long>(shares.size()) - 1;
+  };
   const auto same_kind = [&](const Cell& a, const Cell& b) {
     return one_kind(a.shares) && one_kind(b.shares) &&
            std::equal(a.shares.begin(), a.shares.end(), b.shares.begin(), [](auto x, auto z) { return (x == 0) == (z == 0); });
@@ -47,7 +58,8 @@ void append_boxes(const Strip& strip, double y, const LengthAxis& axis, std::arr
     }
     Shares shares{};
     while (end < strip.cells.size() && axis.bucket(strip.cells[end].first) == axis.bucket(strip.cells[begin].first)) {
-      const auto kind = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.verdict == strip.cells[end].second; });
+      const auto kind =
+          std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.verdict == strip.cells[end].second; });
       ++shares[static_cast<std::size_t>(kind - kKinds.begin())], ++end;
     }
     const Cell cell{strip.cells[begin].first, strip.cells[end - 1].first, shares};
@@ -81,8 +93,9 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
   double y = 0;
   const auto add = [&](const Strip& strip) {
     append_boxes(strip, y, axis, data);
-    labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", gnuplot_string(strip.label), y, strip.colour);
-    labels += fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", gnuplot_string(strip.note), y, strip.colour);
+    labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", strip.label, y, strip.colour);
+    labels +=
+        fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", gnuplot_string(strip.note), y, strip.colour);
     y -= 1;
   };
   const CollapseRow* before = nullptr;
@@ -90,16 +103,21 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     if (before && !(before->format == row->format)) y -= 0.35;
     before = row;
     const std::string start = collapse_start(*row, c.to);
-    Strip strip{format_label(*row) + "  " + criterion_label(*row), row->inevitable.upper ? "from " + start : start, "#222222", {}};
-    for (std::size_t i = 0; i < row->verdicts.size(); ++i) strip.cells.emplace_back(c.from + static_cast<std::int64_t>(i), row->verdicts[i]);
+    Strip strip{label_of(*row), row->inevitable.upper ? "from " + start : start, "#222222", {}};
+    for (std::size_t i = 0; i < row->verdicts.size(); ++i)
+      strip.cells.emplace_back(c.from + static_cast<std::int64_t>(i), row->verdicts[i]);
     add(strip);
   }
   if (!c.runs.empty() && before) y -= 0.6;
   for (std::size_t r = 0; r < c.runs.size(); ++r) {
     const EngineRun& run = c.runs[r];
     const auto start = identical_from(run);
-    Strip strip{"run " + run.profile, start ? fmt::format("from {}", *start) : run.trouble ? run.trouble->what : "not by " + std::to_string(c.to),
-                run_colour(r), {}};
+    Strip strip{gnuplot_string("run " + run.profile),
+                start         ? fmt::format("from {}", *start)
+                : run.trouble ? run.trouble->what
+                              : "not by " + std::to_string(c.to),
+                run_colour(r),
+                {}};
     for (const PairDistances& pair : run.distances) strip.cells.emplace_back(pair.n, verdict_of_run(pair));
     add(strip);
   }
@@ -107,13 +125,15 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
   for (std::size_t k = 0; k < kKinds.size(); ++k) {
     if (data[k].empty()) continue;
     blocks += fmt::format("$kind{} << EOD\n{}EOD\n", k, data[k]);
-    plots += fmt::format(", $kind{} with boxxyerror fillcolor '{}' fillstyle solid 1 noborder title '{}'", k, kKinds[k].colour, kKinds[k].title);
+    plots += fmt::format(", $kind{} with boxxyerror fillcolor '{}' fillstyle solid 1 noborder title '{}'", k, kKinds[k].colour,
+                         kKinds[k].title);
   }
   if (plots.empty()) return {"", "there are no verdicts to draw"};
   const double bottom = y + 0.4, top = 0.6;
-  const int height = static_cast<int>(105 + 23 * (top - bottom));
-  const std::string script = axis.script() + fmt::format("set yrange [{}:{}]\nunset ytics\nset border 1 linecolor '#555555'\n", bottom, top) +
-                             "set xtics nomirror out scale 0.6\nset key tmargin left horizontal Left reverse samplen 1 width 1\n" + labels;
+  const int height = static_cast<int>(105 + 24 * (top - bottom));
+  const std::string script =
+      axis.script() + fmt::format("set yrange [{}:{}]\nunset ytics\nset border 1 linecolor '#555555'\n", bottom, top) +
+      "set xtics nomirror out scale 0.6\nset key tmargin left horizontal Left reverse samplen 1 width -3\n" + labels;
   return gnuplot("verdicts", script + blocks + "plot " + plots.substr(2) + '\n', kPictureWidth, height, program);
 }
 

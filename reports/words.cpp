@@ -24,8 +24,8 @@ const CollapseRow* find_row(const Certification& c, std::string_view format, Cri
 const CollapseRow* headline_row(const Certification& c) {
   const CollapseRow* best = nullptr;
   const auto rank = [](const CollapseRow& row) {
-    return (has_start(row) ? 8 : 0) + (row.inevitable.status == Status::never ? 4 : 0) + (row.format && row.format->name == "bf16" ? 2 : 0) +
-           (row.criterion == Criterion::bitwise ? 1 : 0);
+    return (has_start(row) ? 8 : 0) + (row.inevitable.status == Status::never ? 4 : 0) +
+           (row.format && row.format->name == "bf16" ? 2 : 0) + (row.criterion == Criterion::bitwise ? 1 : 0);
   };
   for (const CollapseRow& row : c.rows)
     if (row.criterion != Criterion::argmax && (!best || rank(row) > rank(*best))) best = &row;
@@ -33,8 +33,7 @@ const CollapseRow* headline_row(const Certification& c) {
 }
 
 std::string cannot_tell(const CollapseRow& row) {
-  if (row.criterion == Criterion::bitwise)
-    return fmt::format("{} cannot tell S_n from S_{{n+1}}", format_label(row));
+  if (row.criterion == Criterion::bitwise) return fmt::format("{} cannot tell S_n from S_{{n+1}}", format_label(row));
   return fmt::format("S_n and S_{{n+1}} are within {}'s threshold ({})", format_label(row), criterion_label(row));
 }
 
@@ -44,18 +43,25 @@ std::string how_far_checked(const CollapseRow& row, const Certification& c) {
 
 std::string headline(const CollapseRow& row, const Certification& c) {
   const Inevitable& known = row.inevitable;
-  const std::string last = row.last_distinct ? fmt::format("the last distinguishable pair is n = {}", *row.last_distinct)
-                                             : fmt::format("no pair from n = {} on is distinguishable", c.from);
+  const std::string apart = row.criterion == Criterion::bitwise ? "distinguishable" : "farther apart";
+  const std::string last = !row.last_distinct ? fmt::format("no pair from n = {} on is {}", c.from, apart)
+                           : row.criterion == Criterion::bitwise
+                               ? fmt::format("the last distinguishable pair is n = {}", *row.last_distinct)
+                               : fmt::format("the last pair farther apart is n = {}", *row.last_distinct);
   if (has_start(row) && known.status == Status::exact)
     return fmt::format("From n = {} on ({}), {}; {}.", *known.upper, how_far_checked(row, c), cannot_tell(row), last);
   if (has_start(row))
-    return fmt::format("From n = {} on at the latest ({}), {}; the last pair proved distinguishable is n = {}, and what lies between is undecided.",
-                       *known.upper, how_far_checked(row, c), cannot_tell(row),
-                       row.last_distinct ? std::to_string(*row.last_distinct) : "none");
+    return fmt::format("From n = {} on at the latest ({}), {}; {}, and what lies between is undecided{}.", *known.upper,
+                       how_far_checked(row, c), cannot_tell(row),
+                       row.last_distinct ? fmt::format("the last pair proved {} is n = {}", apart, *row.last_distinct)
+                                         : "no pair is proved " + apart,
+                       row.overflow > 0 ? " or overflows" : "");
   if (known.status == Status::never)
-    return fmt::format("{} tells S_n from S_{{n+1}} for infinitely many n ({}): proved.", format_label(row), criterion_label(row));
+    return fmt::format("{} tells S_n from S_{{n+1}} for infinitely many n ({}): proved.", format_label(row),
+                       criterion_label(row));
   if (row.last_distinct == c.to)
-    return fmt::format("{} still tells S_n from S_{{n+1}} at the horizon n = {} ({}).", format_label(row), c.to, criterion_label(row));
+    return fmt::format("{} still tells S_n from S_{{n+1}} at the horizon n = {} ({}).", format_label(row), c.to,
+                       criterion_label(row));
   return fmt::format("Whether {} tells S_n from S_{{n+1}} at the horizon n = {} is not settled ({}).", format_label(row), c.to,
                      row.overflow > 0 ? fmt::format("{} undecided, {} overflow", row.undecided, row.overflow)
                                       : fmt::format("{} undecided", row.undecided));
@@ -63,16 +69,23 @@ std::string headline(const CollapseRow& row, const Certification& c) {
 
 // "e5m2 from 4, e4m3 from 7; not by 2000: tf32, fp32" over the rows of one criterion and metric.
 std::string enumerate(const Certification& c, Criterion criterion, std::optional<Metric> metric) {
-  std::string with, without;
+  std::string result;
+  std::vector<std::pair<std::string, std::string>> others;  // what is said of them, and their names
   for (const CollapseRow& row : c.rows) {
     if (row.criterion != criterion || row.metric != metric || !row.format) continue;
     const std::string start = collapse_start(row, c.to);
-    if (has_start(row))
-      with += fmt::format("{}{} from {}", with.empty() ? "" : ", ", row.format->name, start);
+    if (has_start(row)) {
+      result += fmt::format("{}{} from {}", result.empty() ? "" : ", ", row.format->name, start);
+      continue;
+    }
+    const auto same = std::find_if(others.begin(), others.end(), [&](const auto& other) { return other.first == start; });
+    if (same == others.end())
+      others.emplace_back(start, row.format->name);
     else
-      without += fmt::format("{}{} {}", without.empty() ? "" : ", ", row.format->name, start);
+      same->second += ", " + row.format->name;
   }
-  return with + (with.empty() || without.empty() ? "" : "; ") + without;
+  for (const auto& [what, names] : others) result += fmt::format("{}{}: {}", result.empty() ? "" : "; ", what, names);
+  return result;
 }
 
 }  // namespace
@@ -81,29 +94,40 @@ std::string_view name_of(Scope scope) { return scope == Scope::all ? "all" : "ho
 
 std::string_view name_of(Status status) {
   switch (status) {
-    case Status::exact: return "exact";
-    case Status::bracket: return "bracket";
-    case Status::never: return "never";
-    case Status::unknown: break;
+    case Status::exact:
+      return "exact";
+    case Status::bracket:
+      return "bracket";
+    case Status::never:
+      return "never";
+    case Status::unknown:
+      break;
   }
   return "unknown";
 }
 
 std::string_view name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::collapsed: return "collapsed";
-    case Verdict::distinct: return "distinct";
-    case Verdict::overflow: return "overflow";
-    case Verdict::undecided: break;
+    case Verdict::collapsed:
+      return "collapsed";
+    case Verdict::distinct:
+      return "distinct";
+    case Verdict::overflow:
+      return "overflow";
+    case Verdict::undecided:
+      break;
   }
   return "undecided";
 }
 
 std::string label_of(Metric metric) {
   switch (metric) {
-    case Metric::l1: return "L1";
-    case Metric::l2: return "L2";
-    case Metric::linf: break;
+    case Metric::l1:
+      return "L1";
+    case Metric::l2:
+      return "L2";
+    case Metric::linf:
+      break;
   }
   return "Linf";
 }
@@ -131,7 +155,8 @@ std::string reach(const CollapseRow& row, std::int64_t horizon) {
 std::vector<const CollapseRow*> rows_by_format(const Certification& c) {
   std::vector<const CollapseRow*> result;
   for (const CollapseRow& row : c.rows) {
-    const auto same = std::find_if(result.rbegin(), result.rend(), [&](const CollapseRow* other) { return other->format == row.format; });
+    const auto same =
+        std::find_if(result.rbegin(), result.rend(), [&](const CollapseRow* other) { return other->format == row.format; });
     result.insert(same == result.rend() ? result.end() : same.base(), &row);
   }
   return result;
@@ -176,7 +201,8 @@ std::vector<std::string> sentences(const Certification& c) {
     }
     const std::string others = enumerate(c, row->criterion, row->metric);
     if (!others.empty()) {
-      const std::string how = row->criterion == Criterion::bitwise ? "bitwise" : label_of(*row->metric) + " within its own threshold";
+      const std::string how =
+          row->criterion == Criterion::bitwise ? "bitwise" : label_of(*row->metric) + " within its own threshold";
       result.push_back(fmt::format("Every format, {}: {}.", how, others));
     }
   } else {
@@ -184,7 +210,8 @@ std::vector<std::string> sentences(const Certification& c) {
   }
   std::string observed;
   for (const EngineRun& run : c.runs)
-    if (const auto from = identical_from(run)) observed += fmt::format("{}{} from {}", observed.empty() ? "" : ", ", run.profile, *from);
+    if (const auto from = identical_from(run))
+      observed += fmt::format("{}{} from {}", observed.empty() ? "" : ", ", run.profile, *from);
   if (!observed.empty())
     result.push_back(fmt::format("Observed in emulated engines, identical vectors up to n = {}: {}.", c.to, observed));
   return result;

@@ -14,8 +14,8 @@ std::string_view name_of(Scope scope);      // "all", "horizon"
 std::string_view name_of(Status status);    // "exact", "bracket", "never", "unknown"
 std::string_view name_of(Verdict verdict);  // "collapsed", "distinct", "undecided", "overflow"
 
-std::string label_of(Metric metric);            // "L1", "L2", "Linf"
-std::string format_label(const CollapseRow&);   // the format's name, or "exact model"
+std::string label_of(Metric metric);              // "L1", "L2", "Linf"
+std::string format_label(const CollapseRow&);     // the format's name, or "exact model"
 std::string criterion_label(const CollapseRow&);  // "bitwise", "L1 <= 2^-7", "argmax"
 
 // From which n on collapse is proved: "37", "37 to 41" (somewhere in between), "never", "undecided", or "not by 2000".

@@ -68,7 +68,8 @@ class Folder {
   explicit Folder(const fs::path& path) : path_(fs::absolute(path).lexically_normal()) {
     if (!path_.has_filename()) path_ = path_.parent_path();
     std::error_code error;
-    for (fs::path missing = path_; !fs::exists(missing, error) && missing.has_relative_path(); missing = missing.parent_path()) made_.push_back(missing);
+    for (fs::path missing = path_; !fs::exists(missing, error) && missing.has_relative_path(); missing = missing.parent_path())
+      made_.push_back(missing);
     for (auto missing = made_.rbegin(); missing != made_.rend(); ++missing)
       if (!fs::create_directory(*missing, error) && error) {
         remove_made();
@@ -168,7 +169,8 @@ Written write_reports(const Certification& c, const Environment& environment, co
   const Pictures pictures = draw(c);
   for (const Picture& picture : pictures.distances)
     if (!picture.problem.empty()) result.warnings.push_back("no distance plot: " + picture.problem);
-  if (!c.rows.empty() && !pictures.verdicts.problem.empty()) result.warnings.push_back("no plot of the verdicts: " + pictures.verdicts.problem);
+  if (!c.rows.empty() && !pictures.verdicts.problem.empty())
+    result.warnings.push_back("no plot of the verdicts: " + pictures.verdicts.problem);
   // report.json last: where it is, the others are.
   const std::vector<File> files = {{"environment.json", json_text(environment_report(environment))},
                                    {"certificate.json", json_text(certificate(c))},

@@ -15,9 +15,9 @@ struct Written {
   std::vector<std::string> warnings;  // a picture could not be drawn: the HTML report says so in its place
 };
 
-// report.json, report.html, distances.csv, certificate.json, environment.json. The folder is made if it is not there; earlier reports in it
-// are replaced and other files left alone. InputError, with the path and the system's reason, if anything cannot be written: then what was
-// there before is there still, and nothing new.
+// report.json, report.html, distances.csv, certificate.json, environment.json. The folder is made if it is not there; earlier
+// reports in it are replaced and other files left alone. InputError, with the path and the system's reason, if anything cannot be
+// written: then what was there before is there still, and nothing new.
 Written write_reports(const Certification& c, const Environment& environment, const std::filesystem::path& directory);
 
 struct File {

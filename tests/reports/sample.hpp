@@ -1,5 +1,6 @@
-// A certification made up for the tests of reports: the shape and size of a real one (one-token unit after a prompt, a NoPE model), six formats,
-// three criteria, two metrics, four engine runs of which one overflows. Every number comes from integers, the same on every machine.
+// A certification made up for the tests of reports: the shape and size of a real one (one-token unit after a prompt, a NoPE
+// model), six formats, three criteria, two metrics, four engine runs of which one overflows. Every number comes from integers,
+// the same on every machine.
 #pragma once
 
 #include <cmath>
@@ -40,9 +41,12 @@ struct FormatAndStep {
 };
 
 inline std::vector<FormatAndStep> formats() {
-  return {{{"e5m2", 3, -14, 15, Overflow::infinity, false}, 9},   {{"e4m3", 4, -6, 8, Overflow::nan, true}, 17},
-          {{"bf16", 8, -126, 127, Overflow::infinity, false}, 89}, {{"fp16", 11, -14, 15, Overflow::infinity, false}, 164},
-          {{"tf32", 11, -126, 127, Overflow::infinity, false}, 166}, {{"fp32", 24, -126, 127, Overflow::infinity, false}, 1'000'000'000}};
+  return {{{"e5m2", 3, -14, 15, Overflow::infinity, false}, 9},
+          {{"e4m3", 4, -6, 8, Overflow::nan, true}, 17},
+          {{"bf16", 8, -126, 127, Overflow::infinity, false}, 89},
+          {{"fp16", 11, -14, 15, Overflow::infinity, false}, 164},
+          {{"tf32", 11, -126, 127, Overflow::infinity, false}, 166},
+          {{"fp32", 24, -126, 127, Overflow::infinity, false}, 1'000'000'000}};
 }
 
 inline void summarise(CollapseRow& row, std::int64_t from, std::int64_t to) {
@@ -54,7 +58,8 @@ inline void summarise(CollapseRow& row, std::int64_t from, std::int64_t to) {
     row.undecided += verdict == Verdict::undecided;
     row.overflow += verdict == Verdict::overflow;
   }
-  while (collapsed_from > from && row.verdicts[static_cast<std::size_t>(collapsed_from - 1 - from)] == Verdict::collapsed) --collapsed_from;
+  while (collapsed_from > from && row.verdicts[static_cast<std::size_t>(collapsed_from - 1 - from)] == Verdict::collapsed)
+    --collapsed_from;
   row.inevitable.scope = Scope::horizon;
   row.inevitable.lower = std::to_string(row.last_distinct ? *row.last_distinct + 1 : from);
   if (collapsed_from <= to) {
@@ -77,10 +82,12 @@ inline Certification certification(std::int64_t to = 200) {
   c.precision_bits = 128;
   c.metrics = {Metric::l1, Metric::linf};
   const std::vector<double> scale = {1.0, 0.0859375};
-  for (std::int64_t n = c.from; n <= to; ++n) c.distances.push_back({n, {around(distance(n), 40), around(distance(n) * scale[1], 40)}});
+  for (std::int64_t n = c.from; n <= to; ++n)
+    c.distances.push_back({n, {around(distance(n), 40), around(distance(n) * scale[1], 40)}});
 
   const std::vector<std::string> profiles = {"fp32", "bf16-acc32", "fp8-e4m3-acc32", "fp16-acc32"};
-  const std::vector<std::string> descriptions = {"everything in fp32", "bf16 storage, fp32 accumulation to nearest", "e4m3 operands with a scale for each tensor, bf16 storage, fp32 accumulation",
+  const std::vector<std::string> descriptions = {"everything in fp32", "bf16 storage, fp32 accumulation to nearest",
+                                                 "e4m3 operands with a scale for each tensor, bf16 storage, fp32 accumulation",
                                                  "fp16 storage, fp32 accumulation to nearest"};
   const std::vector<double> step = {0x1p-22, 0x1p-6, 0x1p-3, 0x1p-9};
   const std::vector<std::int64_t> identical = {1'000'000'000, 71, 23, 1'000'000'000};
@@ -117,8 +124,10 @@ inline Certification certification(std::int64_t to = 200) {
     }
     summarise(bitwise, c.from, to);
     for (std::size_t r = 0; r < profiles.size(); ++r)
-      if (identical[r] <= to) bitwise.observed.push_back({profiles[r], 1, identical[r] - 1, identical[r], identical[r], std::nullopt});
-      else bitwise.observed.push_back({profiles[r], 1, r == 3 ? 119 : to, std::nullopt, std::nullopt, std::nullopt});
+      if (identical[r] <= to)
+        bitwise.observed.push_back({profiles[r], 1, identical[r] - 1, identical[r], identical[r], std::nullopt});
+      else
+        bitwise.observed.push_back({profiles[r], 1, r == 3 ? 119 : to, std::nullopt, std::nullopt, std::nullopt});
     c.rows.push_back(bitwise);
     for (std::size_t m = 0; m < c.metrics.size(); ++m) {
       CollapseRow tolerance;
@@ -127,10 +136,14 @@ inline Certification certification(std::int64_t to = 200) {
       tolerance.metric = c.metrics[m];
       tolerance.eps = Dyadic::power_of_two(1 - format.precision);
       for (const PairDistances& pair : c.distances)
-        tolerance.verdicts.push_back(pair.by_metric[m].upper <= *tolerance.eps ? Verdict::collapsed : *tolerance.eps < pair.by_metric[m].lower ? Verdict::distinct : Verdict::undecided);
+        tolerance.verdicts.push_back(pair.by_metric[m].upper <= *tolerance.eps  ? Verdict::collapsed
+                                     : *tolerance.eps < pair.by_metric[m].lower ? Verdict::distinct
+                                                                                : Verdict::undecided);
       summarise(tolerance, c.from, to);
       for (std::size_t r = 0; r < 3; ++r)
-        tolerance.observed.push_back({profiles[r], 1, 40, 41, identical[r] <= to ? std::optional<std::int64_t>(identical[r]) : std::nullopt, r == 0 ? std::nullopt : std::optional<std::int64_t>(20 / static_cast<std::int64_t>(r))});
+        tolerance.observed.push_back({profiles[r], 1, 40, 41,
+                                      identical[r] <= to ? std::optional<std::int64_t>(identical[r]) : std::nullopt,
+                                      r == 0 ? std::nullopt : std::optional<std::int64_t>(20 / static_cast<std::int64_t>(r))});
       c.rows.push_back(tolerance);
     }
   }
@@ -140,8 +153,16 @@ inline Certification certification(std::int64_t to = 200) {
   summarise(argmax, c.from, to);
   c.rows.push_back(argmax);
 
-  c.claims = {{"distance.l1.1", "D(1) lies in the enclosure given", "forward_enclosure", Scope::horizon, {{"n", "1"}, {"lower", "9.0e+00"}, {"upper", "9.1e+00"}}},
-              {"bitwise.bf16", "rd_bf16(y(S_n)) = rd_bf16(y(S_{n+1})) for every n from 89 to 200", "same_cell", Scope::horizon, {{"from", "89"}, {"to", "200"}}}};
+  c.claims = {{"distance.l1.1",
+               "D(1) lies in the enclosure given",
+               "forward_enclosure",
+               Scope::horizon,
+               {{"n", "1"}, {"lower", "9.0e+00"}, {"upper", "9.1e+00"}}},
+              {"bitwise.bf16",
+               "rd_bf16(y(S_n)) = rd_bf16(y(S_{n+1})) for every n from 89 to 200",
+               "same_cell",
+               Scope::horizon,
+               {{"from", "89"}, {"to", "200"}}}};
   c.assumptions = {"The arithmetic of MPFR, GMP and Arb is right.", "Stored weights mean their stored values, exactly."};
   c.warnings = {"fp16-acc32 overflows at n = 120."};
   return c;

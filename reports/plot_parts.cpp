@@ -1,9 +1,12 @@
-#include "reports/plot_axis.hpp"
+#include "reports/plot_parts.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "reports/numbers.hpp"
+#include "reports/words.hpp"
 
 namespace snellen {
 namespace {
@@ -16,12 +19,22 @@ std::string logarithmic_tics(double low, double high) {
     for (const int digit : {1, 2, 5}) {
       const double n = digit * std::pow(10.0, k);
       if (n < low || n > high || (only_decades && digit != 1)) continue;
-      tics += fmt::format("{}'{}' {:.0f}", tics.empty() ? "" : ", ", k >= 5 ? fmt::format("10^{{{}}}", k) : fmt::format("{:.0f}", n), n);
+      tics += fmt::format("{}'{}' {:.0f}", tics.empty() ? "" : ", ",
+                          k >= 5 ? fmt::format("10^{{{}}}", k) : fmt::format("{:.0f}", n), n);
     }
   return tics;
 }
 
 }  // namespace
+
+std::string enhanced(Metric metric) {
+  return metric == Metric::linf ? "L_{∞}" : fmt::format("L_{{{}}}", label_of(metric).substr(1));
+}
+
+std::string enhanced(const Dyadic& eps) {
+  const auto exponent = exponent_of_power_of_two(eps);
+  return exponent ? fmt::format("2^{{{}{}}}", *exponent < 0 ? "−" : "", std::labs(*exponent)) : power_text(eps);
+}
 
 LengthAxis::LengthAxis(std::int64_t from, std::int64_t to) {
   const double first = static_cast<double>(std::max<std::int64_t>(from, 1)), last = static_cast<double>(to);
@@ -31,8 +44,8 @@ LengthAxis::LengthAxis(std::int64_t from, std::int64_t to) {
 }
 
 std::string LengthAxis::script() const {
-  return fmt::format("set lmargin at screen {}\nset rmargin at screen {}\nset xrange [{}:{}]\nset xlabel 'length n'\n", kLeftEdge, kRightEdge, low_,
-                     high_) +
+  return fmt::format("set lmargin at screen {}\nset rmargin at screen {}\nset xrange [{}:{}]\nset xlabel 'length n'\n", kLeftEdge,
+                     kRightEdge, low_, high_) +
          (logarithmic_ ? fmt::format("set logscale x\nset xtics ({})\n", logarithmic_tics(low_, high_)) : "set xtics autofreq\n");
 }
 

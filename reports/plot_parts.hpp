@@ -1,4 +1,5 @@
-// What the pictures share: the axis of lengths n (so that they line up when stacked), colours, and thinning of long series.
+// What the pictures share: the axis of lengths n (so that they line up when stacked), colours, and names set in gnuplot's
+// enhanced text.
 #pragma once
 
 #include <array>
@@ -6,14 +7,21 @@
 #include <string>
 #include <string_view>
 
+#include "bounds/result.hpp"
+
 namespace snellen {
 
 // Okabe and Ito's palette without black (the exact model) and yellow (too pale on white): told apart with any colour vision.
 inline constexpr std::array<std::string_view, 6> kRunColours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"};
 inline std::string_view run_colour(std::size_t run) { return kRunColours[run % kRunColours.size()]; }
 
-inline constexpr int kPictureWidth = 1000;
-inline constexpr double kLeftEdge = 0.17, kRightEdge = 0.86;  // of the plotted area, as shares of the width
+inline constexpr double kThinBand = 0.01;  // decades: less than a line is thick
+inline constexpr int kPictureWidth = 940;
+inline constexpr double kLeftEdge = 0.185, kRightEdge = 0.855;  // of the plotted area, as shares of the width
+
+// Without quotes, for a place inside a gnuplot string: L_1, and 2^-7 with an exponent.
+std::string enhanced(Metric metric);
+std::string enhanced(const Dyadic& eps);
 
 // Logarithmic where the range is large, else linear.
 class LengthAxis {
