@@ -1,7 +1,6 @@
 // The rounded world's arithmetic against the hardware's (fp32, fp16) and against exact integers (bf16).
-#include <omp.h>
-
 #include <algorithm>
+#include <array>
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
 #include <cstring>
@@ -13,6 +12,7 @@
 
 #include "lib/world/rounded.hpp"
 #include "tests/catch.hpp"
+#include "tests/threads.hpp"
 
 namespace {
 
@@ -210,12 +210,11 @@ TEST_CASE("rounded arithmetic: fp32 linear is a naive float loop, for any number
   std::mt19937_64 random(5);
   const Format fp32 = *find_format("fp32");
   const RoundedWorld world(*find_profile("fp32"));
-  const int threads = omp_get_max_threads();
   std::size_t checked = 0;
   for (const auto& [in, out, tokens] : {std::array<std::size_t, 3>{1, 1, 1}, {7, 5, 3}, {64, 48, 8}, {33, 17, 13}, {300, 100, 6}}) {
     const std::vector<double> w = moderate(fp32, out * in, random), b = moderate(fp32, out, random), x = moderate(fp32, in * tokens, random);
     for (const int t : {1, 2}) {
-      omp_set_num_threads(t);
+      const Threads threads(t);
       const auto y = world.linear({std::make_shared<DenseTensor>(out, in, w), std::make_shared<DenseTensor>(1, out, b)}, block(in, tokens, x));
       for (std::size_t c = 0; c < tokens; ++c)
         for (std::size_t r = 0; r < out; ++r) {
@@ -230,7 +229,6 @@ TEST_CASE("rounded arithmetic: fp32 linear is a naive float loop, for any number
         }
     }
   }
-  omp_set_num_threads(threads);
   REQUIRE(checked == 2 * (1 + 15 + 384 + 221 + 600));
 }
 
@@ -268,7 +266,8 @@ TEST_CASE("rounded arithmetic: scaled fp8 linear maps follow their profile", "[r
     const std::vector<double> w = moderate(*find_format("fp32"), out * in, random), x = moderate(profile.storage, in * tokens, random);
     const std::vector<double> b = moderate(profile.storage, out, random);
     const RoundedWorld world(profile);
-    const auto y = world.linear({std::make_shared<DenseTensor>(out, in, w), std::make_shared<DenseTensor>(1, out, b)}, block(in, tokens, x));
+    const Linear map{std::make_shared<DenseTensor>(out, in, w), std::make_shared<DenseTensor>(1, out, b)};
+    const auto y = world.linear(map, block(in, tokens, x));
     const auto amax = [](const double* begin, std::size_t count) {
       double result = 0;
       for (std::size_t i = 0; i < count; ++i) result = std::max(result, std::fabs(begin[i]));
@@ -283,6 +282,8 @@ TEST_CASE("rounded arithmetic: scaled fp8 linear maps follow their profile", "[r
         REQUIRE(world.value(y, r, c) == to_bf16(to_bf16(sum * sx * sw) + static_cast<float>(b[r])));
         ++checked;
       }
+    const auto again = world.linear(map, block(in, tokens, x));  // from the kept operands, where the profile keeps them
+    CHECK(again.values == y.values);
     CHECK_FALSE(world.first_event());  // scaled into range: nothing saturates
   }
   REQUIRE(checked == 4 * 105);

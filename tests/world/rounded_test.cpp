@@ -1,14 +1,13 @@
 // The decoder in the rounded world: against a plain forward pass in doubles, and against itself.
 #include "lib/world/rounded.hpp"
 
-#include <omp.h>
-
 #include <cmath>
 #include <cstring>
 #include <random>
 
 #include "lib/model/decoder.hpp"
 #include "tests/catch.hpp"
+#include "tests/threads.hpp"
 
 namespace {
 
@@ -260,17 +259,17 @@ TEST_CASE("rounded: the fp64 profile is a plain forward pass in doubles", "[roun
 }
 
 TEST_CASE("rounded: every profile stores values of its format, near the exact ones, the same for any number of threads", "[rounded][decoder]") {
-  const int threads = omp_get_max_threads();
   std::size_t checked = 0;
   for (const auto& [name, model] : models()) {
     const std::vector<Vector> expected = plain::forward(model, tokens);
     for (const Profile& profile : shipped_profiles()) {
       INFO(name << " in " << profile.name);
-      omp_set_num_threads(1);
       const RoundedWorld world(profile);
-      const RoundedWorld::Block one = run(model, world, SequenceTree(tokens).columns());
-      omp_set_num_threads(2);
-      const RoundedWorld::Block two = run(model, RoundedWorld(profile), SequenceTree(tokens).columns());
+      const auto with_threads = [&](int count, const RoundedWorld& w) {
+        const Threads threads(count);
+        return run(model, w, SequenceTree(tokens).columns());
+      };
+      const RoundedWorld::Block one = with_threads(1, world), two = with_threads(2, RoundedWorld(profile));
       REQUIRE(same_bits(one.values.data(), two.values.data(), width * tokens.size()));
       const DoubleRounder storage(profile.storage);
       double worst = 0, largest = 0;
@@ -287,7 +286,6 @@ TEST_CASE("rounded: every profile stores values of its format, near the exact on
       if (profile.storage.precision < 53) CHECK(worst > std::ldexp(largest, -profile.storage.precision - 8));
     }
   }
-  omp_set_num_threads(threads);
   REQUIRE(checked == 5 * 9 * tokens.size() * width);
 }
 
