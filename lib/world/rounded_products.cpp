@@ -40,18 +40,25 @@ RoundedWorld::Block RoundedWorld::linear_with(const Accumulator<Real>& accumulat
   if (profile_.activation_scaling == Scaling::per_tensor) {
     std::fill(token_factor.begin(), token_factor.end(), factor(rescale_, operand_, rescale_(largest_magnitude(x.values))));
   }
-  // Turns values into operands: over their factor where the profile scales, then rounded.
-  const auto make_operands = [&](Scaling scaling, double by, std::span<double> values, std::size_t column) {
-    for (double& entry : values) {
-      if (scaling != Scaling::none) entry = rescale_.divide(rescale_(entry), by);
-      watch.rounding(operand_, entry, column);
+  // Turns values into operands: over their factor where the profile scales, then rounded. Says whether one was out of range.
+  const auto make_operands = [&](Scaling scaling, double by, std::span<double> values) {
+    if (scaling != Scaling::none) {
+      rescale_.rounder().round_all(values.data(), values.size());
+      for (double& entry : values) entry /= by;
+      rescale_.rounder().round_all(values.data(), values.size());
+    }
+    RoundStatus worst = RoundStatus::finite;
+    for (const double entry : values) {
+      if (!operand_.suspicious(entry)) continue;
+      if (const RoundStatus status = operand_.status(entry); status == RoundStatus::overflow || worst == RoundStatus::finite) worst = status;
     }
     operand_.rounder().round_all(values.data(), values.size());
+    return worst;
   };
   parallel_for(tokens, [&](std::size_t c) {
     std::vector<double> column(x.column(c), x.column(c) + in);
     if (profile_.activation_scaling == Scaling::per_token) token_factor[c] = factor(rescale_, operand_, rescale_(largest_magnitude(column)));
-    make_operands(profile_.activation_scaling, token_factor[c], column, c);
+    watch.note(c, make_operands(profile_.activation_scaling, token_factor[c], column));
     std::copy(column.begin(), column.end(), inputs.begin() + static_cast<std::ptrdiff_t>(c * in));
   });
 
@@ -67,26 +74,35 @@ RoundedWorld::Block RoundedWorld::linear_with(const Accumulator<Real>& accumulat
   const std::vector<double> bias = map.bias ? stored_vector(*map.bias) : std::vector<double>();
   const bool scaled = profile_.weight_scaling != Scaling::none || profile_.activation_scaling != Scaling::none;
 
-  Block y{out, tokens, std::vector<double>(out * tokens)};
-  parallel_for((out + lanes - 1) / lanes, [&](std::size_t tile) {
-    const std::size_t first = tile * lanes, used = std::min(lanes, out - first);
+  const auto prepare = [&](std::size_t index, WeightTile<Real>& tile) {
+    const std::size_t first = index * lanes, used = std::min(lanes, out - first);
     std::vector<double> row(in);
-    std::vector<Real> packed(in * lanes);  // [in, lanes]
-    double row_factor[lanes];
+    tile.weights.resize(in * lanes);
     for (std::size_t l = 0; l < used; ++l) {
       weight.read_row(first + l, row);
-      row_factor[l] = profile_.weight_scaling == Scaling::per_token ? factor(rescale_, operand_, rescale_(largest_magnitude(row))) : tensor_factor;
-      make_operands(profile_.weight_scaling, row_factor[l], row, 0);  // a weight out of range touches every column
-      for (std::size_t i = 0; i < in; ++i) packed[i * lanes + l] = static_cast<Real>(row[i]);
+      tile.factor[l] = profile_.weight_scaling == Scaling::per_token ? factor(rescale_, operand_, rescale_(largest_magnitude(row))) : tensor_factor;
+      if (const RoundStatus status = make_operands(profile_.weight_scaling, tile.factor[l], row); status != RoundStatus::finite) tile.status = status;
+      for (std::size_t i = 0; i < in; ++i) tile.weights[i * lanes + l] = static_cast<Real>(row[i]);
     }
+  };
+
+  Block y{out, tokens, std::vector<double>(out * tokens)};
+  const std::size_t tiles = (out + lanes - 1) / lanes;
+  const auto kept = profile_.couples_tokens() ? shared_->weight_tiles<Real>(map.weight, tiles) : nullptr;
+  parallel_for(tiles, [&](std::size_t index) {
+    const std::size_t first = index * lanes, used = std::min(lanes, out - first);
+    WeightTile<Real> own;
+    WeightTile<Real>& tile = kept ? (*kept)[index] : own;
+    std::call_once(tile.prepared, [&] { prepare(index, tile); });
+    watch.note(0, tile.status);  // a weight out of range touches every column
     for (std::size_t c = 0; c < tokens; c += rows) {
       const std::size_t count = std::min(rows, tokens - c);
       Real sums[rows * lanes] = {};
-      accumulate(packed.data(), inputs.data() + c * in, in, count, in, sums);
+      accumulate(tile.weights.data(), inputs.data() + c * in, in, count, in, sums);
       for (std::size_t t = 0; t < count; ++t)
         for (std::size_t l = 0; l < used; ++l) {
           double sum = static_cast<double>(sums[t * lanes + l]);
-          if (scaled) sum = rescale_.multiply(rescale_.multiply(rescale_(sum), token_factor[c + t]), row_factor[l]);
+          if (scaled) sum = rescale_.multiply(rescale_.multiply(rescale_(sum), token_factor[c + t]), tile.factor[l]);
           sum = store(sum, watch, c + t);
           if (map.bias) sum = store(sum + bias[first + l], watch, c + t);
           y.column(c + t)[first + l] = sum;

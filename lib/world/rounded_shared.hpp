@@ -13,6 +13,15 @@
 
 namespace snellen {
 
+// `lanes` rows of a weight matrix as operands, side by side: [columns, lanes].
+template <class Real>
+struct WeightTile {
+  std::once_flag prepared;
+  std::vector<Real> weights;
+  double factor[Accumulator<Real>::lanes] = {};
+  RoundStatus status = RoundStatus::finite;  // whether a weight was out of the operand format's range
+};
+
 class RoundedWorld::Shared {
  public:
   explicit Shared(const Profile& profile) : rope_(profile.rope_table), storage_(profile.storage) {}
@@ -28,6 +37,15 @@ class RoundedWorld::Shared {
     const std::lock_guard lock(mutex_);
     const auto known = factors_.find(tensor);
     return known != factors_.end() ? known->second : factors_[tensor] = compute();
+  }
+
+  // A matrix kept in memory as operands, `tiles` tiles to be prepared by whoever comes first. For profiles whose runs are repeated for every length.
+  template <class Real>
+  std::shared_ptr<std::vector<WeightTile<Real>>> weight_tiles(const TensorPtr& tensor, std::size_t tiles) {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<std::vector<WeightTile<Real>>>& entry = std::get<Kept<Real>>(kept_)[tensor];
+    if (!entry) entry = std::make_shared<std::vector<WeightTile<Real>>>(tiles);
+    return entry;
   }
 
   std::optional<Event> first_event() {
@@ -59,6 +77,9 @@ class RoundedWorld::Shared {
   Format rope_, storage_;
   Tables rotations_, sinusoids_;
   std::map<TensorPtr, double> factors_;
+  template <class Real>
+  using Kept = std::map<TensorPtr, std::shared_ptr<std::vector<WeightTile<Real>>>>;
+  std::tuple<Kept<float>, Kept<double>> kept_;
   std::optional<Event> event_;
   FlintCaches caches_;
 };
