@@ -30,7 +30,9 @@ class Folder {
   Folder& operator=(const Folder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  // A new file each time: some file systems write a truncated one through to the disk when it is closed.
   std::filesystem::path write(const std::string& name, const std::string& bytes) const {
+    std::filesystem::remove(path_ / name);
     std::ofstream(path_ / name, std::ios::binary) << bytes;
     return path_ / name;
   }
