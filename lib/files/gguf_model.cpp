@@ -29,6 +29,9 @@ class Keys {
   std::optional<std::size_t> size_if_present(std::string_view name) {
     return find(name) ? std::optional(size(name)) : std::nullopt;
   }
+  std::optional<double> positive_if_present(std::string_view name) {
+    return find(name) ? std::optional(positive(name)) : std::nullopt;
+  }
   double positive(std::string_view name, std::optional<double> fallback = {}) {
     const GgufValue* value = find(name);
     if (!value && fallback) return *fallback;
@@ -238,6 +241,7 @@ Blueprint read_gemma3(Keys& keys, const Weights& weights) {
   b.key_norm = "attn_k_norm";
   b.post_attention_norm = "post_attention_norm";
   b.post_mlp_norm = "post_ffw_norm";
+  b.logit_softcap = keys.positive_if_present("final_logit_softcapping");
   const Attention attention = rotated(b, keys.positive("rope.freq_base"));
   alternate_layers(keys, b, attention, keys.size_if_present("attention.sliding_window"), 6, 10000, 62);
   return b;

@@ -35,31 +35,29 @@ constexpr std::string_view harmless_fields[] = {
 
 // Fields of other families or rare uses: whoever does not read them accepts only the values that change nothing.
 void expect_neutral(ConfigFields& fields) {
-  const std::pair<std::string_view, std::initializer_list<json>> neutral[] = {
-      {"add_cross_attention", {false, nullptr}},
-      {"attention_bias", {false}},
-      {"attn_logit_softcapping", {nullptr}},
-      {"cross_attention_hidden_size", {nullptr}},
-      {"final_logit_softcapping", {nullptr}},
-      {"is_encoder_decoder", {false}},
-      {"mlp_bias", {false}},
-      {"partial_rotary_factor", {1}},
-      {"per_layer_config", {nullptr}},
-      {"position_embedding_type", {"rope"}},
-      {"pretraining_tp", {1, nullptr}},
-      {"pruned_heads", {json::object(), nullptr}},
-      {"quantization_config", {nullptr}},
-      {"rope_interleaved", {false}},
-      {"sliding_window", {nullptr}},
-      {"tf_legacy_loss", {false}},
-      {"tie_encoder_decoder", {false}},
-      {"use_bidirectional_attention", {false, nullptr}},
-      {"use_mrope", {false}},
-      {"use_sliding_window", {false}},
-  };
-  for (const auto& [name, allowed] : neutral) {
+  const auto neutral = [&](std::string_view name, std::initializer_list<json> allowed) {
     if (fields.unread(name)) fields.expect(name, allowed);
-  }
+  };
+  neutral("add_cross_attention", {false, nullptr});
+  neutral("attention_bias", {false});
+  neutral("attn_logit_softcapping", {nullptr});
+  neutral("cross_attention_hidden_size", {nullptr});
+  neutral("final_logit_softcapping", {nullptr});
+  neutral("is_encoder_decoder", {false});
+  neutral("mlp_bias", {false});
+  neutral("partial_rotary_factor", {1});
+  neutral("per_layer_config", {nullptr});
+  neutral("position_embedding_type", {"rope"});
+  neutral("pretraining_tp", {1, nullptr});
+  neutral("pruned_heads", {json::object(), nullptr});
+  neutral("quantization_config", {nullptr});
+  neutral("rope_interleaved", {false});
+  neutral("sliding_window", {nullptr});
+  neutral("tf_legacy_loss", {false});
+  neutral("tie_encoder_decoder", {false});
+  neutral("use_bidirectional_attention", {false, nullptr});
+  neutral("use_mrope", {false});
+  neutral("use_sliding_window", {false});
 }
 
 Activation activation_of(ConfigFields& fields, std::string_view name, const std::string& fallback) {
@@ -415,7 +413,7 @@ Blueprint read_gpt2(ConfigFields& fields, const Weights& weights) {
 
   b.qkv_bias = b.output_bias = b.mlp_bias = Bias::required;
   b.weights_in_out = true;
-  const std::string prefix = weights.contains("transformer.wte.weight") ? "transformer." : "";
+  const std::string prefix = weights.contains("wte.weight") ? "" : "transformer.";
   b.embedding = prefix + "wte";
   b.learned_positions = prefix + "wpe";
   b.final_norm = prefix + "ln_f";
