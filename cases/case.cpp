@@ -1,10 +1,9 @@
 #include "cases/case.hpp"
 
-#include <algorithm>
-
 #include "cases/random_model.hpp"
 #include "cases/toml_section.hpp"
 #include "lib/error.hpp"
+#include "lib/files/printable.hpp"
 
 namespace snellen {
 namespace {
@@ -19,10 +18,8 @@ toml::table parsed(const std::string& file) {
   try {
     return toml::parse_file(file);
   } catch (const toml::parse_error& problem) {
-    std::string description(problem.description());
-    std::replace_if(description.begin(), description.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     const auto line = problem.source().begin.line;
-    throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + description);
+    throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + printable(problem.description()));
   }
 }
 

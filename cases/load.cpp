@@ -3,6 +3,7 @@
 #include "cases/case.hpp"
 #include "lib/error.hpp"
 #include "lib/files/load_model.hpp"
+#include "lib/files/printable.hpp"
 
 namespace snellen {
 namespace {
@@ -21,7 +22,7 @@ fs::path find_model(const Case& c, const fs::path& path) {
     if (fs::exists(place, error)) return place;
   }
   const std::string also = path.is_absolute() ? "" : " in the current directory, the case's folder or the project's root";
-  throw InputError(c.place("model.path"), "found no " + path.string() + also + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
+  throw InputError(c.place("model.path"), "found no " + printable(path.string()) + also + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "lib/error.hpp"
+#include "lib/files/printable.hpp"
 
 namespace snellen {
 namespace {
@@ -17,7 +18,7 @@ std::string with_name(const std::string& section, std::string_view key) {
 std::string shown(const toml::node& node) {
   if (node.is_table()) return "a table";
   if (node.is_array()) return node.as_array()->empty() ? "an empty list" : "a list";
-  if (const auto* text = node.as_string()) return "\"" + text->get() + "\"";
+  if (const auto* text = node.as_string()) return "\"" + printable(text->get()) + "\"";
   std::ostringstream out;
   node.visit([&](const auto& value) {
     if constexpr (toml::is_value<decltype(value)>) out << value;
@@ -80,7 +81,7 @@ TomlSection::TomlSection(std::string file, std::string name, const toml::table& 
 std::string TomlSection::place(std::string_view key) const {
   const auto line = lines_.find(with_name(name_, key));
   const unsigned number = line != lines_.end() ? line->second : std::max(1u, static_cast<unsigned>(table_.source().begin.line));
-  return file_ + ":" + std::to_string(number) + ": " + with_name(name_, key);
+  return file_ + ":" + std::to_string(number) + ": " + printable(with_name(name_, key));
 }
 
 void TomlSection::fail(std::string_view key, const std::string& message) const { throw InputError(place(key), message); }
@@ -91,7 +92,7 @@ void TomlSection::refuse(std::string_view key, const std::string& expected) cons
 
 void TomlSection::refuse_name(std::string_view key, const std::string& found, const std::vector<std::string>& names) const {
   const auto suggestion = nearest_name(found, names);
-  fail(key, "found \"" + found + "\", expected one of " + joined(names) + (suggestion ? "; did you mean " + *suggestion + "?" : ""));
+  fail(key, "found \"" + printable(found) + "\", expected one of " + joined(names) + (suggestion ? "; did you mean " + *suggestion + "?" : ""));
 }
 
 void TomlSection::require(std::string_view key, const std::string& expected) const {
@@ -164,7 +165,7 @@ std::optional<std::vector<std::string>> TomlSection::strings(std::string_view ke
     const auto* name = entry.as_string();
     if (!name) fail(key, "found " + shown(entry) + " in the list, expected names in quotes");
     if (std::find(values.begin(), values.end(), name->get()) != values.end()) {
-      fail(key, "found \"" + name->get() + "\" twice, expected each name once");
+      fail(key, "found \"" + printable(name->get()) + "\" twice, expected each name once");
     }
     values.push_back(name->get());
   }

@@ -58,7 +58,7 @@ void CommandProgress::show() {
     const double speed = static_cast<double>(done_) / seconds();
     line += fmt::format(", {}, {} left", rate(speed), duration(static_cast<double>(steps_ - std::min(done_, steps_)) / speed));
   }
-  fmt::print(stderr, terminal_ ? "\r\x1b[K{}" : "{}\n", line);
+  fmt::print(stderr, "{}{}{}", terminal_ ? "\r\x1b[K" : "", line, terminal_ ? "" : "\n");
   std::fflush(stderr);
   line_open_ = terminal_;
 }

@@ -60,7 +60,7 @@ int run_case(const Options& options) {
   rows[0].push_back("the two vectors are");
   std::vector<Verdict> verdicts;
   const std::set<std::int64_t> shown = lengths_to_show(family.from, family.to);
-  const std::vector<std::size_t> read = block.read();
+  const std::vector<std::size_t> read = wanted_columns(block);
   const auto vector_of = [&](std::size_t column) -> const std::vector<double>& {
     return run.vectors[static_cast<std::size_t>(std::lower_bound(read.begin(), read.end(), column) - read.begin())];
   };

@@ -19,6 +19,7 @@ class MappedTensor final : public Tensor {
     if (row >= rows() || values.size() != columns()) throw std::out_of_range("MappedTensor::read_row");
     storage_.decode(bytes_.subspan(row * row_bytes_, row_bytes_), values.data());
   }
+  std::string_view storage() const override { return storage_.name; }
 
  private:
   std::shared_ptr<const MappedFile> file_;  // keeps bytes_ mapped

@@ -198,14 +198,6 @@ std::optional<Problem> problem_of(const Family& f, const Model& model) {
   return std::nullopt;
 }
 
-std::vector<std::size_t> FamilyBlock::read() const {
-  std::vector<std::size_t> columns = first;
-  columns.insert(columns.end(), second.begin(), second.end());
-  std::sort(columns.begin(), columns.end());
-  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
-  return columns;
-}
-
 FamilyBlock family_block(const Family& family) {
   if (const auto problem = problem_of(family)) throw InputError("family." + problem->key, problem->description);
   std::vector<Token> trunk = family.prefix;

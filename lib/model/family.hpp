@@ -62,8 +62,6 @@ inline constexpr std::int64_t max_family_tokens = 1'000'000;
 struct FamilyBlock {
   std::vector<Column> columns;
   std::vector<std::size_t> first, second;  // columns, one for each n = from, ..., to
-  // The columns that first and second name, each once, ascending.
-  std::vector<std::size_t> read() const;
 };
 FamilyBlock family_block(const Family& family);  // InputError where problem_of(family) finds one
 

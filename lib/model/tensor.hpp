@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace snellen {
@@ -21,6 +21,8 @@ class Tensor {
   std::size_t columns() const { return columns_; }
   // Writes row `row` (of rows()) to `values`, whose size is columns(). Exact. Safe to call from several threads.
   virtual void read_row(std::size_t row, std::span<double> values) const = 0;
+  // The type its entries are stored in, as its file names it ("BF16", "Q8_0"); for people.
+  virtual std::string_view storage() const { return "memory"; }
 
  protected:
   Tensor(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {}
@@ -46,6 +48,7 @@ class RowsOfTensor final : public Tensor {
  public:
   RowsOfTensor(TensorPtr base, std::vector<std::size_t> indices);
   static TensorPtr slice(TensorPtr base, std::size_t begin, std::size_t end);
+  std::string_view storage() const override { return base_->storage(); }
   void read_row(std::size_t row, std::span<double> values) const override;
 
  private:

@@ -203,7 +203,9 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   refuses(with("[engine]\nprofiles = [\"bf16-acc33\"]\n"), "bad.toml:8: engine.profiles: found \"bf16-acc33\", expected one of ");
   refuses(with("[precision]\nmax_bits = 10\n"), "bad.toml:8: precision.max_bits: found 10, expected an integer from 53 to ");
   refuses(with("[precision]\nmax_bits = 64\nstart_bits = 65\n"), "bad.toml:9: precision.start_bits: found 65, expected an integer from 53 to 64");
-  CHECK(refused == 47);
+  refuses(with("\"a\\nb\" = 1\n"), "bad.toml:7: family.a\\x0ab: found an unknown key");
+  refuses(with("pair = \"a\\nb\"\n"), "bad.toml:7: family.pair: found \"a\\x0ab\", expected one of next, repeat-last");
+  CHECK(refused == 49);
 
   CHECK_THROWS_WITH(read_case(folder.path() / "none.toml"), Catch::Matchers::EndsWith("none.toml: found no such file, expected a case (a .toml file)"));
   CHECK_THROWS_AS(read_case(folder.path()), InputError);
