@@ -236,8 +236,14 @@ TEST_CASE("rounded arithmetic: fp32 linear is a naive float loop, for any number
 TEST_CASE("rounded arithmetic: scaled fp8 linear maps follow their profile", "[rounded]") {
   std::mt19937_64 random(6);
   std::size_t checked = 0;
-  for (const Profile& profile : shipped_profiles()) {
+  std::vector<Profile> profiles;
+  for (Profile profile : shipped_profiles()) {
     if (profile.weight_scaling == Scaling::none) continue;
+    profiles.push_back(profile);
+    profile.storage = *find_format("fp32");  // shows what bf16 would hide
+    profiles.push_back(profile);
+  }
+  for (const Profile& profile : profiles) {
     const bool e4m3 = profile.operand.precision == 4, token = profile.weight_scaling == Scaling::per_token;
     std::vector<float> values;
     for (int code = 0; code < (e4m3 ? 0x7f : 0x7c); ++code) {
@@ -255,7 +261,8 @@ TEST_CASE("rounded arithmetic: scaled fp8 linear maps follow their profile", "[r
       }
       return std::copysign(values[code], x);
     };
-    const auto to_bf16 = [](float x) {  // finite, normal
+    const auto store = [&](float x) {  // finite, normal
+      if (profile.storage.precision == 24) return x;
       std::uint32_t u;
       std::memcpy(&u, &x, sizeof u);
       u = (u + 0x7fff + ((u >> 16) & 1)) & 0xffff0000u;
@@ -279,14 +286,14 @@ TEST_CASE("rounded arithmetic: scaled fp8 linear maps follow their profile", "[r
         const float sw = (token ? amax(&w[r * in], in) : amax(w.data(), w.size())) / values.back();
         float sum = 0;
         for (std::size_t i = 0; i < in; ++i) sum += to_fp8(static_cast<float>(w[r * in + i]) / sw) * to_fp8(static_cast<float>(x[c * in + i]) / sx);
-        REQUIRE(world.value(y, r, c) == to_bf16(to_bf16(sum * sx * sw) + static_cast<float>(b[r])));
+        REQUIRE(world.value(y, r, c) == store(store(sum * sx * sw) + static_cast<float>(b[r])));
         ++checked;
       }
     const auto again = world.linear(map, block(in, tokens, x));  // from the kept operands, where the profile keeps them
     CHECK(again.values == y.values);
     CHECK_FALSE(world.first_event());  // scaled into range: nothing saturates
   }
-  REQUIRE(checked == 4 * 105);
+  REQUIRE(checked == 8 * 105);
 }
 
 TEST_CASE("rounded arithmetic: the first event is reported where it began", "[rounded]") {
