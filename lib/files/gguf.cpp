@@ -156,11 +156,15 @@ struct TensorInfo {
   std::uint64_t offset, size;
 };
 
+[[noreturn]] void fail_at(const Reader& in, const TensorInfo& info, const std::string& problem) {
+  in.fail(info.at, fmt::format("tensor {}: {}", in_quotes(info.name), problem));
+}
+
 TensorInfo read_tensor_info(Reader& in) {
   TensorInfo info;
   info.at = in.position();
   info.name = in.string("a tensor's name");
-  const auto fail = [&](const std::string& problem) { in.fail(info.at, fmt::format("tensor {}: {}", in_quotes(info.name), problem)); };
+  const auto fail = [&](const std::string& problem) { fail_at(in, info, problem); };
   const auto dimensions = in.number<std::uint32_t>("a tensor's number of dimensions");
   if (dimensions < 1 || dimensions > 4) fail(fmt::format("{} dimensions, expected 1 to 4", dimensions));
   for (std::uint32_t i = 0; i < dimensions; ++i) {
@@ -224,10 +228,12 @@ Gguf read_gguf(const std::shared_ptr<const MappedFile>& file) {
   if (infos.empty()) return gguf;
 
   const std::uint64_t data_begin = padded(in.position(), alignment), file_size = file->bytes().size();
-  if (data_begin > file_size) in.fail(in.position(), fmt::format("the tensor data begin at byte {}, the file ends at {}", data_begin, file_size));
+  if (data_begin > file_size) {
+    in.fail(in.position(), fmt::format("the tensor data begin at byte {}, the file ends at {}", data_begin, file_size));
+  }
   std::uint64_t expected = 0;  // each tensor begins where the one before it, padded, ends: neither overlap nor hole
   for (TensorInfo& info : infos) {
-    const auto fail = [&](const std::string& problem) { in.fail(info.at, fmt::format("tensor {}: {}", in_quotes(info.name), problem)); };
+    const auto fail = [&](const std::string& problem) { fail_at(in, info, problem); };
     if (info.offset != expected) {
       fail(fmt::format("data offset {}, expected {}: {}", info.offset, expected,
                        info.offset < expected ? "it overlaps another tensor" : "a hole in the data"));

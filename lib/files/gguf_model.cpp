@@ -279,7 +279,8 @@ const std::string& required_text(const Gguf& gguf, std::string_view key) {
 // Outside "<architecture>.*" llama.cpp reads only the vocabulary and these.
 void check_general(const Gguf& gguf) {
   if (gguf.metadata.contains("general.type") && required_text(gguf, "general.type") != "model") {
-    throw InputError(gguf.file->name(), fmt::format("general.type is {}, expected 'model'", in_quotes(required_text(gguf, "general.type"))));
+    throw InputError(gguf.file->name(),
+                     fmt::format("general.type is {}, expected 'model'", in_quotes(required_text(gguf, "general.type"))));
   }
   if (const auto parts = gguf.metadata.find("split.count"); parts != gguf.metadata.end()) {
     const auto* count = std::get_if<std::uint64_t>(&parts->second.value);

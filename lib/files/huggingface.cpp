@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "lib/error.hpp"
 #include "lib/files/blueprint.hpp"
@@ -504,7 +503,8 @@ Blueprint read_config(const json& config, const std::string& place, const Weight
     return b;
   }
   if (model_type != "gemma3") {
-    throw InputError(place, fmt::format("model_type {} is not a known architecture, expected one of {}gemma3", in_quotes(model_type), known));
+    throw InputError(place, fmt::format("model_type {} is not a known architecture, expected one of {}gemma3",
+                                        in_quotes(model_type), known));
   }
   Blueprint b = read_gemma3(fields, weights);
   finish(fields);

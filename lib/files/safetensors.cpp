@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
 
 #include "lib/error.hpp"
 #include "lib/files/json.hpp"
@@ -88,7 +91,9 @@ StoredTensors read_safetensors(const std::shared_ptr<const MappedFile>& file) {
       check_metadata(entry, place);
       continue;
     }
-    if (!entry.is_object()) throw InputError(place, fmt::format("tensor {} is {}, expected object", in_quotes(name), entry.type_name()));
+    if (!entry.is_object()) {
+      throw InputError(place, fmt::format("tensor {} is {}, expected object", in_quotes(name), entry.type_name()));
+    }
     for (const auto& [key, value] : entry.items()) {
       if (key != "dtype" && key != "shape" && key != "data_offsets") {
         throw InputError(place, fmt::format("tensor {}: unknown key {}", in_quotes(name), in_quotes(key)));
@@ -109,13 +114,13 @@ StoredTensors read_safetensors(const std::shared_ptr<const MappedFile>& file) {
     const std::string what = fmt::format("tensor {}: a data offset", in_quotes(name));
     const std::uint64_t begin = unsigned_number(offsets[0], place, what), end = unsigned_number(offsets[1], place, what);
     if (begin > end || end > data_size) {
-      throw InputError(place, fmt::format("tensor {}: data_offsets [{}, {}], expected begin <= end <= {}", in_quotes(name), begin, end,
-                                          data_size));
+      throw InputError(place, fmt::format("tensor {}: data_offsets [{}, {}], expected begin <= end <= {}", in_quotes(name), begin,
+                                          end, data_size));
     }
     const auto expected = stored_size(*storage, shape);
     if (!expected || *expected != end - begin) {
-      throw InputError(place, fmt::format("tensor {}: {} bytes of data, expected {} for {} and shape [{}]", in_quotes(name), end - begin,
-                                          expected ? std::to_string(*expected) : "more than can be addressed", dtype,
+      throw InputError(place, fmt::format("tensor {}: {} bytes of data, expected {} for {} and shape [{}]", in_quotes(name),
+                                          end - begin, expected ? std::to_string(*expected) : "more than can be addressed", dtype,
                                           fmt::join(shape, ", ")));
     }
     tensors.emplace(name, StoredTensor{file, storage, std::move(shape), file->bytes(data_begin + begin, end - begin)});
@@ -138,7 +143,8 @@ std::filesystem::path shard_path(const std::filesystem::path& index, const std::
   namespace fs = std::filesystem;
   const std::string place = printable(index.string());
   if (name.empty() || name == "." || name == ".." || name.find_first_of(std::string("/\\\0", 3)) != std::string::npos) {
-    throw InputError(place, fmt::format("weight_map names the file {}, expected a plain file name in the same folder", in_quotes(name)));
+    throw InputError(place, fmt::format("weight_map names the file {}, expected a plain file name in the same folder",
+                                        in_quotes(name)));
   }
   std::error_code error;
   const fs::path parent = index.has_parent_path() ? index.parent_path() : fs::path(".");
@@ -163,7 +169,9 @@ SafetensorsSet open_safetensors_index(const std::filesystem::path& path) {
   }
   std::map<std::string, std::set<std::string>> names_in;  // by shard
   for (const auto& [name, shard] : index["weight_map"].items()) {
-    if (!shard.is_string()) throw InputError(place, fmt::format("weight_map {} is {}, expected string", in_quotes(name), shard.type_name()));
+    if (!shard.is_string()) {
+      throw InputError(place, fmt::format("weight_map {} is {}, expected string", in_quotes(name), shard.type_name()));
+    }
     names_in[shard.get<std::string>()].insert(name);
   }
   SafetensorsSet set;
@@ -184,8 +192,8 @@ SafetensorsSet open_safetensors_index(const std::filesystem::path& path) {
     set.files.push_back(file);
   }
   if (!missing.empty()) {
-    throw InputError(place, fmt::format("{} listed tensor{} missing, the first is {}", missing.size(), missing.size() == 1 ? " is" : "s are",
-                                        missing[0]));
+    throw InputError(place, fmt::format("{} listed tensor{} missing, the first is {}", missing.size(),
+                                        missing.size() == 1 ? " is" : "s are", missing[0]));
   }
   return set;
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <stdexcept>
+
 #include "lib/error.hpp"
 #include "lib/files/printable.hpp"
 
@@ -55,8 +57,8 @@ TensorPtr StoredTensor::tensor(std::string_view name) const {
   }
   const std::size_t rows = shape.size() == 2 ? shape[0] : 1, columns = shape.back();
   if (const auto at = storage->first_non_finite(bytes)) {
-    throw InputError(file->name(), fmt::format("tensor {} at [{}, {}]: {} is NaN or infinite, expected a finite number", in_quotes(name),
-                                               *at / columns, *at % columns,
+    throw InputError(file->name(), fmt::format("tensor {} at [{}, {}]: {} is NaN or infinite, expected a finite number",
+                                               in_quotes(name), *at / columns, *at % columns,
                                                storage->values > 1 ? "the scale of the block there" : "the value"));
   }
   return std::make_shared<MappedTensor>(*this, rows, columns);
@@ -79,8 +81,8 @@ TensorPtr Weights::take(const std::string& name, const std::vector<std::size_t>&
   }
   const StoredTensor& stored = find(name);
   if (stored.shape != shape) {
-    throw InputError(stored.file->name(), fmt::format("tensor {} has shape {}, expected {}", in_quotes(name), shape_text(stored.shape),
-                                                      shape_text(shape)));
+    throw InputError(stored.file->name(), fmt::format("tensor {} has shape {}, expected {}", in_quotes(name),
+                                                      shape_text(stored.shape), shape_text(shape)));
   }
   taken_.insert(name);
   return stored.tensor(name);
@@ -97,8 +99,8 @@ void Weights::take_copy(const std::string& name, const Tensor& original, std::st
     original.read_row(row, expected);
     copy->read_row(row, found);
     if (found != expected) {
-      throw InputError(find(name).file->name(), fmt::format("tensor {} differs in row {} from {}, which it is tied to", in_quotes(name),
-                                                            row, in_quotes(original_name)));
+      throw InputError(find(name).file->name(), fmt::format("tensor {} differs in row {} from {}, which it is tied to",
+                                                            in_quotes(name), row, in_quotes(original_name)));
     }
   }
 }

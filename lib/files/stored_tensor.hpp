@@ -35,7 +35,7 @@ std::optional<std::size_t> stored_size(const Storage& storage, std::span<const s
 
 using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;
 
-// Hands out each tensor of a checkpoint once, with its shape checked, so that what nobody asked for can be refused.
+// Hands out the tensors of a checkpoint, shapes checked, and remembers which, so that what nobody asked for can be refused.
 class Weights {
  public:
   Weights(std::string place, StoredTensors tensors) : place_(std::move(place)), tensors_(std::move(tensors)) {}

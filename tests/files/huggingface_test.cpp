@@ -1,5 +1,7 @@
 #include "lib/files/huggingface.hpp"
 
+#include <cmath>
+
 #include "lib/files/load_model.hpp"
 #include "tests/catch.hpp"
 #include "tests/files/checkpoint.hpp"

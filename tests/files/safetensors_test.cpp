@@ -1,5 +1,7 @@
 #include "lib/files/safetensors.hpp"
 
+#include <cmath>
+
 #include "tests/catch.hpp"
 #include "tests/files/checkpoint.hpp"
 

@@ -1,6 +1,7 @@
 #include "lib/files/storage.hpp"
 
 #include <bit>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
