@@ -99,17 +99,6 @@ void decide(const CertifyRequest& request, const Evaluation& evaluation, Certifi
   }
 }
 
-void check_tokens(const Model& model, const FamilyBlock& block) {
-  for (const Column& column : block.columns) {
-    if (column.token < 0 || static_cast<std::size_t>(column.token) >= model.vocabulary)
-      throw InputError("family", fmt::format("token id {} is not in the model's vocabulary of {} tokens", column.token, model.vocabulary));
-    const auto* learned = std::get_if<LearnedPositions>(&model.positions);
-    if (learned && static_cast<std::size_t>(column.position) >= learned->table->rows())
-      throw InputError("family.lengths", fmt::format("position {} is beyond the model's table of {} learned positions", column.position,
-                                                     learned->table->rows()));
-  }
-}
-
 // From which n on, up to the horizon, D(n) is certified to be below the run's own certified error (of the pair's first vector, the larger end
 // of D against the smaller end of the error).
 std::optional<std::int64_t> below_error_from(const std::vector<PairDistances>& distances, const std::vector<PairDistances>& errors, std::size_t metric) {
@@ -152,8 +141,8 @@ std::vector<std::string> assumptions(const Model& model, Place at) {
 }  // namespace
 
 Certification certify(const Model& model, const CertifyRequest& request, Progress& progress) {
+  if (const auto problem = problem_of(request.family, model)) throw InputError(problem->key, problem->description);
   const FamilyBlock block = family_block(request.family);
-  check_tokens(model, block);
 
   Certification result;
   result.title = request.title, result.case_name = request.case_name;

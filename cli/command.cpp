@@ -1,5 +1,7 @@
 #include "cli/command.hpp"
 
+#include <fmt/format.h>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -28,6 +30,12 @@ Case read_case(const CaseOptions& options) {
     c.model = std::filesystem::absolute(options.model);
   }
   return c;
+}
+
+void check_length(const Case& c, std::int64_t length) {
+  const Family& family = c.request.family;
+  if (length < family.from || length > family.to + 1)
+    throw InputError("--length", fmt::format("found {}, expected one of the case's sequences: {} to {}", length, family.from, family.to + 1));
 }
 
 void prepare_threads([[maybe_unused]] int threads) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -16,6 +17,7 @@ void add_inspect(CLI::App& command, Action& chosen);
 void add_formats(CLI::App& command, Action& chosen);
 void add_profiles(CLI::App& command, Action& chosen);
 void add_states(CLI::App& command, Action& chosen);
+void add_crosscheck(CLI::App& command, Action& chosen);
 
 // All proved or passed; refuted or failed; bad input or usage; something is undecided; stopped by Ctrl-C; a bug of Snellen (EX_SOFTWARE).
 enum ExitCode { exit_passed = 0, exit_failed = 1, exit_bad_input = 2, exit_inconclusive = 3, exit_interrupted = 130, exit_bug = 70 };
@@ -31,6 +33,9 @@ void add_case_options(CLI::App& verb, CaseOptions& options);
 struct Case;
 // The case, with --model in place of its own.
 Case read_case(const CaseOptions& options);
+
+// --length names one of the case's sequences: InputError otherwise.
+void check_length(const Case& c, std::int64_t length);
 
 // Sets the number of threads and checks the floating-point environment of each. InputError.
 void prepare_threads(int threads);

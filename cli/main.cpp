@@ -33,6 +33,7 @@ int run(int argc, char** argv) {
   add_formats(command, chosen);
   add_profiles(command, chosen);
   add_states(command, chosen);
+  add_crosscheck(command, chosen);
   const auto verbs = command.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), [&](const CLI::App* verb) { return verb->check_name(argv[1]); })) {
     std::string names;

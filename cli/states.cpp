@@ -36,17 +36,14 @@ void append_enclosures(const std::string& name, const BallWorld& world, const Ba
 int write_states(const Options& options) {
   prepare_threads(options.threads);
   const Case c = read_case(options);
-  const Family& family = c.request.family;
-  if (options.length < family.from || options.length > family.to + 1) {
-    throw InputError("--length", fmt::format("found {}, expected one of the case's sequences: {} to {}", options.length, family.from, family.to + 1));
-  }
+  check_length(c, options.length);
   const std::filesystem::path out = options.out;
   if (!out.has_filename()) throw InputError("--out", "found \"" + options.out + "\", expected the name of a file");
   const Model model = load_model(c);
 
   CommandProgress progress(options.quiet);
   progress.begin(fmt::format("hidden states at {} bits", options.bits), model.layers.size());
-  const SequenceTree sequence(family.sequence(options.length));
+  const SequenceTree sequence(c.request.family.sequence(options.length));
   const BallWorld world(options.bits);
   const Decoder<BallWorld> decoder(model, world);
   Decoder<BallWorld>::Memory memory;

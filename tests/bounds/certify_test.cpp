@@ -149,8 +149,14 @@ TEST_CASE("too little precision says undecided, and never what is wrong") {
     REQUIRE(coarse.precision_bits == bits);
     for (std::size_t k = 0; k < coarse.rows.size(); ++k) {
       const CollapseRow& row = coarse.rows[k];
-      for (std::size_t i = 0; i < row.verdicts.size(); ++i)
-        row.verdicts[i] == Verdict::undecided ? void(++undecided) : (++decided, REQUIRE(row.verdicts[i] == truth.rows[k].verdicts[i]));
+      for (std::size_t i = 0; i < row.verdicts.size(); ++i) {
+        if (row.verdicts[i] == Verdict::undecided) {
+          ++undecided;
+          continue;
+        }
+        REQUIRE(row.verdicts[i] == truth.rows[k].verdicts[i]);
+        ++decided;
+      }
       if (row.inevitable.upper) REQUIRE(std::stoll(*row.inevitable.upper) >= std::stoll(*truth.rows[k].inevitable.upper));
       REQUIRE(std::stoll(row.inevitable.lower) <= std::stoll(truth.rows[k].inevitable.lower));
     }

@@ -107,5 +107,6 @@ TEST_CASE("observed verdicts read the run as the row's format stores it") {
   const auto C = Verdict::collapsed, D = Verdict::distinct, O = Verdict::overflow;
   REQUIRE(verdicts("bf16") == std::vector<Verdict>{C, D, D, C, O, O});
   REQUIRE(verdicts("fp32") == std::vector<Verdict>{D, D, D, C, O, O});
-  REQUIRE(verdicts("fp16") == std::vector<Verdict>{C, D, O, O, O, O});
+  REQUIRE(verdicts("fp16") == std::vector<Verdict>{D, D, O, O, O, O});
+  REQUIRE(verdicts("e5m2-saturating") == std::vector<Verdict>{C, C, O, O, O, O});
 }
