@@ -162,7 +162,7 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
 
   const bool next_tokens = std::find(request.criteria.begin(), request.criteria.end(), Criterion::argmax) != request.criteria.end();
   long bits = std::min(request.max_bits, request.start_bits ? *request.start_bits
-                                                            : predict_bits(model, block, finest_precision(request.formats) + spare_bits));
+                                                            : predict_bits(model, block.columns, finest_precision(request.formats) + spare_bits));
   Evaluation evaluation;
   for (long raise = first_raise;; raise *= 2) {
     evaluation = evaluate(model, block, request.at, next_tokens, bits, progress);

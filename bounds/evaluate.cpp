@@ -55,11 +55,11 @@ Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, b
   return result;
 }
 
-long predict_bits(const Model& model, const FamilyBlock& block, long accuracy) {
+long predict_bits(const Model& model, std::span<const Column> columns, long accuracy) {
   constexpr long probe_bits = 160;
   constexpr std::size_t probe_tokens = 4;
   // The first tokens of the trunk, or of the first branch where there is no trunk, see only themselves.
-  const std::span<const Column> columns(block.columns.data(), std::min(probe_tokens, block.columns.size()));
+  columns = columns.first(std::min(probe_tokens, columns.size()));
   const BallWorld world(probe_bits);
   const Decoder<BallWorld> decoder(model, world);
   BallMatrix x = decoder.embed(columns);

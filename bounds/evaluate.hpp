@@ -25,8 +25,8 @@ struct Evaluation {
 
 Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, bool next_tokens, long bits, Progress& progress);
 
-// The precision at which every vector of the family is likely to have `accuracy` correct bits (relative to its largest entry): from how many bits
-// each layer costs a few tokens of the family. A guess for speed only; nothing certified depends on it.
-long predict_bits(const Model& model, const FamilyBlock& block, long accuracy);
+// The precision at which every vector of a block is likely to have `accuracy` correct bits (relative to its largest entry): from how many bits
+// each layer costs its first tokens. A guess for speed only; nothing certified depends on it.
+long predict_bits(const Model& model, std::span<const Column> columns, long accuracy);
 
 }  // namespace snellen

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "bounds/crosscheck.hpp"
+#include "bounds/evaluate.hpp"
 #include "cases/case.hpp"
 #include "cli/command.hpp"
 #include "cli/progress.hpp"
@@ -23,9 +24,8 @@ int crosscheck_case(const Options& options) {
   check_length(c, options.length);
   const Model model = load_model(c);
   const SequenceTree sequence(c.request.family.sequence(options.length));
-  // Intervals widen about as fast as balls: the accuracy that a certification asks for, and what the layers cost.
-  const FamilyBlock block{sequence.columns(), {}, {}};
-  const long bits = options.bits > 0 ? options.bits : predict_bits(model, block, 64);
+  // Intervals widen about as fast as balls.
+  const long bits = options.bits > 0 ? options.bits : predict_bits(model, sequence.columns(), 64);
   CommandProgress progress(options.quiet);
   const std::vector<Agreement> places = crosscheck(model, sequence.columns(), bits, progress);
   progress.end();

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "bounds/evaluate.hpp"
 #include "cases/case.hpp"
 #include "cli/command.hpp"
 #include "cli/progress.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 struct Options : CaseOptions {
   std::int64_t length = 1;
-  long bits = 256;
+  long bits = 0;  // 0: predicted
   std::string out;
 };
 
@@ -41,10 +42,11 @@ int write_states(const Options& options) {
   if (!out.has_filename()) throw InputError("--out", "found \"" + options.out + "\", expected the name of a file");
   const Model model = load_model(c);
 
-  CommandProgress progress(options.quiet);
-  progress.begin(fmt::format("hidden states at {} bits", options.bits), model.layers.size());
   const SequenceTree sequence(c.request.family.sequence(options.length));
-  const BallWorld world(options.bits);
+  const long bits = options.bits > 0 ? options.bits : predict_bits(model, sequence.columns(), 64);
+  CommandProgress progress(options.quiet);
+  progress.begin(fmt::format("hidden states at {} bits", bits), model.layers.size());
+  const BallWorld world(bits);
   const Decoder<BallWorld> decoder(model, world);
   Decoder<BallWorld>::Memory memory;
   std::vector<NamedArray> arrays;
@@ -68,7 +70,7 @@ void add_states(CLI::App& command, Action& chosen) {
   const auto options = std::make_shared<Options>();
   add_case_options(*verb, *options);
   verb->add_option("--length", options->length, "n: the sequence is S_n")->required();
-  verb->add_option("--bits", options->bits, "precision of the evaluation in bits (default 256)")->check(CLI::Range(53L, 1'000'000L));
+  verb->add_option("--bits", options->bits, "precision of the evaluation in bits (default: what the model is likely to need for the ends to be neighbouring doubles)")->check(CLI::Range(53L, 1'000'000L));
   verb->add_option("--out", options->out, "the .safetensors file to write: hidden.L.lower, hidden.L.upper, final.lower, final.upper [tokens, width] F64")
       ->required();
   verb->callback([options, &chosen] { chosen = [options] { return write_states(*options); }; });
