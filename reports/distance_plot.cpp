@@ -100,7 +100,7 @@ Height height_of(const std::vector<std::vector<Bar>>& series, const std::vector<
   bottom = std::max(bottom, std::min(lowest_threshold, top) - kMostDecadesBelowThresholds);
   top = std::max(top + 0.25, bottom + 2);
   bottom -= 0.25;
-  return {bottom, top, (top - bottom) * 0.032, lanes};
+  return {bottom, top, (top - bottom) * 0.036, lanes};
 }
 
 std::string vertical_axis(const Height& height, Metric metric) {
@@ -270,8 +270,7 @@ Picture distance_plot(const Certification& c, std::size_t metric, const std::str
     plots += fmt::format(", ${}zero with vectors nohead linecolor '{}' linewidth 6 notitle", name, colour);
     const auto start = s == 0 ? std::nullopt : identical_from(c.runs[s - 1]);
     if (!start || !axis.shows(*start)) continue;
-    script += fmt::format("set label '{}' at first {}, first {} right offset character -0.7, 0 font ',12' textcolor '{}' front\n",
-                          *start, *start, y, colour);
+    script += fmt::format("set label 'from {}' at graph 1.017, first {} left font ',11' textcolor '{}' front\n", *start, y, colour);
     if (const auto exact = high_at(series[0], *start))
       script += fmt::format(
           "set arrow from first {0}, first {1} to first {0}, first {2} nohead linecolor '{3}' dashtype 2 linewidth 1\n", *start,

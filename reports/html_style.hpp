@@ -44,6 +44,7 @@ tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody tr.group > * { border-top: 2px solid var(--line); }
 .number { text-align: right; white-space: nowrap; }
 .start { font-weight: 700; }
+thead th.number { white-space: normal; }
 td.observed, th.observed { background: var(--seen); font-weight: 400; }
 td.observed i { color: var(--soft); font-style: normal; }
 .criterion, tbody th { white-space: nowrap; }

@@ -112,7 +112,7 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
   for (std::size_t r = 0; r < c.runs.size(); ++r) {
     const EngineRun& run = c.runs[r];
     const auto start = identical_from(run);
-    Strip strip{gnuplot_string("run " + run.profile),
+    Strip strip{gnuplot_string(run.profile),
                 start         ? fmt::format("from {}", *start)
                 : run.trouble ? run.trouble->what
                               : "not by " + std::to_string(c.to),
