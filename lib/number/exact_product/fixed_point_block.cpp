@@ -11,8 +11,8 @@ namespace {
 
 constexpr slong guard_bits = 7;         // of the grid below `bits`
 constexpr slong most_extra_bits = 64;   // of the grid, for columns with outliers
-constexpr slong mean_slack = 4;         // last bits that an entry forgoes where the mean decides
-constexpr slong radius_bits = 7;        // of a ball's midpoint below the exponent of its radius that matter
+// Bits of a ball's midpoint below the exponent of its radius that are kept: where every entry is served, and where the mean decides.
+constexpr slong radius_bits = 7, radius_bits_of_mean = 3;
 constexpr slong exponent_limit = slong{1} << 40;
 constexpr slong least = std::numeric_limits<slong>::min(), greatest = std::numeric_limits<slong>::max();
 
@@ -39,10 +39,13 @@ slong last_bit(const arf_struct* x) {
   return ARF_EXP(x) - FLINT_BITS * m.size + std::countr_zero(m.limbs[0]);
 }
 
-// What an entry asks of the grid; x is not zero.
-slong wanted_unit(arb_srcptr x) {
+// The unit that serves an entry so well that it costs nothing (2^-6 of its radius at most), and the one that serves it well enough; x is not zero.
+slong finest_unit(arb_srcptr x) {
   const slong last = last_bit(arb_midref(x));
   return mag_is_zero(arb_radref(x)) ? last : std::max(last, MAG_EXP(arb_radref(x)) - radius_bits);
+}
+slong sufficient_unit(arb_srcptr x) {
+  return mag_is_zero(arb_radref(x)) ? last_bit(arb_midref(x)) : MAG_EXP(arb_radref(x)) - radius_bits_of_mean;
 }
 
 // significand 2^exponent for the exponents of normal doubles, exact; 2^-500 where the value is less than that, and more than zero.
@@ -62,7 +65,7 @@ FixedPointBlock::FixedPointBlock(const BallMatrix& x, long bits) : x_(x), column
 void FixedPointBlock::choose_grids(long bits) {
   const std::size_t count = columns();
   std::vector<slong> top(count, least), finest(count, greatest), radius(count, least), nonzero(count, 0);
-  std::vector<slong> wanted(rows() * count);
+  std::vector<slong> sufficient(rows() * count);
   for (std::size_t k = 0; k < rows(); ++k)
     for (std::size_t j = 0; j < count; ++j) {
       arb_srcptr x = x_(k, j);
@@ -71,8 +74,8 @@ void FixedPointBlock::choose_grids(long bits) {
       if (!mag_is_zero(arb_radref(x))) radius[j] = std::max<slong>(radius[j], MAG_EXP(arb_radref(x)));
       if (arf_is_zero(arb_midref(x))) continue;
       top[j] = std::max<slong>(top[j], ARF_EXP(arb_midref(x)));
-      wanted[k * count + j] = wanted_unit(x);
-      finest[j] = std::min(finest[j], wanted[k * count + j]);
+      sufficient[k * count + j] = sufficient_unit(x);
+      finest[j] = std::min(finest[j], finest_unit(x));
       ++nonzero[j];
     }
   const slong most = bits + guard_bits + most_extra_bits;
@@ -80,7 +83,7 @@ void FixedPointBlock::choose_grids(long bits) {
   for (std::size_t k = 0; k < rows(); ++k)
     for (std::size_t j = 0; j < count; ++j)
       if (columns_[j].fits && !arf_is_zero(arb_midref(x_(k, j))))
-        asked[j] += std::clamp<slong>(top[j] - wanted[k * count + j], 1, most);
+        asked[j] += std::clamp<slong>(top[j] - sufficient[k * count + j], 1, most);
   for (std::size_t j = 0; j < count; ++j) {
     Column& column = columns_[j];
     if (!column.fits) continue;
@@ -89,7 +92,7 @@ void FixedPointBlock::choose_grids(long bits) {
     } else if (top[j] - finest[j] <= bits + guard_bits) {
       column.fraction = std::max<slong>(1, top[j] - finest[j]);
     } else {
-      column.fraction = std::clamp<slong>(asked[j] / nonzero[j] - mean_slack, bits + guard_bits, most);
+      column.fraction = std::clamp<slong>(asked[j] / nonzero[j], bits + guard_bits, most);
     }
     column.unit = top[j] - column.fraction;
     column.radius_exponent = std::max(radius[j], column.unit + 1);

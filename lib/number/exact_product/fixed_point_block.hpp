@@ -5,8 +5,8 @@
 // entries deserve:
 //   - an entry asks for its last bit, or for 2^-7 of (a power of two above) its radius where that is coarser. Where `bits` + 7 bits
 //     below the largest entry give every entry what it asks for, no more are taken (an exact column stays exact, a wide one is cheap);
-//   - else `bits` + 7, and up to 64 more where entries ask for more on average, their last 4 bits aside: a single outlier does not cost the
-//     other entries their accuracy.
+//   - else `bits` + 7, or up to 64 more where entries ask for more on average, with 2^-3 of the radius in place of 2^-7: a few outliers
+//     do not cost the other entries their accuracy.
 // The error that the cut adds to (W X)_ij is at most sum_k |W_ik| 2^unit <= 2^-(bits + 6) |W_i|_1 max_k |X_kj| (midpoints).
 #pragma once
 
