@@ -172,7 +172,7 @@ bool same_bits(const BallMatrix& a, const BallMatrix& b) {
 
 std::vector<ProductPath> paths() {
   std::vector<ProductPath> result;
-  for (ProductPath path : {ProductPath::portable, ProductPath::avx2, ProductPath::avx512})
+  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512})
     if (available(path)) result.push_back(path);
   return result;
 }

@@ -13,6 +13,7 @@ const Kernels& kernels_of(ProductPath path) {
 #if defined(__x86_64__)
   if (path == ProductPath::avx512) return avx512_kernels();
   if (path == ProductPath::avx2) return avx2_kernels();
+  if (path == ProductPath::sse2) return sse2_kernels();
 #endif
   return portable_kernels();
 }
@@ -103,7 +104,7 @@ class ColumnProduct {
   ColumnProduct(const PreparedWeights& weights, const FixedPointBlock& x, const Kernels& kernels, long bits)
       : weights_(weights), x_(x), digits_(x.digits(weights.width())), kernels_(kernels), bits_(bits),
         digit_bits_(weights.width() == WeightWidth::narrow ? narrow_digit_bits : wide_digit_bits),
-        slack_(1 + static_cast<double>(x.rows() + 4) * 0x1p-50), sums_(digits_.most * tile_rows), high_(sums_.size()),
+        slack_(1 + static_cast<double>(x.rows() + 5) * 0x1p-22), sums_(digits_.most * tile_rows), high_(sums_.size()),
         radii_(4 * tile_rows), limbs_(digits_.most * static_cast<std::size_t>(digit_bits_) / FLINT_BITS + 5) {
     if (chunks() > 1) totals_.resize(sums_.size());
   }
@@ -229,7 +230,7 @@ class ColumnProduct {
   const double slack_;
   std::vector<std::uint64_t> sums_, high_;
   std::vector<Int128> totals_;
-  std::vector<double> radii_;
+  std::vector<float> radii_;
   std::vector<mp_limb_t> limbs_;
 };
 
@@ -242,6 +243,7 @@ bool available(ProductPath path) {
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512ifma");
     case ProductPath::avx2: return __builtin_cpu_supports("avx2");
+    case ProductPath::sse2: return true;
 #endif
     default: return path == ProductPath::portable;
   }
@@ -250,6 +252,7 @@ bool available(ProductPath path) {
 ProductPath best_path() {
   static const ProductPath best = available(ProductPath::avx512) ? ProductPath::avx512
                                   : available(ProductPath::avx2) ? ProductPath::avx2
+                                  : available(ProductPath::sse2) ? ProductPath::sse2
                                                                  : ProductPath::portable;
   return best;
 }

@@ -19,11 +19,12 @@
 //   signed bits: |sum_k w_k m'_kd| < 2^(11+23+28) = 2^62, |sum_k w_k 2^(f mod 28)| < 2^(11+23+27) = 2^61, and a carry is below 2^36. Weights of the tail are added to it with
 //   integers of any size.
 //
-//   Radii. The doubles |w_ik| <= 2^50 are exact, error_kj 2^-(radius exponent) is 0 or in [2^-500, 2] and has one rounding; products and sums
-//   neither overflow nor underflow. Every term passes at most K + 2 roundings, each of which loses at most the factor 1 - 2^-52 in any rounding mode, so that
-//   the true sum is at most S (1 - 2^-52)^-(K+2) <= S (1 + (K + 4) 2^-50) (1 - 2^-52) for the computed S and K < 2^40. The rest is mag_t arithmetic, upwards.
+//   Radii. error_kj 2^-(radius exponent) is 0 or a float in [2^-100, 2] after two roundings, |w_ik| <= 2^50 a float after one; products and sums
+//   neither overflow nor underflow. Every term passes at most K + 4 roundings, each of which loses at most the factor 1 - 2^-23 in any rounding mode, so that
+//   the true sum is at most S (1 - 2^-23)^-(K+4) <= S (1 + (K + 4) 2^-22) for the computed S and K < 2^20 (weights of more columns go to FLINT). The factor
+//   taken, 1 + (K + 5) 2^-22, leaves room for its own rounding in doubles. The rest is mag_t arithmetic, upwards.
 //
-// The sums are the same numbers on every path (AVX-512 IFMA, AVX2, portable), and so is the result, bit for bit, whatever the CPU, the
+// The sums are the same numbers on every path (AVX-512 IFMA, AVX2, SSE2, portable), and so is the result, bit for bit, whatever the CPU, the
 // number of threads and the way in which the columns are grouped into blocks.
 //
 // FLINT's arb_mat_mul serves what does not fit (weights without a narrow or wide form, columns that are not finite or have exponents beyond 2^40) and
@@ -36,7 +37,7 @@
 
 namespace snellen {
 
-enum class ProductPath { portable, avx2, avx512 };
+enum class ProductPath { portable, sse2, avx2, avx512 };
 
 bool available(ProductPath path);
 ProductPath best_path();

@@ -48,11 +48,11 @@ slong sufficient_unit(arb_srcptr x) {
   return mag_is_zero(arb_radref(x)) ? last_bit(arb_midref(x)) : MAG_EXP(arb_radref(x)) - radius_bits_of_mean;
 }
 
-// significand 2^exponent for the exponents of normal doubles, exact; 2^-500 where the value is less than that, and more than zero.
-double scaled(double significand, slong exponent) {
+// significand 2^exponent <= 1 as a float, with one rounding; 2^-100 where it is less than that, and more than zero.
+float scaled(std::uint64_t significand, slong exponent) {
   if (significand == 0) return 0;
-  if (exponent < -600) return 0x1p-500;
-  return std::max(0x1p-500, significand * std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52));
+  if (exponent < -200) return 0x1p-100f;
+  return std::max(0x1p-100f, static_cast<float>(static_cast<double>(significand) * std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52)));
 }
 
 }  // namespace
@@ -101,7 +101,7 @@ void FixedPointBlock::choose_grids(long bits) {
 
 void FixedPointBlock::enclose_errors() {
   const std::size_t width = radius_columns();
-  radii_.assign((columns() + width - 1) / width * width * rows(), 0.0);
+  radii_.assign((columns() + width - 1) / width * width * rows(), 0.0f);
 #pragma omp parallel for schedule(static)
   for (std::size_t k = 0; k < rows(); ++k)
     for (std::size_t j = 0; j < columns(); ++j) {
@@ -109,7 +109,7 @@ void FixedPointBlock::enclose_errors() {
       if (!column.fits) continue;
       arb_srcptr x = x_(k, j);
       const mag_struct* radius = arb_radref(x);
-      double error = mag_is_zero(radius) ? 0 : scaled(static_cast<double>(MAG_MAN(radius)), MAG_EXP(radius) - MAG_BITS - column.radius_exponent);
+      float error = mag_is_zero(radius) ? 0 : scaled(MAG_MAN(radius), MAG_EXP(radius) - MAG_BITS - column.radius_exponent);
       if (!arf_is_zero(arb_midref(x)) && last_bit(arb_midref(x)) < column.unit) error += scaled(1, column.unit - column.radius_exponent);
       radii_[(j / width * rows() + k) * width + j % width] = error;
     }

@@ -44,10 +44,10 @@ class FixedPointBlock {
   std::size_t rows() const { return x_.rows(); }
   std::size_t columns() const { return x_.columns(); }
   const Column& column(std::size_t j) const { return columns_[j]; }
-  // error_kj <= radii[k] 2^radius_exponent, 0 or in [2^-500, 2], to one rounding of double arithmetic. Stored for tiles of
+  // error_kj <= radii[k] 2^radius_exponent, 0 or in [2^-100, 2], to two roundings of floats. Stored for tiles of
   // radius_columns() columns: [tile][in][radius_columns()].
   std::size_t radius_columns() const { return columns() == 1 ? 1 : 4; }
-  const double* radii(std::size_t tile) const { return radii_.data() + tile * rows() * radius_columns(); }
+  const float* radii(std::size_t tile) const { return radii_.data() + tile * rows() * radius_columns(); }
   // Made at the first call, in parallel; safe to call from several threads.
   const Digits& digits(WeightWidth width) const;
 
@@ -58,7 +58,7 @@ class FixedPointBlock {
 
   const BallMatrix& x_;
   std::vector<Column> columns_;
-  std::vector<double> radii_;
+  std::vector<float> radii_;
   mutable std::array<Digits, 2> digits_;
   mutable std::array<std::once_flag, 2> made_;
 };

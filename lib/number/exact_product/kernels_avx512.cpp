@@ -72,34 +72,6 @@ SNELLEN_TARGET void wide_tile(const std::uint64_t* weights, std::size_t stride, 
     }
 }
 
-// |w| from the stored w + 2^(bits - 1): as the significand of a double in [2^52, 2^53), less 2^52 + 2^(bits - 1), without the sign. Exact.
-template <int G, int C, class Word>
-SNELLEN_TARGET void radii_tile(const Word* weights, std::size_t stride, const double* x, std::size_t count, double* sums) {
-  const __m512i exponent = _mm512_set1_epi64(0x4330000000000000);
-  const __m512d origin = _mm512_set1_pd(0x1p52 + (sizeof(Word) == 4 ? 0x1p23 : 0x1p50));
-  __m512d sum[G][C];
-#pragma GCC unroll 4
-  for (int g = 0; g < G; ++g)
-#pragma GCC unroll 4
-    for (int c = 0; c < C; ++c) sum[g][c] = _mm512_setzero_pd();
-  for (std::size_t k = 0; k < count; ++k) {
-    __m512d radius[C];
-#pragma GCC unroll 4
-    for (int c = 0; c < C; ++c) radius[c] = _mm512_set1_pd(x[k * C + static_cast<std::size_t>(c)]);
-#pragma GCC unroll 4
-    for (int g = 0; g < G; ++g) {
-      const __m512i word = _mm512_or_si512(load(weights + static_cast<std::size_t>(g) * stride + 8 * k), exponent);
-      const __m512d w = _mm512_abs_pd(_mm512_sub_pd(_mm512_castsi512_pd(word), origin));
-#pragma GCC unroll 4
-      for (int c = 0; c < C; ++c) sum[g][c] = _mm512_add_pd(sum[g][c], _mm512_mul_pd(w, radius[c]));
-    }
-  }
-#pragma GCC unroll 4
-  for (int g = 0; g < G; ++g)
-#pragma GCC unroll 4
-    for (int c = 0; c < C; ++c) _mm512_storeu_pd(sums + static_cast<std::size_t>(c) * tile_rows + 8 * static_cast<std::size_t>(g), sum[g][c]);
-}
-
 template <int G>
 void narrow_rows(const std::uint32_t* weights, std::size_t stride, const std::uint64_t* x, std::size_t x_stride, std::size_t digits,
                  std::size_t count, std::uint64_t* sums) {
@@ -150,22 +122,10 @@ void wide(const std::uint64_t* weights, std::size_t stride, std::size_t groups, 
   }
 }
 
-template <class Word>
-void radii(const Word* weights, std::size_t stride, std::size_t groups, const double* x, std::size_t columns, std::size_t count, double* sums) {
-  if (columns == 1) {
-    if (groups == 4) return radii_tile<4, 1>(weights, stride, x, count, sums);
-    for (std::size_t g = 0; g < groups; ++g) radii_tile<1, 1>(weights + g * stride, stride, x, count, sums + 8 * g);
-  } else {
-    std::size_t g = 0;
-    for (; g + 2 <= groups; g += 2) radii_tile<2, 4>(weights + g * stride, stride, x, count, sums + 8 * g);
-    if (g < groups) radii_tile<1, 4>(weights + g * stride, stride, x, count, sums + 8 * g);
-  }
-}
-
 }  // namespace
 
 const Kernels& avx512_kernels() {
-  static constexpr Kernels kernels{narrow, wide, radii<std::uint32_t>, radii<std::uint64_t>};
+  static const Kernels kernels{narrow, wide, avx2_kernels().narrow_radii, avx2_kernels().wide_radii};
   return kernels;
 }
 

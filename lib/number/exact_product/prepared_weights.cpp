@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
-#include <limits>
 
 namespace snellen {
 namespace {
+
+// The error bound of the radii and the 128-bit sums of the product ask for rows that are no longer.
+constexpr std::size_t most_columns = std::size_t{1} << 20;
 
 // A double as significand 2^exponent with an odd significand; zero has significand 0.
 struct Parts {
@@ -57,7 +59,7 @@ int best_scale(std::span<const Parts> row, int bits, std::vector<int>& changes) 
 PreparedWeights::PreparedWeights(TensorPtr tensor) : tensor_(std::move(tensor)) {
   // An entry of the tail costs about a hundred multiply-adds of the matrix for each column of the product.
   const std::size_t entries = rows() * columns();
-  fits_ = columns() <= std::numeric_limits<std::uint32_t>::max() &&
+  fits_ = columns() < most_columns &&
           (prepare(WeightWidth::narrow, entries / 4096 + 1) || prepare(WeightWidth::wide, entries / 128 + 1));
 }
 

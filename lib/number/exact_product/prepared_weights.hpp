@@ -39,7 +39,7 @@ class PreparedWeights {
   std::size_t rows() const { return tensor_->rows(); }
   std::size_t columns() const { return tensor_->columns(); }
   const Tensor& tensor() const { return *tensor_; }
-  // False: entries that are not finite, more significant bits than 50, or too long a tail. What follows is then not there.
+  // False: entries that are not finite, more significant bits than 50, too long a tail, or 2^20 columns. What follows is then not there.
   bool fits() const { return fits_; }
   WeightWidth width() const { return width_; }
   std::size_t groups() const { return (rows() + group_rows - 1) / group_rows; }
