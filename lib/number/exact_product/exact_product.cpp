@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "lib/number/exact_product/kernels.hpp"
@@ -46,10 +47,10 @@ void flint_product(BallMatrix& y, const Tensor& weights, const BallMatrix& x, co
 
 // ---- From sums to balls -----------------------------------------------------------------------------------------------
 
-// An integer, least significant limb first, two's complement until `finish`.
+// An integer, the least significant digit first, as limbs.
 class LimbWriter {
  public:
-  explicit LimbWriter(std::vector<mp_limb_t>& limbs) : limbs_(limbs) {}
+  explicit LimbWriter(mp_limb_t* limbs) : limbs_(limbs) {}
 
   // The next `bits` <= 63 bits of the number.
   void push(std::uint64_t value, int bits) {
@@ -61,19 +62,25 @@ class LimbWriter {
       word_ = filled_ > 0 ? value >> (bits - filled_) : 0;
     }
   }
-  // The signed bits above all digits. Turns the number into its absolute value without leading zero limbs; true: it was negative.
-  bool finish(Int128 top) {
-    for (int i = 0; i < 3; ++i, top >>= 52) push(static_cast<std::uint64_t>(top) & ((std::uint64_t{1} << 52) - 1), 52);
+  // Then the signed bits above all digits, of which the lowest 48 * pieces say all. Turns the number into its absolute value without
+  // leading zero limbs; true: it was negative.
+  bool finish(Int128 top, int pieces) {
+    for (; pieces > 0; --pieces, top >>= 48) push(static_cast<std::uint64_t>(top) & ((std::uint64_t{1} << 48) - 1), 48);
     const bool negative = top < 0;
     limbs_[size_++] = negative ? word_ | ~mp_limb_t{0} << filled_ : word_;
-    if (negative) mpn_neg(limbs_.data(), limbs_.data(), size_);
-    while (size_ > 0 && limbs_[static_cast<std::size_t>(size_) - 1] == 0) --size_;
+    if (negative) {
+      mp_size_t i = 0;
+      while (limbs_[i] == 0) ++i;  // a negative number has a limb that is not zero
+      limbs_[i] = -limbs_[i];
+      for (++i; i < size_; ++i) limbs_[i] = ~limbs_[i];
+    }
+    while (size_ > 0 && limbs_[size_ - 1] == 0) --size_;
     return negative;
   }
   mp_size_t size() const { return size_; }
 
  private:
-  std::vector<mp_limb_t>& limbs_;
+  mp_limb_t* limbs_;
   mp_size_t size_ = 0;
   std::uint64_t word_ = 0;
   int filled_ = 0;
@@ -91,11 +98,15 @@ class Fmpz {
   fmpz_t value_;
 };
 
-// radius = value 2^exponent, rounded up; value is a finite double that is not negative.
+// radius = value 2^exponent, rounded up; value is a finite double that is not negative, and radius has a small exponent.
 void set_radius(mag_t radius, double value, slong exponent) {
   if (value == 0) return mag_zero(radius);
   const auto word = std::bit_cast<std::uint64_t>(value);
-  mag_set_ui_2exp_si(radius, (word & ((std::uint64_t{1} << 52) - 1)) | std::uint64_t{1} << 52, static_cast<slong>(word >> 52) - 1075 + exponent);
+  mp_limb_t significand = ((word >> 23 & ((mp_limb_t{1} << 29) - 1)) | mp_limb_t{1} << 29) + 1;  // of MAG_BITS = 30 bits
+  slong top = static_cast<slong>(word >> 52) - 1022 + exponent;
+  if (significand == mp_limb_t{1} << MAG_BITS) significand >>= 1, ++top;
+  MAG_MAN(radius) = significand;
+  fmpz_set_si(MAG_EXPREF(radius), top);
 }
 
 // Everything that one column of a product needs, for one thread.
@@ -135,7 +146,7 @@ class ColumnProduct {
     std::fill(totals_.begin(), totals_.end(), 0);
     for (std::size_t k = 0; k < in; k += sum_terms) {
       const std::size_t count = std::min(sum_terms, in - k);
-      const std::uint64_t* x = digits_.words.data() + digits_.begin[j] + k * digits;
+      const std::uint64_t* x = digits_.words.get() + digits_.begin[j] + k * digits;
       if (narrow()) kernels_.narrow(weights_.narrow(group) + k * group_rows, stride, groups, x, digits, digits, count, sums_.data());
       else kernels_.wide(weights_.wide(group) + k * group_rows, stride, groups, x, digits, digits, count, sums_.data(), high_.data());
       if (chunks() > 1)
@@ -160,12 +171,12 @@ class ColumnProduct {
       writer.push(static_cast<std::uint64_t>(carry) & mask, digit_bits_);
       carry >>= digit_bits_;
     }
-    return writer.finish(carry);
+    return writer.finish(carry, sizeof(Int) == 8 ? 1 : 3);  // a carry of 64 bits is below 2^36
   }
 
   void finish(arb_ptr y, std::size_t row, std::size_t r, std::size_t j) {
     const FixedPointBlock::Column& column = x_.column(j);
-    LimbWriter writer(limbs_);
+    LimbWriter writer(limbs_.data());
     bool negative;
     if (chunks() > 1)
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return totals_[d * tile_rows + r]; });
@@ -174,23 +185,36 @@ class ColumnProduct {
     else
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return sum(d * tile_rows + r); });
 
-    set_radius(arb_radref(y), radii_[j % x_.radius_columns() * tile_rows + r] * slack_, column.radius_exponent + weights_.scale(row));
-    const slong exponent = column.unit + weights_.scale(row);
-    bool inexact = false;
+    const double radius = radii_[j % x_.radius_columns() * tile_rows + r] * slack_;
+    const slong radius_exponent = column.radius_exponent + weights_.scale(row), exponent = column.unit + weights_.scale(row);
     if (!weights_.tail(row).empty()) {
-      inexact = add_tail(y, writer.size(), negative, row, j);
-    } else if (writer.size() > 0) {
-      slong shift;
-      inexact = _arf_set_round_mpn(arb_midref(y), &shift, limbs_.data(), writer.size(), negative, bits_, ARF_RND_DOWN) != 0;
-      fmpz_set_si(ARF_EXPREF(arb_midref(y)), FLINT_BITS * writer.size() + shift + exponent);
-    } else {
-      arf_zero(arb_midref(y));
+      set_radius(arb_radref(y), radius, radius_exponent);
+      add_tail(y, writer.size(), negative, row, j);
+      return;
     }
-    if (inexact) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits_);
+    double total = radius;
+    if (writer.size() > 0) {
+      slong shift;
+      const bool inexact =
+          _arf_set_round_mpn(arb_midref(y), &shift, limbs_.data(), writer.size(), negative, bits_, ARF_RND_DOWN) != 0;
+      const slong top = FLINT_BITS * writer.size() + shift + exponent;
+      fmpz_set_si(ARF_EXPREF(arb_midref(y)), top);
+      // The unit in the last place beside the radius, in one double where it fits there.
+      if (inexact) {
+        const slong unit = top - bits_ - radius_exponent;
+        if (std::abs(unit) >= 900) {
+          set_radius(arb_radref(y), radius, radius_exponent);
+          arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits_);
+          return;
+        }
+        total = (radius + std::bit_cast<double>(static_cast<std::uint64_t>(unit + 1023) << 52)) * (1 + 0x1p-50);
+      }
+    }
+    set_radius(arb_radref(y), total, radius_exponent);
   }
 
-  // The midpoint from the integer in limbs_ and the row's tail, and the tail's share of the radius. True: the midpoint was rounded.
-  bool add_tail(arb_ptr y, mp_size_t size, bool negative, std::size_t row, std::size_t j) {
+  // The midpoint from the integer in limbs_ and the row's tail; adds the tail's share of the radius and that of the rounding.
+  void add_tail(arb_ptr y, mp_size_t size, bool negative, std::size_t row, std::size_t j) {
     const FixedPointBlock::Column& column = x_.column(j);
     int lowest = weights_.scale(row);
     for (const TailWeight& t : weights_.tail(row)) lowest = std::min(lowest, t.exponent);
@@ -217,8 +241,8 @@ class ColumnProduct {
     }
     const int inexact = arf_set_round_fmpz(arb_midref(y), total, bits_, ARF_RND_DOWN);
     arf_mul_2exp_si(arb_midref(y), arb_midref(y), column.unit + lowest);
+    if (inexact) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits_);
     arf_clear(cut), mag_clear(weight), mag_clear(error);
-    return inexact != 0;
   }
 
   const PreparedWeights& weights_;

@@ -33,6 +33,19 @@ Mantissa mantissa(const arf_struct* x) {  // x finite and not zero; the top bit 
   return m;
 }
 
+// The integer of the first `bits` > 0 bits of a mantissa, or its negative modulo 2^(64 size).
+void first_bits(mp_limb_t* number, slong size, Mantissa m, slong bits, bool negative) {
+  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS, missing = used - m.size;  // limbs that the mantissa has not: zeros below it
+  const auto shift = static_cast<unsigned>(FLINT_BITS * used - bits);
+  const auto limb = [&](slong i) { return i < missing || i >= used ? mp_limb_t{0} : m.limbs[i - missing]; };
+  mp_limb_t carry = negative, flip = negative ? ~mp_limb_t{0} : 0;
+  for (slong i = 0; i < size; ++i) {
+    const mp_limb_t word = shift == 0 ? limb(i) : limb(i) >> shift | limb(i + 1) << (FLINT_BITS - shift);
+    number[i] = (word ^ flip) + carry;
+    carry = carry && number[i] == 0;
+  }
+}
+
 // The exponent of the last bit that is set; x is not zero.
 slong last_bit(const arf_struct* x) {
   const Mantissa m = mantissa(x);
@@ -132,7 +145,7 @@ void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
     total += digits.count.back() * rows();
     most_limbs = std::max(most_limbs, static_cast<std::size_t>(column.fraction / FLINT_BITS + 1));
   }
-  digits.words.resize(total);
+  digits.words = std::make_unique_for_overwrite<std::uint64_t[]>(total);
   digits.offsets.assign(columns() * digits.most, 0);
 #pragma omp parallel
   {
@@ -143,22 +156,14 @@ void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
         const Column& column = columns_[j];
         if (!column.fits) continue;
         const arf_struct* x = arb_midref(x_(k, j));
-        // m = the first `integer_bits` bits of x's mantissa.
-        const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - column.unit;
-        const auto limbs = static_cast<std::size_t>(column.fraction / FLINT_BITS + 1);
-        std::fill(number.begin(), number.end(), 0);
-        if (integer_bits > 0) {
-          const Mantissa m = mantissa(x);
-          const slong used = (integer_bits + FLINT_BITS - 1) / FLINT_BITS;
-          for (slong i = 0; i < std::min<slong>(used, m.size); ++i)
-            number[static_cast<std::size_t>(used - 1 - i)] = m.limbs[m.size - 1 - i];
-          if (const slong shift = FLINT_BITS * used - integer_bits; shift > 0)
-            mpn_rshift(number.data(), number.data(), used, static_cast<unsigned>(shift));
-          if (ARF_SGNBIT(x)) mpn_neg(number.data(), number.data(), static_cast<mp_size_t>(limbs));
-        }
-        // + 2^fraction, modulo 2^(64 limbs): the result is in (0, 2^(fraction + 1)).
-        number[limbs - 1] += mp_limb_t{1} << (column.fraction % FLINT_BITS);
-        std::uint64_t* word = digits.words.data() + digits.begin[j] + k * digits.count[j];
+        // m + 2^fraction, positive, in `limbs` limbs and one above them to read digits from.
+        const auto limbs = static_cast<slong>(column.fraction / FLINT_BITS + 1);
+        const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - column.unit;  // m is the first integer_bits bits of x's mantissa
+        if (integer_bits > 0) first_bits(number.data(), limbs, mantissa(x), integer_bits, ARF_SGNBIT(x) != 0);
+        else std::fill_n(number.begin(), limbs, 0);
+        number[static_cast<std::size_t>(limbs) - 1] += mp_limb_t{1} << (column.fraction % FLINT_BITS);
+        number[static_cast<std::size_t>(limbs)] = 0;
+        std::uint64_t* word = digits.words.get() + digits.begin[j] + k * digits.count[j];
         for (std::size_t d = 0; d < digits.count[j]; ++d) {
           const std::size_t bit = d * static_cast<std::size_t>(digit_bits), limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
           std::uint64_t bits = number[limb] >> shift;
@@ -170,7 +175,7 @@ void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
     for (std::size_t j = 0; j < columns(); ++j) {
       Int128* sum = digits.offsets.data() + j * digits.most;
       const std::size_t count = digits.count[j];
-      const std::uint64_t* word = digits.words.data() + digits.begin[j];
+      const std::uint64_t* word = digits.words.get() + digits.begin[j];
       for (std::size_t k = 0; k < rows(); ++k)
         for (std::size_t d = 0; d < count; ++d) sum[d] += word[k * count + d];
       for (std::size_t d = 0; d < count; ++d) sum[d] <<= weight_bits(width) - 1;

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -29,7 +30,7 @@ class FixedPointBlock {
   };
   // The integers m_kj + 2^fraction > 0 cut into digits for weights of one width: 28 bits for narrow ones, 52 for wide ones.
   struct Digits {
-    std::vector<std::uint64_t> words;  // a column begins at begin[j]: [in][count[j]], the lowest digit first
+    std::unique_ptr<std::uint64_t[]> words;  // a column begins at begin[j]: [in][count[j]], the lowest digit first
     std::vector<std::size_t> begin, count;
     std::vector<Int128> offsets;       // 2^(weight bits - 1) times the sum of a digit over the column; [columns][most digits]
     std::size_t most = 0;
