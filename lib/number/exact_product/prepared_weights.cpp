@@ -1,0 +1,123 @@
+#include "lib/number/exact_product/prepared_weights.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+namespace snellen {
+namespace {
+
+// The error bound of the radii and the 128-bit sums of the product ask for rows that are no longer.
+constexpr std::size_t most_columns = std::size_t{1} << 20;
+
+// A double as significand 2^exponent with an odd significand; zero has significand 0.
+struct Parts {
+  std::int64_t significand;
+  int exponent, bits;  // bits: of |significand|
+};
+
+Parts split(double value) {
+  const auto word = std::bit_cast<std::uint64_t>(value);
+  const int biased = static_cast<int>(word >> 52 & 0x7ff);
+  std::uint64_t magnitude = word & ((std::uint64_t{1} << 52) - 1);
+  if (biased != 0) magnitude |= std::uint64_t{1} << 52;
+  if (magnitude == 0) return {0, 0, 0};
+  const int zeros = std::countr_zero(magnitude);
+  magnitude >>= zeros;
+  const auto significand = static_cast<std::int64_t>(magnitude);
+  return {word >> 63 ? -significand : significand, std::max(biased, 1) - 1075 + zeros, static_cast<int>(std::bit_width(magnitude))};
+}
+
+bool finite(double value) { return (std::bit_cast<std::uint64_t>(value) >> 52 & 0x7ff) != 0x7ff; }
+
+// The scale s that most entries fit: |w| < 2^(bits - 1) and w integer means exponent + bits(significand) - (bits - 1) <= s <= exponent.
+int best_scale(std::span<const Parts> row, int bits, std::vector<int>& changes) {
+  constexpr int least = -1200, greatest = 1100;  // every s that a double can ask for lies between
+  int lower = least, upper = greatest;
+  for (const Parts& p : row) {
+    if (p.significand == 0) continue;
+    lower = std::max(lower, p.exponent + p.bits - (bits - 1));
+    upper = std::min(upper, p.exponent);
+  }
+  if (lower <= upper) return upper == greatest ? 0 : upper;
+  changes.assign(greatest - least + 2, 0);
+  for (const Parts& p : row) {
+    if (p.significand == 0 || p.bits > bits - 1) continue;
+    ++changes[static_cast<std::size_t>(p.exponent + p.bits - (bits - 1) - least)];
+    --changes[static_cast<std::size_t>(p.exponent + 1 - least)];
+  }
+  int fitting = 0, most = 0, best = 0;
+  for (int s = least; s <= greatest; ++s) {
+    fitting += changes[static_cast<std::size_t>(s - least)];
+    if (fitting > most) most = fitting, best = s;
+  }
+  return best;
+}
+
+}  // namespace
+
+PreparedWeights::PreparedWeights(TensorPtr tensor) : tensor_(std::move(tensor)) {
+  // An entry of the tail costs about a hundred multiply-adds of the matrix for each column of the product.
+  const std::size_t entries = rows() * columns();
+  fits_ = columns() < most_columns &&
+          (prepare(WeightWidth::narrow, entries / 4096 + 1) || prepare(WeightWidth::wide, entries / 128 + 1));
+}
+
+bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
+  width_ = width;
+  const int bits = weight_bits(width);
+  const std::uint64_t offset = std::uint64_t{1} << (bits - 1);
+  const std::size_t stored = groups() * group_rows * columns();
+  // Written row by row below; absent rows stay zero, that is, offset.
+  narrow_.assign(width == WeightWidth::narrow ? stored : 0, static_cast<std::uint32_t>(offset));
+  wide_.assign(width == WeightWidth::wide ? stored : 0, offset);
+  scale_.assign(rows(), 0);
+  sum_.assign(rows(), 0);
+  std::vector<std::vector<TailWeight>> tails(rows());
+  // The verdict is that of the whole sum, whatever the order in which threads add to it.
+  std::atomic<std::size_t> in_tail = 0;
+#pragma omp parallel
+  {
+    std::vector<double> values(columns());
+    std::vector<Parts> row(columns());
+    std::vector<int> changes;
+#pragma omp for schedule(static)
+    for (std::size_t i = 0; i < rows(); ++i) {
+      if (in_tail > most_in_tail) continue;
+      tensor_->read_row(i, values);
+      if (!std::all_of(values.begin(), values.end(), finite)) {
+        in_tail += most_in_tail + 1;
+        continue;
+      }
+      std::transform(values.begin(), values.end(), row.begin(), split);
+      scale_[i] = best_scale(row, bits, changes);
+      const std::size_t first = i / group_rows * columns() * group_rows + i % group_rows;
+      for (std::size_t k = 0; k < columns(); ++k) {
+        const auto [significand, exponent, significand_bits] = row[k];
+        if (significand == 0) continue;
+        if (exponent < scale_[i] || exponent + significand_bits > scale_[i] + bits - 1) {
+          tails[i].push_back({static_cast<std::uint32_t>(k), exponent, significand});
+          continue;
+        }
+        const std::int64_t w = significand * (std::int64_t{1} << (exponent - scale_[i]));
+        sum_[i] += w;
+        const std::uint64_t word = offset + static_cast<std::uint64_t>(w);
+        if (width == WeightWidth::narrow) narrow_[first + k * group_rows] = static_cast<std::uint32_t>(word);
+        else wide_[first + k * group_rows] = word;
+      }
+      in_tail += tails[i].size();
+    }
+  }
+  if (in_tail > most_in_tail) {
+    narrow_ = {}, wide_ = {};
+    return false;
+  }
+  tail_begin_.assign(1, 0);
+  for (const auto& tail : tails) {
+    tail_.insert(tail_.end(), tail.begin(), tail.end());
+    tail_begin_.push_back(tail_.size());
+  }
+  return true;
+}
+
+}  // namespace snellen
