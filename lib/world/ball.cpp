@@ -5,14 +5,11 @@
 #include <map>
 #include <stdexcept>
 
+#include "lib/number/exact_product/exact_product.hpp"
 #include "lib/world/ball_functions.hpp"
 
 namespace snellen {
 namespace {
-
-// Rows of a weight matrix multiplied at a time. The strip is also the unit of parallel work, and it is fixed, so that FLINT chooses the
-// same algorithm and the same blocks whatever the number of threads.
-constexpr std::size_t strip_rows = 96;
 
 // Extra bits of the argument of cos and sin at position n: the integer part of the angle needs log2(n).
 long position_bits(std::int64_t position) { return 2 + static_cast<long>(std::log2(static_cast<double>(position) + 1.0)); }
@@ -126,25 +123,12 @@ BallMatrix BallWorld::multiply(const Block& x, const Block& y) const {
 }
 
 BallMatrix BallWorld::linear(const Linear& map, const Block& x) const {
-  const std::size_t out = map.weight->rows(), in = map.weight->columns();
-  if (in != x.rows()) throw std::logic_error("BallWorld::linear: the weight's columns are not the block's width");
-  // A block from a world of higher precision is rounded first: FLINT's product takes every bit that it is given.
-  Block rounded = same_shape(x);
-  for (std::size_t i = 0; i < x.rows(); ++i)
-    for (std::size_t c = 0; c < x.columns(); ++c) arb_set_round(rounded(i, c), x(i, c), bits_);
-  Block y(out, x.columns());
-  for_each_index((out + strip_rows - 1) / strip_rows, [&](std::size_t strip) {
-    const std::size_t begin = strip * strip_rows, end = std::min(out, begin + strip_rows);
-    BallMatrix weight(end - begin, in), product(end - begin, x.columns());
-    for (std::size_t i = begin; i < end; ++i) set_row(weight.row(i - begin), 1, *map.weight, i);
-    arb_mat_mul(product.get(), weight.get(), rounded.get(), bits_);
-    for (std::size_t i = begin; i < end; ++i)
-      for (std::size_t c = 0; c < x.columns(); ++c) arb_swap(y(i, c), product(i - begin, c));
-  });
+  if (map.weight->columns() != x.rows()) throw std::logic_error("BallWorld::linear: the weight's columns are not the block's width");
+  Block y = exact_product(PreparedWeights(map.weight), x, bits_);
   if (map.bias) {
     const BallVector bias = exact_row(map.bias);
-    for (std::size_t i = 0; i < out; ++i)
-      for (std::size_t c = 0; c < x.columns(); ++c) arb_add(y(i, c), y(i, c), bias[i], bits_);
+    for (std::size_t i = 0; i < y.rows(); ++i)
+      for (std::size_t c = 0; c < y.columns(); ++c) arb_add(y(i, c), y(i, c), bias[i], bits_);
   }
   return y;
 }
