@@ -146,19 +146,9 @@ BallMatrix random_balls(SplitMix64& random, std::size_t rows, std::size_t column
 
 // ---- Oracles --------------------------------------------------------------------------------------------------------------
 
-BallMatrix exact_balls(const Tensor& tensor) {
-  BallMatrix result(tensor.rows(), tensor.columns());
-  std::vector<double> row(tensor.columns());
-  for (std::size_t i = 0; i < tensor.rows(); ++i) {
-    tensor.read_row(i, row);
-    for (std::size_t k = 0; k < row.size(); ++k) arb_set_d(result(i, k), row[k]);
-  }
-  return result;
-}
-
 BallMatrix flint_product(const Tensor& weights, const BallMatrix& x, long bits) {
   BallMatrix y(weights.rows(), x.columns());
-  arb_mat_mul(y.get(), exact_balls(weights).get(), x.get(), bits);
+  arb_mat_mul(y.get(), exact_balls(weights, 0, weights.rows()).get(), x.get(), bits);
   return y;
 }
 
@@ -232,7 +222,7 @@ TEST_CASE("every path gives the same bits, which overlap FLINT's product and con
             INFO("weights " << static_cast<int>(kind) << " balls " << static_cast<int>(ball_kind) << " bits " << bits << " at " << i << ", " << j);
             REQUIRE(arb_overlaps(y(i, j), oracle(i, j)));
             REQUIRE(arb_overlaps(y(i, j), finer(i, j)));
-            if (!weights.fits() || !block.column(j).fits) continue;
+            if (!weights.fits() || !block.column(j).fits || shape.rows * shape.width * shape.columns <= PreparedWeights::few) continue;
             REQUIRE(arb_is_finite(y(i, j)));
             REQUIRE(arf_bits(arb_midref(y(i, j))) <= bits);
             ++by_integers;

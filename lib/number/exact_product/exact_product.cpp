@@ -33,16 +33,20 @@ void flint_product(BallMatrix& y, const Tensor& weights, const BallMatrix& x, co
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t begin = 0; begin < out; begin += strip_rows) {
     const std::size_t end = std::min(out, begin + strip_rows);
-    BallMatrix strip(end - begin, in), product(end - begin, which.size());
-    std::vector<double> values(in);
-    for (std::size_t i = begin; i < end; ++i) {
-      weights.read_row(i, values);
-      for (std::size_t k = 0; k < in; ++k) arb_set_d(strip(i - begin, k), values[k]);
-    }
-    arb_mat_mul(product.get(), strip.get(), rounded.get(), bits);
+    BallMatrix product(end - begin, which.size());
+    arb_mat_mul(product.get(), exact_balls(weights, begin, end).get(), rounded.get(), bits);
     for (std::size_t i = begin; i < end; ++i)
       for (std::size_t c = 0; c < which.size(); ++c) arb_swap(y(i, which[c]), product(i - begin, c));
   }
+}
+
+// Measured: FLINT's product is as fast up to about 400 multiply-adds.
+bool tiny(const PreparedWeights& weights, std::size_t columns) { return weights.rows() * weights.columns() * columns <= PreparedWeights::few; }
+
+BallMatrix tiny_product(const PreparedWeights& weights, const BallMatrix& x, long bits) {
+  BallMatrix y(weights.rows(), x.columns());
+  arb_mat_mul(y.get(), weights.balls().get(), x.get(), bits);
+  return y;
 }
 
 // ---- From sums to balls -----------------------------------------------------------------------------------------------
@@ -284,6 +288,7 @@ ProductPath best_path() {
 BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& x, long bits, ProductPath path) {
   if (weights.columns() != x.rows()) throw std::logic_error("exact_product: the weights' columns are not the block's rows");
   if (!available(path)) throw std::logic_error("exact_product: this CPU lacks the path");
+  if (tiny(weights, x.columns())) return tiny_product(weights, x.balls(), bits);
   BallMatrix y(weights.rows(), x.columns());
   std::vector<std::size_t> outside;
   for (std::size_t j = 0; j < x.columns(); ++j)
@@ -293,7 +298,7 @@ BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& 
 
   x.digits(weights.width());
   const std::size_t tiles = (weights.groups() + tile_groups - 1) / tile_groups;
-#pragma omp parallel
+#pragma omp parallel if (tiles > 1)
   {
     ColumnProduct product(weights, x, kernels_of(path), bits);
 #pragma omp for schedule(dynamic)
@@ -304,6 +309,7 @@ BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& 
 }
 
 BallMatrix exact_product(const PreparedWeights& weights, const BallMatrix& x, long bits, ProductPath path) {
+  if (weights.columns() == x.rows() && tiny(weights, x.columns())) return tiny_product(weights, x, bits);
   return exact_product(weights, FixedPointBlock(x, bits), bits, path);
 }
 

@@ -9,6 +9,7 @@
 namespace snellen {
 namespace {
 
+constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more than they bring
 constexpr slong guard_bits = 7;         // of the grid below `bits`
 constexpr slong most_extra_bits = 64;   // of the grid, for columns with outliers
 // Bits of a ball's midpoint below the exponent of its radius that are kept: where every entry is served, and where the mean decides.
@@ -78,7 +79,7 @@ FixedPointBlock::FixedPointBlock(const BallMatrix& x, long bits) : x_(x), column
 void FixedPointBlock::choose_grids(long bits) {
   const std::size_t count = columns();
   std::vector<slong> top(count, least), finest(count, greatest), radius(count, least), nonzero(count, 0);
-  std::vector<slong> sufficient(rows() * count);
+  std::vector<slong> sufficient(rows() * count, greatest);  // greatest: no wish
   for (std::size_t k = 0; k < rows(); ++k)
     for (std::size_t j = 0; j < count; ++j) {
       arb_srcptr x = x_(k, j);
@@ -95,7 +96,7 @@ void FixedPointBlock::choose_grids(long bits) {
   std::vector<slong> asked(count, 0);  // the sum of what the entries ask for, in bits below the largest
   for (std::size_t k = 0; k < rows(); ++k)
     for (std::size_t j = 0; j < count; ++j)
-      if (columns_[j].fits && !arf_is_zero(arb_midref(x_(k, j))))
+      if (sufficient[k * count + j] != greatest)
         asked[j] += std::clamp<slong>(top[j] - sufficient[k * count + j], 1, most);
   for (std::size_t j = 0; j < count; ++j) {
     Column& column = columns_[j];
@@ -115,7 +116,7 @@ void FixedPointBlock::choose_grids(long bits) {
 void FixedPointBlock::enclose_errors() {
   const std::size_t width = radius_columns();
   radii_.assign((columns() + width - 1) / width * width * rows(), 0.0f);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (rows() * columns() >= parallel_entries)
   for (std::size_t k = 0; k < rows(); ++k)
     for (std::size_t j = 0; j < columns(); ++j) {
       const Column& column = columns_[j];
@@ -147,7 +148,7 @@ void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
   }
   digits.words = std::make_unique_for_overwrite<std::uint64_t[]>(total);
   digits.offsets.assign(columns() * digits.most, 0);
-#pragma omp parallel
+#pragma omp parallel if (rows() * columns() >= parallel_entries)
   {
     std::vector<mp_limb_t> number(most_limbs + 1);  // and one limb more to read digits from
 #pragma omp for schedule(static)

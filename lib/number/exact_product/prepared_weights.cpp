@@ -56,7 +56,18 @@ int best_scale(std::span<const Parts> row, int bits, std::vector<int>& changes) 
 
 }  // namespace
 
+BallMatrix exact_balls(const Tensor& tensor, std::size_t begin, std::size_t end) {
+  BallMatrix balls(end - begin, tensor.columns());
+  std::vector<double> values(tensor.columns());
+  for (std::size_t i = begin; i < end; ++i) {
+    tensor.read_row(i, values);
+    for (std::size_t k = 0; k < values.size(); ++k) arb_set_d(balls(i - begin, k), values[k]);
+  }
+  return balls;
+}
+
 PreparedWeights::PreparedWeights(TensorPtr tensor) : tensor_(std::move(tensor)) {
+  if (rows() * columns() <= few) balls_ = exact_balls(*tensor_, 0, rows());
   // An entry of the tail costs about a hundred multiply-adds of the matrix for each column of the product.
   const std::size_t entries = rows() * columns();
   fits_ = columns() < most_columns &&

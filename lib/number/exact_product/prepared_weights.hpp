@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/model/tensor.hpp"
+#include "lib/number/ball_matrix.hpp"
 
 namespace snellen {
 
@@ -30,6 +31,9 @@ struct TailWeight {
   std::int64_t significand;  // odd; the weight is significand 2^exponent
 };
 
+// Rows [begin, end) of a tensor.
+BallMatrix exact_balls(const Tensor& tensor, std::size_t begin, std::size_t end);
+
 class PreparedWeights {
  public:
   // Reads every row (in parallel, the narrow form first and the wide one where its tail would be too long). The tensor stays
@@ -39,6 +43,9 @@ class PreparedWeights {
   std::size_t rows() const { return tensor_->rows(); }
   std::size_t columns() const { return tensor_->columns(); }
   const Tensor& tensor() const { return *tensor_; }
+  // The weights as balls where they are few: FLINT's product of few columns is then the fastest.
+  static constexpr std::size_t few = 512;
+  const BallMatrix& balls() const { return balls_; }  // [0, 0] where there are more than `few`
   // False: entries that are not finite, more significant bits than 50, too long a tail, or 2^20 columns. What follows is then not there.
   bool fits() const { return fits_; }
   WeightWidth width() const { return width_; }
@@ -56,6 +63,7 @@ class PreparedWeights {
   bool prepare(WeightWidth width, std::size_t most_in_tail);
 
   TensorPtr tensor_;
+  BallMatrix balls_;
   bool fits_ = false;
   WeightWidth width_ = WeightWidth::narrow;
   std::vector<std::uint32_t> narrow_;
