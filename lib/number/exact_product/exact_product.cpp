@@ -90,6 +90,8 @@ class LimbWriter {
   int filled_ = 0;
 };
 
+constexpr std::size_t block_columns = 8;  // a multiple of the radii's tiles
+
 class Fmpz {
  public:
   Fmpz() { fmpz_init(value_); }
@@ -124,9 +126,9 @@ class ColumnProduct {
     if (chunks() > 1) totals_.resize(sums_.size());
   }
 
-  // Rows of groups [group, group + groups) of one column tile.
-  void run(BallMatrix& y, std::size_t group, std::size_t groups) {
-    for (std::size_t j = 0; j < x_.columns(); ++j) {
+  // Rows of groups [group, group + groups), columns [first, last); first begins a tile of the radii.
+  void run(BallMatrix& y, std::size_t group, std::size_t groups, std::size_t first, std::size_t last) {
+    for (std::size_t j = first; j < last; ++j) {
       if (j % x_.radius_columns() == 0) sum_radii(group, groups, j / x_.radius_columns());
       if (!x_.column(j).fits) continue;
       sum_products(group, groups, j);
@@ -297,13 +299,17 @@ BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& 
   if (outside.size() == x.columns()) return y;
 
   x.digits(weights.width());
+  // Tiles of rows after each other for one block of columns, whose digits then stay in the cache.
   const std::size_t tiles = (weights.groups() + tile_groups - 1) / tile_groups;
-#pragma omp parallel if (tiles > 1)
+  const std::size_t blocks = (x.columns() + block_columns - 1) / block_columns;
+#pragma omp parallel if (tiles * blocks > 1)
   {
     ColumnProduct product(weights, x, kernels_of(path), bits);
 #pragma omp for schedule(dynamic)
-    for (std::size_t tile = 0; tile < tiles; ++tile)
-      product.run(y, tile * tile_groups, std::min(tile_groups, weights.groups() - tile * tile_groups));
+    for (std::size_t job = 0; job < tiles * blocks; ++job) {
+      const std::size_t group = job % tiles * tile_groups, first = job / tiles * block_columns;
+      product.run(y, group, std::min(tile_groups, weights.groups() - group), first, std::min(x.columns(), first + block_columns));
+    }
   }
   return y;
 }
