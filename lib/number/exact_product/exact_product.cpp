@@ -152,9 +152,13 @@ class ColumnProduct {
     std::fill(totals_.begin(), totals_.end(), 0);
     for (std::size_t k = 0; k < in; k += sum_terms) {
       const std::size_t count = std::min(sum_terms, in - k);
-      const std::uint64_t* x = digits_.words.get() + digits_.begin[j] + k * digits;
-      if (narrow()) kernels_.narrow(weights_.narrow(group) + k * group_rows, stride, groups, x, digits, digits, count, sums_.data());
-      else kernels_.wide(weights_.wide(group) + k * group_rows, stride, groups, x, digits, digits, count, sums_.data(), high_.data());
+      const std::size_t weight = k * group_rows, digit = digits_.begin[j] + k * digits;
+      if (narrow())
+        kernels_.narrow(weights_.narrow(group) + weight, stride, groups, digits_.narrow.get() + digit, digits, digits, count,
+                        sums_.data());
+      else
+        kernels_.wide(weights_.wide(group) + weight, stride, groups, digits_.wide.get() + digit, digits, digits, count,
+                      sums_.data(), high_.data());
       if (chunks() > 1)
         for (std::size_t s = 0; s < digits * tile_rows; ++s) totals_[s] += sum(s);
     }

@@ -131,26 +131,39 @@ void FixedPointBlock::enclose_errors() {
 
 const FixedPointBlock::Digits& FixedPointBlock::digits(WeightWidth width) const {
   const auto place = static_cast<std::size_t>(width);
-  std::call_once(made_[place], [&] { cut(digits_[place], width); });
+  std::call_once(made_[place], [&] { make(digits_[place], width); });
   return digits_[place];
 }
 
-void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
+void FixedPointBlock::make(Digits& digits, WeightWidth width) const {
   const int digit_bits = width == WeightWidth::narrow ? narrow_digit_bits : wide_digit_bits;
-  const std::uint64_t mask = (std::uint64_t{1} << digit_bits) - 1;
-  std::size_t total = 0, most_limbs = 0;
+  std::size_t total = 0;
   for (const Column& column : columns_) {
     digits.begin.push_back(total);
     digits.count.push_back(column.fits ? static_cast<std::size_t>(column.fraction / digit_bits + 1) : 0);
     digits.most = std::max(digits.most, digits.count.back());
     total += digits.count.back() * rows();
-    most_limbs = std::max(most_limbs, static_cast<std::size_t>(column.fraction / FLINT_BITS + 1));
   }
-  digits.words = std::make_unique_for_overwrite<std::uint64_t[]>(total);
   digits.offsets.assign(columns() * digits.most, 0);
+  if (width == WeightWidth::narrow) {
+    digits.narrow = std::make_unique_for_overwrite<std::uint32_t[]>(total);
+    cut<narrow_digit_bits>(digits, digits.narrow.get());
+  } else {
+    digits.wide = std::make_unique_for_overwrite<std::uint64_t[]>(total);
+    cut<wide_digit_bits>(digits, digits.wide.get());
+  }
+  for (Int128& offset : digits.offsets) offset <<= weight_bits(width) - 1;
+}
+
+// The digits, and their sums over the columns in `offsets`.
+template <int digit_bits, class Word>
+void FixedPointBlock::cut(Digits& digits, Word* words) const {
+  constexpr std::uint64_t mask = (std::uint64_t{1} << digit_bits) - 1;
+  slong most_fraction = 0;
+  for (const Column& column : columns_) most_fraction = std::max(most_fraction, column.fraction);
 #pragma omp parallel if (rows() * columns() >= parallel_entries)
   {
-    std::vector<mp_limb_t> number(most_limbs + 1);  // and one limb more to read digits from
+    std::vector<mp_limb_t> number(static_cast<std::size_t>(most_fraction / FLINT_BITS + 2));
 #pragma omp for schedule(static)
     for (std::size_t k = 0; k < rows(); ++k)
       for (std::size_t j = 0; j < columns(); ++j) {
@@ -164,22 +177,21 @@ void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
         else std::fill_n(number.begin(), limbs, 0);
         number[static_cast<std::size_t>(limbs) - 1] += mp_limb_t{1} << (column.fraction % FLINT_BITS);
         number[static_cast<std::size_t>(limbs)] = 0;
-        std::uint64_t* word = digits.words.get() + digits.begin[j] + k * digits.count[j];
+        Word* word = words + digits.begin[j] + k * digits.count[j];
         for (std::size_t d = 0; d < digits.count[j]; ++d) {
-          const std::size_t bit = d * static_cast<std::size_t>(digit_bits), limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
+          const std::size_t bit = d * digit_bits, limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
           std::uint64_t bits = number[limb] >> shift;
           if (shift > 0) bits |= number[limb + 1] << (FLINT_BITS - shift);
-          word[d] = bits & mask;
+          word[d] = static_cast<Word>(bits & mask);
         }
       }
 #pragma omp for schedule(static)
     for (std::size_t j = 0; j < columns(); ++j) {
       Int128* sum = digits.offsets.data() + j * digits.most;
       const std::size_t count = digits.count[j];
-      const std::uint64_t* word = digits.words.get() + digits.begin[j];
+      const Word* word = words + digits.begin[j];
       for (std::size_t k = 0; k < rows(); ++k)
         for (std::size_t d = 0; d < count; ++d) sum[d] += word[k * count + d];
-      for (std::size_t d = 0; d < count; ++d) sum[d] <<= weight_bits(width) - 1;
     }
   }
 }

@@ -30,7 +30,9 @@ class FixedPointBlock {
   };
   // The integers m_kj + 2^fraction > 0 cut into digits for weights of one width: 28 bits for narrow ones, 52 for wide ones.
   struct Digits {
-    std::unique_ptr<std::uint64_t[]> words;  // a column begins at begin[j]: [in][count[j]], the lowest digit first
+    // A column begins at begin[j]: [in][count[j]], the lowest digit first. One of the two.
+    std::unique_ptr<std::uint32_t[]> narrow;
+    std::unique_ptr<std::uint64_t[]> wide;
     std::vector<std::size_t> begin, count;
     std::vector<Int128> offsets;       // 2^(weight bits - 1) times the sum of a digit over the column; [columns][most digits]
     std::size_t most = 0;
@@ -55,7 +57,9 @@ class FixedPointBlock {
  private:
   void choose_grids(long bits);
   void enclose_errors();
-  void cut(Digits& digits, WeightWidth width) const;
+  void make(Digits& digits, WeightWidth width) const;
+  template <int digit_bits, class Word>
+  void cut(Digits& digits, Word* words) const;
 
   const BallMatrix& x_;
   std::vector<Column> columns_;

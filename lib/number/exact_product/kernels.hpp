@@ -19,7 +19,7 @@ struct Kernels {
   // sums[d * tile_rows + r] = sum over k < count of w[r][k] x[k * x_stride + d], for d < digits and r < 8 groups; a path may carry from one
   // digit's sum to the next, as long as the sum of sums[d] 2^(28 d) and the bound of 2^63 stay. Row 8g + l of the tile
   // has its weights at weights[g * stride + 8k + l]. 0 < groups <= tile_groups, count <= sum_terms.
-  void (*narrow)(const std::uint32_t* weights, std::size_t stride, std::size_t groups, const std::uint64_t* x, std::size_t x_stride,
+  void (*narrow)(const std::uint32_t* weights, std::size_t stride, std::size_t groups, const std::uint32_t* x, std::size_t x_stride,
                  std::size_t digits, std::size_t count, std::uint64_t* sums);
   // The same sums, each as low + 2^52 high. How a sum is split may differ between paths.
   void (*wide)(const std::uint64_t* weights, std::size_t stride, std::size_t groups, const std::uint64_t* x, std::size_t x_stride,

@@ -16,6 +16,7 @@ SNELLEN_TARGET inline Vector load(const std::uint32_t* p) { return _mm256_cvtepu
 SNELLEN_TARGET inline Vector load(const std::uint64_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 SNELLEN_TARGET inline void store(std::uint64_t* p, Vector v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
 SNELLEN_TARGET inline Vector zero() { return _mm256_setzero_si256(); }
+SNELLEN_TARGET inline Vector all(std::uint32_t word) { return _mm256_set1_epi32(static_cast<int>(word)); }  // `times` takes every second one
 SNELLEN_TARGET inline Vector all(std::uint64_t word) { return _mm256_set1_epi64x(static_cast<long long>(word)); }
 SNELLEN_TARGET inline Vector add(Vector a, Vector b) { return _mm256_add_epi64(a, b); }
 SNELLEN_TARGET inline Vector times(Vector a, Vector b) { return _mm256_mul_epu32(a, b); }

@@ -10,12 +10,12 @@ namespace {
 
 // D pairs of digits of one row; a pair is one 56-bit factor, and its sums are below 2^(11 + 24 + 56).
 template <std::size_t D>
-void narrow_tile(const std::uint32_t* weights, const std::uint64_t* x, std::size_t x_stride, std::size_t count, std::uint64_t* sums) {
+void narrow_tile(const std::uint32_t* weights, const std::uint32_t* x, std::size_t x_stride, std::size_t count, std::uint64_t* sums) {
   UInt128 sum[D] = {};
   for (std::size_t k = 0; k < count; ++k) {
     const std::uint64_t w = weights[group_rows * k];
-    const std::uint64_t* digits = x + k * x_stride;
-    for (std::size_t d = 0; d < D; ++d) sum[d] += UInt128{w} * (digits[2 * d] | digits[2 * d + 1] << narrow_digit_bits);
+    const std::uint32_t* digits = x + k * x_stride;
+    for (std::size_t d = 0; d < D; ++d) sum[d] += UInt128{w} * (digits[2 * d] | std::uint64_t{digits[2 * d + 1]} << narrow_digit_bits);
   }
   for (std::size_t d = 0; d < D; ++d) {
     sums[2 * d * tile_rows] = static_cast<std::uint64_t>(sum[d]) & ((std::uint64_t{1} << narrow_digit_bits) - 1);
@@ -23,7 +23,7 @@ void narrow_tile(const std::uint32_t* weights, const std::uint64_t* x, std::size
   }
 }
 
-void narrow(const std::uint32_t* weights, std::size_t stride, std::size_t groups, const std::uint64_t* x, std::size_t x_stride,
+void narrow(const std::uint32_t* weights, std::size_t stride, std::size_t groups, const std::uint32_t* x, std::size_t x_stride,
             std::size_t digits, std::size_t count, std::uint64_t* sums) {
   for (std::size_t row = 0; row < group_rows * groups; ++row) {
     const std::uint32_t* w = weights + row / group_rows * stride + row % group_rows;
@@ -32,7 +32,7 @@ void narrow(const std::uint32_t* weights, std::size_t stride, std::size_t groups
     for (; d + 2 <= digits; d += 2) narrow_tile<1>(w, x + d, x_stride, count, sums + d * tile_rows + row);
     if (d == digits) continue;
     std::uint64_t sum = 0;
-    for (std::size_t k = 0; k < count; ++k) sum += w[group_rows * k] * x[k * x_stride + d];
+    for (std::size_t k = 0; k < count; ++k) sum += std::uint64_t{w[group_rows * k]} * x[k * x_stride + d];
     sums[d * tile_rows + row] = sum;
   }
 }
