@@ -1,8 +1,9 @@
-// The exact product against FLINT's arb_mat_mul on the same balls, both in one run and on one thread, from balls in to balls out. A benchmark's
-// name has the stored type and the size of the square weight matrix; its arguments are columns, bits, and the path (0 portable, 1 SSE2, 2 AVX2,
-// 3 AVX-512). Counters: `ratio`, the median over the iterations of (time of arb_mat_mul) / (time of the exact product), each pair timed one after the
-// other; `ns_per_mac`, the exact product's time for one multiply-add; `conversion`, the share of it that the block's conversion to fixed
-// point takes. Weights are prepared beforehand, as they are once for each model; FLINT's are balls beforehand, too.
+// The exact product against FLINT's arb_mat_mul on the same balls, both in one run and on one thread, from balls in to balls
+// out. A benchmark's name has the stored type and the size of the square weight matrix; its arguments are columns, bits, and
+// the path (0 portable, 1 SSE2, 2 AVX2, 3 AVX-512). Counters: `ratio`, the median over the iterations of (time of arb_mat_mul)
+// / (time of the exact product), each pair timed one after the other; `ns_per_mac`, the exact product's time for one
+// multiply-add; `conversion`, the share of it that the block's conversion to fixed point takes. Weights are prepared
+// beforehand, as they are once for each model; FLINT's are balls beforehand, too.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>

@@ -41,7 +41,9 @@ void flint_product(BallMatrix& y, const Tensor& weights, const BallMatrix& x, co
 }
 
 // Measured: FLINT's product is as fast up to about 400 multiply-adds.
-bool tiny(const PreparedWeights& weights, std::size_t columns) { return weights.rows() * weights.columns() * columns <= PreparedWeights::few; }
+bool tiny(const PreparedWeights& weights, std::size_t columns) {
+  return weights.rows() * weights.columns() * columns <= PreparedWeights::few;
+}
 
 BallMatrix tiny_product(const PreparedWeights& weights, const BallMatrix& x, long bits) {
   BallMatrix y(weights.rows(), x.columns());
@@ -66,8 +68,8 @@ class LimbWriter {
       word_ = filled_ > 0 ? value >> (bits - filled_) : 0;
     }
   }
-  // Then the signed bits above all digits, of which the lowest 48 * pieces say all. Turns the number into its absolute value without
-  // leading zero limbs; true: it was negative.
+  // Then the signed bits above all digits, of which the lowest 48 * pieces say all. Turns the number into its absolute value
+  // without leading zero limbs; true: it was negative.
   bool finish(Int128 top, int pieces) {
     for (; pieces > 0; --pieces, top >>= 48) push(static_cast<std::uint64_t>(top) & ((std::uint64_t{1} << 48) - 1), 48);
     const bool negative = top < 0;
@@ -143,8 +145,9 @@ class ColumnProduct {
 
   void sum_radii(std::size_t group, std::size_t groups, std::size_t tile) {
     const std::size_t in = x_.rows(), stride = in * group_rows;
-    if (narrow()) kernels_.narrow_radii(weights_.narrow(group), stride, groups, x_.radii(tile), x_.radius_columns(), in, radii_.data());
-    else kernels_.wide_radii(weights_.wide(group), stride, groups, x_.radii(tile), x_.radius_columns(), in, radii_.data());
+    const float* x = x_.radii(tile);
+    if (narrow()) kernels_.narrow_radii(weights_.narrow(group), stride, groups, x, x_.radius_columns(), in, radii_.data());
+    else kernels_.wide_radii(weights_.wide(group), stride, groups, x, x_.radius_columns(), in, radii_.data());
   }
 
   void sum_products(std::size_t group, std::size_t groups, std::size_t j) {
@@ -165,7 +168,8 @@ class ColumnProduct {
   }
 
   Int128 sum(std::size_t place) const {
-    return narrow() ? static_cast<Int128>(sums_[place]) : static_cast<Int128>(sums_[place]) + (static_cast<Int128>(high_[place]) << 52);
+    const Int128 low = sums_[place];
+    return narrow() ? low : low + (static_cast<Int128>(high_[place]) << wide_digit_bits);
   }
 
   // The carry pass over the digits of row r of the tile. Int is a signed integer that holds every term (see the header).
@@ -191,7 +195,8 @@ class ColumnProduct {
     if (chunks() > 1)
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return totals_[d * tile_rows + r]; });
     else if (narrow())
-      negative = carry<std::int64_t>(writer, row, j, [&](std::size_t d) { return static_cast<std::int64_t>(sums_[d * tile_rows + r]); });
+      negative = carry<std::int64_t>(writer, row, j,
+                                     [&](std::size_t d) { return static_cast<std::int64_t>(sums_[d * tile_rows + r]); });
     else
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return sum(d * tile_rows + r); });
 

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more than they bring
 constexpr slong guard_bits = 7;         // of the grid below `bits`
 constexpr slong most_extra_bits = 64;   // of the grid, for columns with outliers
-// Bits of a ball's midpoint below the exponent of its radius that are kept: where every entry is served, and where the mean decides.
+// Bits of a ball's midpoint below the exponent of its radius that are kept: where every entry is served, and where the mean
+// decides.
 constexpr slong radius_bits = 7, radius_bits_of_mean = 3;
 constexpr slong exponent_limit = slong{1} << 40;
 constexpr slong least = std::numeric_limits<slong>::min(), greatest = std::numeric_limits<slong>::max();
@@ -36,7 +37,8 @@ Mantissa mantissa(const arf_struct* x) {  // x finite and not zero; the top bit 
 
 // The integer of the first `bits` > 0 bits of a mantissa, or its negative modulo 2^(64 size).
 void first_bits(mp_limb_t* number, slong size, Mantissa m, slong bits, bool negative) {
-  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS, missing = used - m.size;  // limbs that the mantissa has not: zeros below it
+  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS;
+  const slong missing = used - m.size;  // limbs that the mantissa has not: zeros below it
   const auto shift = static_cast<unsigned>(FLINT_BITS * used - bits);
   const auto limb = [&](slong i) { return i < missing || i >= used ? mp_limb_t{0} : m.limbs[i - missing]; };
   mp_limb_t carry = negative, flip = negative ? ~mp_limb_t{0} : 0;
@@ -53,7 +55,8 @@ slong last_bit(const arf_struct* x) {
   return ARF_EXP(x) - FLINT_BITS * m.size + std::countr_zero(m.limbs[0]);
 }
 
-// The unit that serves an entry so well that it costs nothing (2^-6 of its radius at most), and the one that serves it well enough; x is not zero.
+// The unit that serves an entry so well that it costs nothing (2^-6 of its radius at most), and the one that serves it well
+// enough; x is not zero.
 slong finest_unit(arb_srcptr x) {
   const slong last = last_bit(arb_midref(x));
   return mag_is_zero(arb_radref(x)) ? last : std::max(last, MAG_EXP(arb_radref(x)) - radius_bits);
@@ -66,7 +69,8 @@ slong sufficient_unit(arb_srcptr x) {
 float scaled(std::uint64_t significand, slong exponent) {
   if (significand == 0) return 0;
   if (exponent < -200) return 0x1p-100f;
-  return std::max(0x1p-100f, static_cast<float>(static_cast<double>(significand) * std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52)));
+  const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
+  return std::max(0x1p-100f, static_cast<float>(static_cast<double>(significand) * power));
 }
 
 }  // namespace
@@ -124,7 +128,8 @@ void FixedPointBlock::enclose_errors() {
       arb_srcptr x = x_(k, j);
       const mag_struct* radius = arb_radref(x);
       float error = mag_is_zero(radius) ? 0 : scaled(MAG_MAN(radius), MAG_EXP(radius) - MAG_BITS - column.radius_exponent);
-      if (!arf_is_zero(arb_midref(x)) && last_bit(arb_midref(x)) < column.unit) error += scaled(1, column.unit - column.radius_exponent);
+      if (!arf_is_zero(arb_midref(x)) && last_bit(arb_midref(x)) < column.unit)
+        error += scaled(1, column.unit - column.radius_exponent);
       radii_[(j / width * rows() + k) * width + j % width] = error;
     }
 }
@@ -172,7 +177,8 @@ void FixedPointBlock::cut(Digits& digits, Word* words) const {
         const arf_struct* x = arb_midref(x_(k, j));
         // m + 2^fraction, positive, in `limbs` limbs and one above them to read digits from.
         const auto limbs = static_cast<slong>(column.fraction / FLINT_BITS + 1);
-        const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - column.unit;  // m is the first integer_bits bits of x's mantissa
+        // |m| is the first integer_bits bits of x's mantissa.
+        const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - column.unit;
         if (integer_bits > 0) first_bits(number.data(), limbs, mantissa(x), integer_bits, ARF_SGNBIT(x) != 0);
         else std::fill_n(number.begin(), limbs, 0);
         number[static_cast<std::size_t>(limbs) - 1] += mp_limb_t{1} << (column.fraction % FLINT_BITS);

@@ -39,7 +39,10 @@ SNELLEN_TARGET void narrow_tile(const std::uint32_t* weights, std::size_t stride
 #pragma GCC unroll 4
   for (int g = 0; g < G; ++g)
 #pragma GCC unroll 5
-    for (int d = 0; d < D; ++d) _mm512_storeu_si512(sums + static_cast<std::size_t>(d) * tile_rows + 8 * static_cast<std::size_t>(g), sum[g][d]);
+    for (int d = 0; d < D; ++d) {
+      const std::size_t place = static_cast<std::size_t>(d) * tile_rows + 8 * static_cast<std::size_t>(g);
+      _mm512_storeu_si512(sums + place, sum[g][d]);
+    }
 }
 
 template <int G, int D>

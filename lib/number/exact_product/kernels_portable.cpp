@@ -10,12 +10,14 @@ namespace {
 
 // D pairs of digits of one row; a pair is one 56-bit factor, and its sums are below 2^(11 + 24 + 56).
 template <std::size_t D>
-void narrow_tile(const std::uint32_t* weights, const std::uint32_t* x, std::size_t x_stride, std::size_t count, std::uint64_t* sums) {
+void narrow_tile(const std::uint32_t* weights, const std::uint32_t* x, std::size_t x_stride, std::size_t count,
+                 std::uint64_t* sums) {
   UInt128 sum[D] = {};
   for (std::size_t k = 0; k < count; ++k) {
     const std::uint64_t w = weights[group_rows * k];
     const std::uint32_t* digits = x + k * x_stride;
-    for (std::size_t d = 0; d < D; ++d) sum[d] += UInt128{w} * (digits[2 * d] | std::uint64_t{digits[2 * d + 1]} << narrow_digit_bits);
+    for (std::size_t d = 0; d < D; ++d)
+      sum[d] += UInt128{w} * (digits[2 * d] | std::uint64_t{digits[2 * d + 1]} << narrow_digit_bits);
   }
   for (std::size_t d = 0; d < D; ++d) {
     sums[2 * d * tile_rows] = static_cast<std::uint64_t>(sum[d]) & ((std::uint64_t{1} << narrow_digit_bits) - 1);
@@ -62,7 +64,9 @@ void wide(const std::uint64_t* weights, std::size_t stride, std::size_t groups, 
 }
 
 float magnitude(std::uint32_t stored) { return static_cast<float>(std::abs(static_cast<std::int32_t>(stored) - (1 << 23))); }
-float magnitude(std::uint64_t stored) { return static_cast<float>(std::abs(static_cast<std::int64_t>(stored) - (std::int64_t{1} << 50))); }
+float magnitude(std::uint64_t stored) {
+  return static_cast<float>(std::abs(static_cast<std::int64_t>(stored) - (std::int64_t{1} << 50)));
+}
 
 template <std::size_t C, class Word>
 void radii_tile(const Word* weights, const float* x, std::size_t count, float* sums) {
@@ -77,7 +81,8 @@ void radii_tile(const Word* weights, const float* x, std::size_t count, float* s
 }
 
 template <class Word>
-void radii(const Word* weights, std::size_t stride, std::size_t groups, const float* x, std::size_t columns, std::size_t count, float* sums) {
+void radii(const Word* weights, std::size_t stride, std::size_t groups, const float* x, std::size_t columns, std::size_t count,
+           float* sums) {
   for (std::size_t g = 0; g < groups; ++g)
     if (columns == 1) radii_tile<1>(weights + g * stride, x, count, sums + group_rows * g);
     else radii_tile<4>(weights + g * stride, x, count, sums + group_rows * g);
