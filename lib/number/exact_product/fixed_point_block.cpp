@@ -193,11 +193,14 @@ void FixedPointBlock::cut(Digits& digits, Word* words) const {
       }
 #pragma omp for schedule(static)
     for (std::size_t j = 0; j < columns(); ++j) {
-      Int128* sum = digits.offsets.data() + j * digits.most;
       const std::size_t count = digits.count[j];
       const Word* word = words + digits.begin[j];
-      for (std::size_t k = 0; k < rows(); ++k)
-        for (std::size_t d = 0; d < count; ++d) sum[d] += word[k * count + d];
+      for (std::size_t k = 0; k < rows(); k += sum_terms) {  // whose sums of digits fit 64 bits
+        std::vector<std::uint64_t> sum(count, 0);
+        for (std::size_t end = std::min(rows(), k + sum_terms), i = k; i < end; ++i)
+          for (std::size_t d = 0; d < count; ++d) sum[d] += word[i * count + d];
+        for (std::size_t d = 0; d < count; ++d) digits.offsets[j * digits.most + d] += sum[d];
+      }
     }
   }
 }
