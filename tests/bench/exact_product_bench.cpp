@@ -1,8 +1,9 @@
-// The exact product against FLINT's arb_mat_mul on the same balls, both in one run and on one thread, from balls in to balls out. A benchmark's
-// name has the stored type and the size of the square weight matrix; its arguments are columns, bits, and the path (0 portable, 1 SSE2, 2 AVX2,
-// 3 AVX-512). Counters: `ratio`, the median over the iterations of (time of arb_mat_mul) / (time of the exact product), each pair timed one after the
-// other; `ns_per_mac`, the exact product's time for one multiply-add; `conversion`, the share of it that the block's conversion to fixed
-// point takes. Weights are prepared beforehand, as they are once for each model; FLINT's are balls beforehand, too.
+// The exact product against FLINT's arb_mat_mul on the same balls, both in one run and on one thread, from balls in to balls
+// out. A benchmark's name has the stored type and the size of the square weight matrix; its arguments are columns, bits, and
+// the path (0 portable, 1 SSE2, 2 AVX2, 3 AVX-512). Counters: `ratio`, the median over the iterations of (time of arb_mat_mul)
+// / (time of the exact product), each pair timed one after the other; `ns_per_mac`, the exact product's time for one
+// multiply-add; `conversion`, the share of it that the block's conversion to fixed point takes. Weights are prepared
+// beforehand, as they are once for each model; FLINT's are balls beforehand, too.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -78,7 +79,7 @@ void against_flint(benchmark::State& state, Stored stored, std::size_t size) {
   const Threads one(1);
   const PreparedWeights weights(random_weights(size, size, stored));
   const BallMatrix x = random_block(size, columns, bits);
-  BallMatrix balls(size, size), product(size, columns);
+  BallMatrix balls(size, size);
   std::vector<double> row(size), ratios, exact_times, conversion_times;
   for (std::size_t i = 0; i < size; ++i) {
     weights.tensor().read_row(i, row);
@@ -94,7 +95,10 @@ void against_flint(benchmark::State& state, Stored stored, std::size_t size) {
     for (std::size_t r = 0; r < repeats; ++r) FixedPointBlock(x, bits).digits(weights.width());
     conversion_times.push_back(seconds() - start);
     start = seconds();
-    for (std::size_t r = 0; r < repeats; ++r) arb_mat_mul(product.get(), balls.get(), x.get(), bits);
+    for (std::size_t r = 0; r < repeats; ++r) {
+      BallMatrix product(size, columns);
+      arb_mat_mul(product.get(), balls.get(), x.get(), bits);
+    }
     ratios.push_back((seconds() - start) / exact);
     exact_times.push_back(exact);
     state.SetIterationTime(exact);

@@ -13,7 +13,8 @@
 namespace snellen {
 namespace {
 
-double uniform(SplitMix64& random) { return static_cast<double>(static_cast<std::int64_t>(random.next()) >> 10) * 0x1p-53; }  // [-1, 1)
+// In [-1, 1).
+double uniform(SplitMix64& random) { return static_cast<double>(static_cast<std::int64_t>(random.next()) >> 10) * 0x1p-53; }
 
 // ---- Weights biased to corners ------------------------------------------------------------------------------------------
 
@@ -45,7 +46,10 @@ double random_weight(SplitMix64& random, Weights kind) {
     case Weights::fp32: return to_fp32(uniform(random) / 8);
     case Weights::fp16: return std::ldexp(std::nearbyint(std::ldexp(uniform(random), 11)), -14);
     case Weights::spread: return to_fp32(std::ldexp(uniform(random), -static_cast<int>(random.below(24))));
-    case Weights::outliers: return to_bf16(random.below(300) == 0 ? std::ldexp(uniform(random), 20 - static_cast<int>(random.below(100))) : uniform(random));
+    case Weights::outliers: {
+      const int exponent = random.below(300) == 0 ? 20 - static_cast<int>(random.below(100)) : 0;
+      return to_bf16(std::ldexp(uniform(random), exponent));
+    }
     case Weights::zeros: return random.below(8) == 0 ? to_bf16(uniform(random)) : 0.0;
     case Weights::bf16_extremes: return any_pattern(random, 0xffff0000u);
     case Weights::fp32_extremes: return any_pattern(random, 0xffffffffu);
@@ -64,8 +68,9 @@ TensorPtr random_tensor(SplitMix64& random, std::size_t rows, std::size_t column
 // ---- Balls biased to corners --------------------------------------------------------------------------------------------
 
 enum class Balls { last_bit, exact_doubles, exact_long, wide, mixed_radii, outlier, tiny, huge, spread, zeros, radii_only, beyond, not_finite };
-constexpr Balls all_balls[] = {Balls::last_bit, Balls::exact_doubles, Balls::exact_long, Balls::wide,  Balls::mixed_radii, Balls::outlier,   Balls::tiny,
-                               Balls::huge,     Balls::spread,        Balls::zeros,      Balls::radii_only, Balls::beyond, Balls::not_finite};
+constexpr Balls all_balls[] = {Balls::last_bit, Balls::exact_doubles, Balls::exact_long, Balls::wide,  Balls::mixed_radii,
+                               Balls::outlier,  Balls::tiny,          Balls::huge,       Balls::spread, Balls::zeros,
+                               Balls::radii_only, Balls::beyond, Balls::not_finite};
 
 void random_midpoint(SplitMix64& random, arb_ptr x, long bits) {
   Ball part;
@@ -219,10 +224,12 @@ TEST_CASE("every path gives the same bits, which overlap FLINT's product and con
         for (std::size_t i = 0; i < shape.rows; ++i) {
           tensor->read_row(i, row);
           for (std::size_t j = 0; j < shape.columns; ++j, ++entries) {
-            INFO("weights " << static_cast<int>(kind) << " balls " << static_cast<int>(ball_kind) << " bits " << bits << " at " << i << ", " << j);
+            INFO("weights " << static_cast<int>(kind) << " balls " << static_cast<int>(ball_kind) << " bits " << bits);
+            INFO("at " << i << ", " << j);
             REQUIRE(arb_overlaps(y(i, j), oracle(i, j)));
             REQUIRE(arb_overlaps(y(i, j), finer(i, j)));
-            if (!weights.fits() || !block.column(j).fits || shape.rows * shape.width * shape.columns <= PreparedWeights::few) continue;
+            const bool tiny = shape.rows * shape.width * shape.columns <= PreparedWeights::few;
+            if (tiny || !weights.fits() || !block.column(j).fits) continue;
             REQUIRE(arb_is_finite(y(i, j)));
             REQUIRE(arf_bits(arb_midref(y(i, j))) <= bits);
             ++by_integers;
@@ -247,7 +254,8 @@ TEST_CASE("every path gives the same bits, which overlap FLINT's product and con
 }
 
 TEST_CASE("the ends of a ball are reached: the worst signs of every error stay inside") {
-  // y at x_k = mid + sign(W_ik) rad is the upper end exactly; only an enclosure that counts every radius contains it, and the lower end.
+  // y at x_k = mid + sign(W_ik) rad is the upper end exactly; only an enclosure that counts every radius contains it, and the
+  // lower end.
   SplitMix64 random(12);
   std::size_t tested = 0;
   for (Weights kind : {Weights::bf16, Weights::fp32, Weights::outliers, Weights::spread})
@@ -285,7 +293,8 @@ TEST_CASE("radii are at most four times FLINT's") {
   std::size_t compared = 0;
   double worst = 0;
   for (Weights kind : {Weights::bf16, Weights::fp32, Weights::fp16, Weights::outliers, Weights::zeros, Weights::ones})
-    for (Balls ball_kind : {Balls::last_bit, Balls::exact_doubles, Balls::wide, Balls::mixed_radii, Balls::outlier, Balls::tiny, Balls::huge, Balls::radii_only})
+    for (Balls ball_kind : {Balls::last_bit, Balls::exact_doubles, Balls::wide, Balls::mixed_radii, Balls::outlier, Balls::tiny,
+                            Balls::huge, Balls::radii_only})
       for (long bits : {64l, 128l, 384l}) {
         const TensorPtr tensor = random_tensor(random, 40, 200, kind);
         const BallMatrix x = random_balls(random, 200, 4, ball_kind, bits);
@@ -308,7 +317,7 @@ TEST_CASE("radii are at most four times FLINT's") {
   INFO("the widest is " << worst << " times FLINT's");
   CHECK(compared == 6 * 8 * 3 * 40 * 4);
   CHECK(worst > 0.4);
-  WARN("the widest radius is " << worst << " times FLINT's");
+  CHECK(worst < 1.2);  // as measured: 1.112
 }
 
 TEST_CASE("products longer than a lane's sum, and empty ones") {
@@ -339,7 +348,8 @@ TEST_CASE("products longer than a lane's sum, and empty ones") {
   CHECK(tested == 12 * paths().size());
 
   for (const Shape& shape : {Shape{0, 5, 3}, Shape{4, 0, 3}, Shape{4, 5, 0}, Shape{0, 0, 0}}) {
-    const BallMatrix y = exact_product(PreparedWeights(random_tensor(random, shape.rows, shape.width, Weights::bf16)), BallMatrix(shape.width, shape.columns), 128);
+    const PreparedWeights weights(random_tensor(random, shape.rows, shape.width, Weights::bf16));
+    const BallMatrix y = exact_product(weights, BallMatrix(shape.width, shape.columns), 128);
     REQUIRE(y.rows() == shape.rows);
     REQUIRE(y.columns() == shape.columns);
     for (std::size_t i = 0; i < y.rows(); ++i)

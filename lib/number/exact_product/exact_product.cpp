@@ -41,7 +41,9 @@ void flint_product(BallMatrix& y, const Tensor& weights, const BallMatrix& x, co
 }
 
 // Measured: FLINT's product is as fast up to about 400 multiply-adds.
-bool tiny(const PreparedWeights& weights, std::size_t columns) { return weights.rows() * weights.columns() * columns <= PreparedWeights::few; }
+bool tiny(const PreparedWeights& weights, std::size_t columns) {
+  return weights.rows() * weights.columns() * columns <= PreparedWeights::few;
+}
 
 BallMatrix tiny_product(const PreparedWeights& weights, const BallMatrix& x, long bits) {
   BallMatrix y(weights.rows(), x.columns());
@@ -66,8 +68,8 @@ class LimbWriter {
       word_ = filled_ > 0 ? value >> (bits - filled_) : 0;
     }
   }
-  // Then the signed bits above all digits, of which the lowest 48 * pieces say all. Turns the number into its absolute value without
-  // leading zero limbs; true: it was negative.
+  // Then the signed bits above all digits, of which the lowest 48 * pieces say all. Turns the number into its absolute value
+  // without leading zero limbs; true: it was negative.
   bool finish(Int128 top, int pieces) {
     for (; pieces > 0; --pieces, top >>= 48) push(static_cast<std::uint64_t>(top) & ((std::uint64_t{1} << 48) - 1), 48);
     const bool negative = top < 0;
@@ -89,6 +91,8 @@ class LimbWriter {
   std::uint64_t word_ = 0;
   int filled_ = 0;
 };
+
+constexpr std::size_t block_columns = 8;  // a multiple of the radii's tiles
 
 class Fmpz {
  public:
@@ -124,9 +128,9 @@ class ColumnProduct {
     if (chunks() > 1) totals_.resize(sums_.size());
   }
 
-  // Rows of groups [group, group + groups) of one column tile.
-  void run(BallMatrix& y, std::size_t group, std::size_t groups) {
-    for (std::size_t j = 0; j < x_.columns(); ++j) {
+  // Rows of groups [group, group + groups), columns [first, last); first begins a tile of the radii.
+  void run(BallMatrix& y, std::size_t group, std::size_t groups, std::size_t first, std::size_t last) {
+    for (std::size_t j = first; j < last; ++j) {
       if (j % x_.radius_columns() == 0) sum_radii(group, groups, j / x_.radius_columns());
       if (!x_.column(j).fits) continue;
       sum_products(group, groups, j);
@@ -141,8 +145,9 @@ class ColumnProduct {
 
   void sum_radii(std::size_t group, std::size_t groups, std::size_t tile) {
     const std::size_t in = x_.rows(), stride = in * group_rows;
-    if (narrow()) kernels_.narrow_radii(weights_.narrow(group), stride, groups, x_.radii(tile), x_.radius_columns(), in, radii_.data());
-    else kernels_.wide_radii(weights_.wide(group), stride, groups, x_.radii(tile), x_.radius_columns(), in, radii_.data());
+    const float* x = x_.radii(tile);
+    if (narrow()) kernels_.narrow_radii(weights_.narrow(group), stride, groups, x, x_.radius_columns(), in, radii_.data());
+    else kernels_.wide_radii(weights_.wide(group), stride, groups, x, x_.radius_columns(), in, radii_.data());
   }
 
   void sum_products(std::size_t group, std::size_t groups, std::size_t j) {
@@ -150,16 +155,21 @@ class ColumnProduct {
     std::fill(totals_.begin(), totals_.end(), 0);
     for (std::size_t k = 0; k < in; k += sum_terms) {
       const std::size_t count = std::min(sum_terms, in - k);
-      const std::uint64_t* x = digits_.words.get() + digits_.begin[j] + k * digits;
-      if (narrow()) kernels_.narrow(weights_.narrow(group) + k * group_rows, stride, groups, x, digits, digits, count, sums_.data());
-      else kernels_.wide(weights_.wide(group) + k * group_rows, stride, groups, x, digits, digits, count, sums_.data(), high_.data());
+      const std::size_t weight = k * group_rows, digit = digits_.begin[j] + k * digits;
+      if (narrow())
+        kernels_.narrow(weights_.narrow(group) + weight, stride, groups, digits_.narrow.get() + digit, digits, digits, count,
+                        sums_.data());
+      else
+        kernels_.wide(weights_.wide(group) + weight, stride, groups, digits_.wide.get() + digit, digits, digits, count,
+                      sums_.data(), high_.data());
       if (chunks() > 1)
         for (std::size_t s = 0; s < digits * tile_rows; ++s) totals_[s] += sum(s);
     }
   }
 
   Int128 sum(std::size_t place) const {
-    return narrow() ? static_cast<Int128>(sums_[place]) : static_cast<Int128>(sums_[place]) + (static_cast<Int128>(high_[place]) << 52);
+    const Int128 low = sums_[place];
+    return narrow() ? low : low + (static_cast<Int128>(high_[place]) << wide_digit_bits);
   }
 
   // The carry pass over the digits of row r of the tile. Int is a signed integer that holds every term (see the header).
@@ -185,7 +195,8 @@ class ColumnProduct {
     if (chunks() > 1)
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return totals_[d * tile_rows + r]; });
     else if (narrow())
-      negative = carry<std::int64_t>(writer, row, j, [&](std::size_t d) { return static_cast<std::int64_t>(sums_[d * tile_rows + r]); });
+      negative = carry<std::int64_t>(writer, row, j,
+                                     [&](std::size_t d) { return static_cast<std::int64_t>(sums_[d * tile_rows + r]); });
     else
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return sum(d * tile_rows + r); });
 
@@ -297,13 +308,17 @@ BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& 
   if (outside.size() == x.columns()) return y;
 
   x.digits(weights.width());
+  // Tiles of rows after each other for one block of columns, whose digits then stay in the cache.
   const std::size_t tiles = (weights.groups() + tile_groups - 1) / tile_groups;
-#pragma omp parallel if (tiles > 1)
+  const std::size_t blocks = (x.columns() + block_columns - 1) / block_columns;
+#pragma omp parallel if (tiles * blocks > 1)
   {
     ColumnProduct product(weights, x, kernels_of(path), bits);
 #pragma omp for schedule(dynamic)
-    for (std::size_t tile = 0; tile < tiles; ++tile)
-      product.run(y, tile * tile_groups, std::min(tile_groups, weights.groups() - tile * tile_groups));
+    for (std::size_t job = 0; job < tiles * blocks; ++job) {
+      const std::size_t group = job % tiles * tile_groups, first = job / tiles * block_columns;
+      product.run(y, group, std::min(tile_groups, weights.groups() - group), first, std::min(x.columns(), first + block_columns));
+    }
   }
   return y;
 }

@@ -1,34 +1,35 @@
-// Y = W X for an exact weight matrix W [out, in] and a block X [in, columns] of balls: the midpoints by exact integer arithmetic, the
-// radii by one fixed rule.
+// Y = W X for an exact weight matrix W [out, in] and a block X [in, columns] of balls: the midpoints by exact integer
+// arithmetic, the radii by one fixed rule.
 //
-// With the notation of prepared_weights.hpp and fixed_point_block.hpp, s_i the row's scale, u_j the column's unit, b the weights' bits (24 or 51),
-// f_j the column's fraction:
+// With the notation of prepared_weights.hpp and fixed_point_block.hpp, s_i the row's scale, u_j the column's unit, b the
+// weights' bits (24 or 51), f_j the column's fraction:
 //
 //   midpoint   M_ij = rd( sum_k W_ik m_kj 2^(u_j) ), the sum exact, rd the rounding to `bits` bits towards zero (once),
 //   radius     R_ij = up( sum_k |W_ik| error_kj ) + |M_ij|'s unit in the last place where rd was inexact.
 //
-// Enclosure. Let x_k be any point of the ball X_kj. |x_k - m_kj 2^(u_j)| <= error_kj (the ball's radius and what was cut off), so
-// |sum_k W_ik x_k - sum_k W_ik m_kj 2^(u_j)| <= sum_k |W_ik| error_kj; the rounding adds less than one unit in the last place. No other error
-// occurs in the midpoint:
+// Enclosure. Let x_k be any point of the ball X_kj. |x_k - m_kj 2^(u_j)| <= error_kj (the ball's radius and what was cut off),
+// so |sum_k W_ik x_k - sum_k W_ik m_kj 2^(u_j)| <= sum_k |W_ik| error_kj; the rounding adds less than one unit in the last
+// place. No other error occurs in the midpoint:
 //
-//   Exactness. Stored weights are w' = w + 2^(b-1) in [0, 2^b), stored digits those of m' = m + 2^f = sum_d m'_d B^d, B = 2^28 or 2^52. The lanes hold sums
-//   of w'_k m'_kd over at most 2^11 terms, each below 2^63 (kernels.hpp), so nothing wraps; they are added up in 128 bits for longer rows: wide terms
-//   are below 2^103, so 2^24 of them fit. Since
+//   Exactness. Stored weights are w' = w + 2^(b-1) in [0, 2^b), stored digits those of m' = m + 2^f = sum_d m'_d B^d, B = 2^28
+//   or 2^52. The lanes hold sums of w'_k m'_kd over at most 2^11 terms, each below 2^63 (kernels.hpp), so nothing wraps; they
+//   are added up in 128 bits for longer rows: wide terms are below 2^103, so 2^24 of them fit. Since
 //     sum_k w_k m_k = sum_d B^d ( sum_k w'_k m'_kd - 2^(b-1) sum_k m'_kd ) - 2^f sum_k w_k,
-//   one carry pass over the digits with signed 128-bit carries gives sum_k w_k m_k exactly. With K <= 2^11 and narrow weights every term of it fits 64
-//   signed bits: |sum_k w_k m'_kd| < 2^(11+23+28) = 2^62, |sum_k w_k 2^(f mod 28)| < 2^(11+23+27) = 2^61, and a carry is below 2^36. Weights of the tail are added to it with
-//   integers of any size.
+//   one carry pass over the digits with signed 128-bit carries gives sum_k w_k m_k exactly. With K <= 2^11 and narrow weights
+//   every term of it fits 64 signed bits: |sum_k w_k m'_kd| < 2^(11+23+28) = 2^62, |sum_k w_k 2^(f mod 28)| < 2^(11+23+27) =
+//   2^61, and a carry is below 2^36. Weights of the tail are added to it with integers of any size.
 //
-//   Radii. error_kj 2^-(radius exponent) is 0 or a float in [2^-100, 2] after two roundings, |w_ik| <= 2^50 a float after one; products and sums
-//   neither overflow nor underflow. Every term passes at most K + 4 roundings, each of which loses at most the factor 1 - 2^-23 in any rounding mode, so that
-//   the true sum is at most S (1 - 2^-23)^-(K+4) <= S (1 + (K + 4) 2^-22) for the computed S and K < 2^20 (weights of more columns go to FLINT). The factor
-//   taken, 1 + (K + 5) 2^-22, leaves room for its own rounding in doubles. The rest is mag_t arithmetic, upwards.
+//   Radii. error_kj 2^-(radius exponent) is 0 or a float in [2^-100, 2] after two roundings, |w_ik| <= 2^50 a float after one;
+//   products and sums neither overflow nor underflow. Every term passes at most K + 4 roundings, each of which loses at most
+//   the factor 1 - 2^-23 in any rounding mode, so that the true sum is at most S (1 - 2^-23)^-(K+4) <= S (1 + (K + 4) 2^-22)
+//   for the computed S and K < 2^20 (weights of more columns go to FLINT). The factor taken, 1 + (K + 5) 2^-22, leaves room for
+//   its own rounding in doubles. The rest is mag_t arithmetic, upwards.
 //
-// The sums are the same numbers on every path (AVX-512 IFMA, AVX2, SSE2, portable), and so is the result, bit for bit, whatever the CPU, the
-// number of threads and the way in which the columns are grouped into blocks.
+// The sums are the same numbers on every path (AVX-512 IFMA, AVX2, SSE2, portable), and so is the result, bit for bit, whatever
+// the CPU, the number of threads and the way in which the columns are grouped into blocks.
 //
-// FLINT's arb_mat_mul serves what does not fit (weights without a narrow or wide form, columns that are not finite or have exponents beyond 2^40) and
-// what it does faster (tiny products). The choice depends on shapes and values only.
+// FLINT's arb_mat_mul serves what does not fit (weights without a narrow or wide form, columns that are not finite or have
+// exponents beyond 2^40) and what it does faster (tiny products). The choice depends on shapes and values only.
 #pragma once
 
 #include "lib/number/ball_matrix.hpp"
@@ -42,8 +43,8 @@ enum class ProductPath { portable, sse2, avx2, avx512 };
 bool available(ProductPath path);
 ProductPath best_path();
 
-// [out, columns]; midpoints have at most `bits` bits. Runs on OpenMP's threads. x was made with the same `bits` (or others: its accuracy is
-// that of its own). bits >= 2, and path must be available.
+// [out, columns]; midpoints have at most `bits` bits. Runs on OpenMP's threads. x was made with the same `bits` (or others: its
+// accuracy is that of its own). bits >= 2, and path must be available.
 BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& x, long bits, ProductPath path = best_path());
 BallMatrix exact_product(const PreparedWeights& weights, const BallMatrix& x, long bits, ProductPath path = best_path());
 

@@ -12,7 +12,8 @@ namespace {
 constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more than they bring
 constexpr slong guard_bits = 7;         // of the grid below `bits`
 constexpr slong most_extra_bits = 64;   // of the grid, for columns with outliers
-// Bits of a ball's midpoint below the exponent of its radius that are kept: where every entry is served, and where the mean decides.
+// Bits of a ball's midpoint below the exponent of its radius that are kept: where every entry is served, and where the mean
+// decides.
 constexpr slong radius_bits = 7, radius_bits_of_mean = 3;
 constexpr slong exponent_limit = slong{1} << 40;
 constexpr slong least = std::numeric_limits<slong>::min(), greatest = std::numeric_limits<slong>::max();
@@ -36,7 +37,8 @@ Mantissa mantissa(const arf_struct* x) {  // x finite and not zero; the top bit 
 
 // The integer of the first `bits` > 0 bits of a mantissa, or its negative modulo 2^(64 size).
 void first_bits(mp_limb_t* number, slong size, Mantissa m, slong bits, bool negative) {
-  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS, missing = used - m.size;  // limbs that the mantissa has not: zeros below it
+  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS;
+  const slong missing = used - m.size;  // limbs that the mantissa has not: zeros below it
   const auto shift = static_cast<unsigned>(FLINT_BITS * used - bits);
   const auto limb = [&](slong i) { return i < missing || i >= used ? mp_limb_t{0} : m.limbs[i - missing]; };
   mp_limb_t carry = negative, flip = negative ? ~mp_limb_t{0} : 0;
@@ -53,7 +55,8 @@ slong last_bit(const arf_struct* x) {
   return ARF_EXP(x) - FLINT_BITS * m.size + std::countr_zero(m.limbs[0]);
 }
 
-// The unit that serves an entry so well that it costs nothing (2^-6 of its radius at most), and the one that serves it well enough; x is not zero.
+// The unit that serves an entry so well that it costs nothing (2^-6 of its radius at most), and the one that serves it well
+// enough; x is not zero.
 slong finest_unit(arb_srcptr x) {
   const slong last = last_bit(arb_midref(x));
   return mag_is_zero(arb_radref(x)) ? last : std::max(last, MAG_EXP(arb_radref(x)) - radius_bits);
@@ -66,7 +69,8 @@ slong sufficient_unit(arb_srcptr x) {
 float scaled(std::uint64_t significand, slong exponent) {
   if (significand == 0) return 0;
   if (exponent < -200) return 0x1p-100f;
-  return std::max(0x1p-100f, static_cast<float>(static_cast<double>(significand) * std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52)));
+  const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
+  return std::max(0x1p-100f, static_cast<float>(static_cast<double>(significand) * power));
 }
 
 }  // namespace
@@ -124,33 +128,47 @@ void FixedPointBlock::enclose_errors() {
       arb_srcptr x = x_(k, j);
       const mag_struct* radius = arb_radref(x);
       float error = mag_is_zero(radius) ? 0 : scaled(MAG_MAN(radius), MAG_EXP(radius) - MAG_BITS - column.radius_exponent);
-      if (!arf_is_zero(arb_midref(x)) && last_bit(arb_midref(x)) < column.unit) error += scaled(1, column.unit - column.radius_exponent);
+      if (!arf_is_zero(arb_midref(x)) && last_bit(arb_midref(x)) < column.unit)
+        error += scaled(1, column.unit - column.radius_exponent);
       radii_[(j / width * rows() + k) * width + j % width] = error;
     }
 }
 
 const FixedPointBlock::Digits& FixedPointBlock::digits(WeightWidth width) const {
   const auto place = static_cast<std::size_t>(width);
-  std::call_once(made_[place], [&] { cut(digits_[place], width); });
+  std::call_once(made_[place], [&] { make(digits_[place], width); });
   return digits_[place];
 }
 
-void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
+void FixedPointBlock::make(Digits& digits, WeightWidth width) const {
   const int digit_bits = width == WeightWidth::narrow ? narrow_digit_bits : wide_digit_bits;
-  const std::uint64_t mask = (std::uint64_t{1} << digit_bits) - 1;
-  std::size_t total = 0, most_limbs = 0;
+  std::size_t total = 0;
   for (const Column& column : columns_) {
     digits.begin.push_back(total);
     digits.count.push_back(column.fits ? static_cast<std::size_t>(column.fraction / digit_bits + 1) : 0);
     digits.most = std::max(digits.most, digits.count.back());
     total += digits.count.back() * rows();
-    most_limbs = std::max(most_limbs, static_cast<std::size_t>(column.fraction / FLINT_BITS + 1));
   }
-  digits.words = std::make_unique_for_overwrite<std::uint64_t[]>(total);
   digits.offsets.assign(columns() * digits.most, 0);
+  if (width == WeightWidth::narrow) {
+    digits.narrow = std::make_unique_for_overwrite<std::uint32_t[]>(total);
+    cut<narrow_digit_bits>(digits, digits.narrow.get());
+  } else {
+    digits.wide = std::make_unique_for_overwrite<std::uint64_t[]>(total);
+    cut<wide_digit_bits>(digits, digits.wide.get());
+  }
+  for (Int128& offset : digits.offsets) offset <<= weight_bits(width) - 1;
+}
+
+// The digits, and their sums over the columns in `offsets`.
+template <int digit_bits, class Word>
+void FixedPointBlock::cut(Digits& digits, Word* words) const {
+  constexpr std::uint64_t mask = (std::uint64_t{1} << digit_bits) - 1;
+  slong most_fraction = 0;
+  for (const Column& column : columns_) most_fraction = std::max(most_fraction, column.fraction);
 #pragma omp parallel if (rows() * columns() >= parallel_entries)
   {
-    std::vector<mp_limb_t> number(most_limbs + 1);  // and one limb more to read digits from
+    std::vector<mp_limb_t> number(static_cast<std::size_t>(most_fraction / FLINT_BITS + 2));
 #pragma omp for schedule(static)
     for (std::size_t k = 0; k < rows(); ++k)
       for (std::size_t j = 0; j < columns(); ++j) {
@@ -159,27 +177,30 @@ void FixedPointBlock::cut(Digits& digits, WeightWidth width) const {
         const arf_struct* x = arb_midref(x_(k, j));
         // m + 2^fraction, positive, in `limbs` limbs and one above them to read digits from.
         const auto limbs = static_cast<slong>(column.fraction / FLINT_BITS + 1);
-        const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - column.unit;  // m is the first integer_bits bits of x's mantissa
+        // |m| is the first integer_bits bits of x's mantissa.
+        const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - column.unit;
         if (integer_bits > 0) first_bits(number.data(), limbs, mantissa(x), integer_bits, ARF_SGNBIT(x) != 0);
         else std::fill_n(number.begin(), limbs, 0);
         number[static_cast<std::size_t>(limbs) - 1] += mp_limb_t{1} << (column.fraction % FLINT_BITS);
         number[static_cast<std::size_t>(limbs)] = 0;
-        std::uint64_t* word = digits.words.get() + digits.begin[j] + k * digits.count[j];
+        Word* word = words + digits.begin[j] + k * digits.count[j];
         for (std::size_t d = 0; d < digits.count[j]; ++d) {
-          const std::size_t bit = d * static_cast<std::size_t>(digit_bits), limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
+          const std::size_t bit = d * digit_bits, limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
           std::uint64_t bits = number[limb] >> shift;
           if (shift > 0) bits |= number[limb + 1] << (FLINT_BITS - shift);
-          word[d] = bits & mask;
+          word[d] = static_cast<Word>(bits & mask);
         }
       }
 #pragma omp for schedule(static)
     for (std::size_t j = 0; j < columns(); ++j) {
-      Int128* sum = digits.offsets.data() + j * digits.most;
       const std::size_t count = digits.count[j];
-      const std::uint64_t* word = digits.words.get() + digits.begin[j];
-      for (std::size_t k = 0; k < rows(); ++k)
-        for (std::size_t d = 0; d < count; ++d) sum[d] += word[k * count + d];
-      for (std::size_t d = 0; d < count; ++d) sum[d] <<= weight_bits(width) - 1;
+      const Word* word = words + digits.begin[j];
+      for (std::size_t k = 0; k < rows(); k += sum_terms) {  // whose sums of digits fit 64 bits
+        std::vector<std::uint64_t> sum(count, 0);
+        for (std::size_t end = std::min(rows(), k + sum_terms), i = k; i < end; ++i)
+          for (std::size_t d = 0; d < count; ++d) sum[d] += word[i * count + d];
+        for (std::size_t d = 0; d < count; ++d) digits.offsets[j * digits.most + d] += sum[d];
+      }
     }
   }
 }

@@ -1,12 +1,14 @@
-// A block X [in, columns] of balls in fixed point, one grid for each column, made once and multiplied by any number of weight matrices.
+// A block X [in, columns] of balls in fixed point, one grid for each column, made once and multiplied by any number of weight
+// matrices.
 //
-// Column j: |X_kj - m_kj 2^unit| <= error_kj, m_kj an integer (the midpoint cut off towards zero), |m_kj| < 2^fraction, and error_kj
-// the ball's radius, plus 2^unit where bits were cut off. The column's largest midpoint lies in [1/2, 1) 2^(unit + fraction). The grid is as fine as the
-// entries deserve:
-//   - an entry asks for its last bit, or for 2^-7 of (a power of two above) its radius where that is coarser. Where `bits` + 7 bits
-//     below the largest entry give every entry what it asks for, no more are taken (an exact column stays exact, a wide one is cheap);
-//   - else `bits` + 7, or up to 64 more where entries ask for more on average, with 2^-3 of the radius in place of 2^-7: a few outliers
-//     do not cost the other entries their accuracy.
+// Column j: |X_kj - m_kj 2^unit| <= error_kj, m_kj an integer (the midpoint cut off towards zero), |m_kj| < 2^fraction, and
+// error_kj the ball's radius, plus 2^unit where bits were cut off. The column's largest midpoint lies in [1/2, 1) 2^(unit +
+// fraction). The grid is as fine as the entries deserve:
+//   - an entry asks for its last bit, or for 2^-7 of (a power of two above) its radius where that is coarser. Where `bits` + 7
+//     bits below the largest entry give every entry what it asks for, no more are taken (an exact column stays exact, a wide
+//     one is cheap);
+//   - else `bits` + 7, or up to 64 more where entries ask for more on average, with 2^-3 of the radius in place of 2^-7: a few
+//     outliers do not cost the other entries their accuracy.
 // The error that the cut adds to (W X)_ij is at most sum_k |W_ik| 2^unit <= 2^-(bits + 6) |W_i|_1 max_k |X_kj| (midpoints).
 #pragma once
 
@@ -30,7 +32,9 @@ class FixedPointBlock {
   };
   // The integers m_kj + 2^fraction > 0 cut into digits for weights of one width: 28 bits for narrow ones, 52 for wide ones.
   struct Digits {
-    std::unique_ptr<std::uint64_t[]> words;  // a column begins at begin[j]: [in][count[j]], the lowest digit first
+    // A column begins at begin[j]: [in][count[j]], the lowest digit first. One of the two.
+    std::unique_ptr<std::uint32_t[]> narrow;
+    std::unique_ptr<std::uint64_t[]> wide;
     std::vector<std::size_t> begin, count;
     std::vector<Int128> offsets;       // 2^(weight bits - 1) times the sum of a digit over the column; [columns][most digits]
     std::size_t most = 0;
@@ -55,7 +59,9 @@ class FixedPointBlock {
  private:
   void choose_grids(long bits);
   void enclose_errors();
-  void cut(Digits& digits, WeightWidth width) const;
+  void make(Digits& digits, WeightWidth width) const;
+  template <int digit_bits, class Word>
+  void cut(Digits& digits, Word* words) const;
 
   const BallMatrix& x_;
   std::vector<Column> columns_;

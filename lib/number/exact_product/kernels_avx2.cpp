@@ -12,10 +12,14 @@ namespace {
 
 using Vector = __m256i;
 constexpr std::size_t lanes = 4;
-SNELLEN_TARGET inline Vector load(const std::uint32_t* p) { return _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+SNELLEN_TARGET inline Vector load(const std::uint32_t* p) {
+  return _mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 SNELLEN_TARGET inline Vector load(const std::uint64_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 SNELLEN_TARGET inline void store(std::uint64_t* p, Vector v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
 SNELLEN_TARGET inline Vector zero() { return _mm256_setzero_si256(); }
+// Twice in each lane: `times` takes the lower half.
+SNELLEN_TARGET inline Vector all(std::uint32_t word) { return _mm256_set1_epi32(static_cast<int>(word)); }
 SNELLEN_TARGET inline Vector all(std::uint64_t word) { return _mm256_set1_epi64x(static_cast<long long>(word)); }
 SNELLEN_TARGET inline Vector add(Vector a, Vector b) { return _mm256_add_epi64(a, b); }
 SNELLEN_TARGET inline Vector times(Vector a, Vector b) { return _mm256_mul_epu32(a, b); }
@@ -41,7 +45,9 @@ SNELLEN_TARGET inline __m128 magnitudes_of_four(const std::uint64_t* p) {
   const __m256d above = _mm256_castsi256_pd(_mm256_or_si256(load(p), _mm256_set1_epi64x(0x4330000000000000)));
   return _mm256_cvtpd_ps(_mm256_andnot_pd(_mm256_set1_pd(-0.0), _mm256_sub_pd(above, _mm256_set1_pd(0x1p52 + 0x1p50))));
 }
-SNELLEN_TARGET inline Floats magnitudes(const std::uint64_t* p) { return _mm256_set_m128(magnitudes_of_four(p + 4), magnitudes_of_four(p)); }
+SNELLEN_TARGET inline Floats magnitudes(const std::uint64_t* p) {
+  return _mm256_set_m128(magnitudes_of_four(p + 4), magnitudes_of_four(p));
+}
 
 }  // namespace
 }  // namespace snellen

@@ -13,10 +13,12 @@ namespace {
 SNELLEN_TARGET inline __m512i load(const std::uint32_t* p) {
   return _mm512_maskz_cvtepu32_epi64(0xff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
+SNELLEN_TARGET inline __m512i all(std::uint32_t word) { return _mm512_maskz_set1_epi32(0x5555, static_cast<int>(word)); }
+SNELLEN_TARGET inline __m512i all(std::uint64_t word) { return _mm512_set1_epi64(static_cast<long long>(word)); }
 SNELLEN_TARGET inline __m512i load(const std::uint64_t* p) { return _mm512_loadu_si512(p); }
 
 template <int G, int D>
-SNELLEN_TARGET void narrow_tile(const std::uint32_t* weights, std::size_t stride, const std::uint64_t* x, std::size_t x_stride,
+SNELLEN_TARGET void narrow_tile(const std::uint32_t* weights, std::size_t stride, const std::uint32_t* x, std::size_t x_stride,
                                 std::size_t count, std::uint64_t* sums) {
   __m512i sum[G][D];
 #pragma GCC unroll 4
@@ -29,7 +31,7 @@ SNELLEN_TARGET void narrow_tile(const std::uint32_t* weights, std::size_t stride
     for (int g = 0; g < G; ++g) w[g] = load(weights + static_cast<std::size_t>(g) * stride + 8 * k);
 #pragma GCC unroll 5
     for (int d = 0; d < D; ++d) {
-      const __m512i digit = _mm512_set1_epi64(static_cast<long long>(x[k * x_stride + static_cast<std::size_t>(d)]));
+      const __m512i digit = all(x[k * x_stride + static_cast<std::size_t>(d)]);
 #pragma GCC unroll 4
       for (int g = 0; g < G; ++g) sum[g][d] = _mm512_madd52lo_epu64(sum[g][d], w[g], digit);
     }
@@ -37,7 +39,10 @@ SNELLEN_TARGET void narrow_tile(const std::uint32_t* weights, std::size_t stride
 #pragma GCC unroll 4
   for (int g = 0; g < G; ++g)
 #pragma GCC unroll 5
-    for (int d = 0; d < D; ++d) _mm512_storeu_si512(sums + static_cast<std::size_t>(d) * tile_rows + 8 * static_cast<std::size_t>(g), sum[g][d]);
+    for (int d = 0; d < D; ++d) {
+      const std::size_t place = static_cast<std::size_t>(d) * tile_rows + 8 * static_cast<std::size_t>(g);
+      _mm512_storeu_si512(sums + place, sum[g][d]);
+    }
 }
 
 template <int G, int D>
@@ -54,7 +59,7 @@ SNELLEN_TARGET void wide_tile(const std::uint64_t* weights, std::size_t stride, 
     for (int g = 0; g < G; ++g) w[g] = load(weights + static_cast<std::size_t>(g) * stride + 8 * k);
 #pragma GCC unroll 3
     for (int d = 0; d < D; ++d) {
-      const __m512i digit = _mm512_set1_epi64(static_cast<long long>(x[k * x_stride + static_cast<std::size_t>(d)]));
+      const __m512i digit = all(x[k * x_stride + static_cast<std::size_t>(d)]);
 #pragma GCC unroll 4
       for (int g = 0; g < G; ++g) {
         lower[g][d] = _mm512_madd52lo_epu64(lower[g][d], w[g], digit);
@@ -73,7 +78,7 @@ SNELLEN_TARGET void wide_tile(const std::uint64_t* weights, std::size_t stride, 
 }
 
 template <int G>
-void narrow_rows(const std::uint32_t* weights, std::size_t stride, const std::uint64_t* x, std::size_t x_stride, std::size_t digits,
+void narrow_rows(const std::uint32_t* weights, std::size_t stride, const std::uint32_t* x, std::size_t x_stride, std::size_t digits,
                  std::size_t count, std::uint64_t* sums) {
   while (digits > 0) {
     const std::size_t now = digits <= 5 ? digits : digits < 10 ? (digits + 1) / 2 : 5;
@@ -102,7 +107,7 @@ void wide_rows(const std::uint64_t* weights, std::size_t stride, const std::uint
   }
 }
 
-void narrow(const std::uint32_t* weights, std::size_t stride, std::size_t groups, const std::uint64_t* x, std::size_t x_stride,
+void narrow(const std::uint32_t* weights, std::size_t stride, std::size_t groups, const std::uint32_t* x, std::size_t x_stride,
             std::size_t digits, std::size_t count, std::uint64_t* sums) {
   switch (groups) {
     case 1: return narrow_rows<1>(weights, stride, x, x_stride, digits, count, sums);

@@ -12,10 +12,14 @@ namespace {
 
 using Vector = __m128i;
 constexpr std::size_t lanes = 2;
-inline Vector load(const std::uint32_t* p) { return _mm_unpacklo_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128()); }
+inline Vector load(const std::uint32_t* p) {
+  return _mm_unpacklo_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128());
+}
 inline Vector load(const std::uint64_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 inline void store(std::uint64_t* p, Vector v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
 inline Vector zero() { return _mm_setzero_si128(); }
+// Twice in each lane: `times` takes the lower half.
+inline Vector all(std::uint32_t word) { return _mm_set1_epi32(static_cast<int>(word)); }
 inline Vector all(std::uint64_t word) { return _mm_set1_epi64x(static_cast<long long>(word)); }
 inline Vector add(Vector a, Vector b) { return _mm_add_epi64(a, b); }
 inline Vector times(Vector a, Vector b) { return _mm_mul_epu32(a, b); }

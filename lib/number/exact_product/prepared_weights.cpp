@@ -25,12 +25,14 @@ Parts split(double value) {
   const int zeros = std::countr_zero(magnitude);
   magnitude >>= zeros;
   const auto significand = static_cast<std::int64_t>(magnitude);
-  return {word >> 63 ? -significand : significand, std::max(biased, 1) - 1075 + zeros, static_cast<int>(std::bit_width(magnitude))};
+  const int bits = static_cast<int>(std::bit_width(magnitude));
+  return {word >> 63 ? -significand : significand, std::max(biased, 1) - 1075 + zeros, bits};
 }
 
 bool finite(double value) { return (std::bit_cast<std::uint64_t>(value) >> 52 & 0x7ff) != 0x7ff; }
 
-// The scale s that most entries fit: |w| < 2^(bits - 1) and w integer means exponent + bits(significand) - (bits - 1) <= s <= exponent.
+// The scale s that most entries fit: |w| < 2^(bits - 1) and w integer means exponent + bits(significand) - (bits - 1) <= s <=
+// exponent.
 int best_scale(std::span<const Parts> row, int bits, std::vector<int>& changes) {
   constexpr int least = -1200, greatest = 1100;  // every s that a double can ask for lies between
   int lower = least, upper = greatest;

@@ -46,7 +46,8 @@ class PreparedWeights {
   // The weights as balls where they are few: FLINT's product of few columns is then the fastest.
   static constexpr std::size_t few = 512;
   const BallMatrix& balls() const { return balls_; }  // [0, 0] where there are more than `few`
-  // False: entries that are not finite, more significant bits than 50, too long a tail, or 2^20 columns. What follows is then not there.
+  // False: entries that are not finite, more significant bits than 50, too long a tail, or 2^20 columns. What follows is then
+  // not there.
   bool fits() const { return fits_; }
   WeightWidth width() const { return width_; }
   std::size_t groups() const { return (rows() + group_rows - 1) / group_rows; }
