@@ -101,7 +101,8 @@ std::optional<Problem> bad_lengths(const Family& f) {
   const std::string limit = "; every length is evaluated, and one family may take at most " + text(max_family_tokens) + " tokens in all";
   if (f.to >= max_family_tokens) return Problem{"lengths.to", "found " + text(f.to) + limit};
   const auto branch = static_cast<std::int64_t>(f.suffix.size()) + (f.pair == Pair::repeat_last ? 1 : 0);
-  if (tokens_a_step(f) > max_family_tokens || branch > max_family_tokens ||
+  const std::size_t delimiter = f.delimiter ? f.delimiter->tokens.size() : 0;
+  if (tokens_a_step(f) > max_family_tokens || branch > max_family_tokens || delimiter > static_cast<std::size_t>(max_family_tokens) ||
       static_cast<std::int64_t>(f.prefix.size()) + f.run_length(longest(f)) + (f.to - f.from + 2) * branch > max_family_tokens) {
     return Problem{"lengths.to", "found lengths from " + text(f.from) + " to " + text(f.to) + " that need more" + limit};
   }

@@ -20,3 +20,14 @@ TEST_CASE("family: a long suffix takes memory in proportion to its length", "[fa
   CHECK(repeated.columns.size() == 1 + 1 + length + 1);
   CHECK(repeated.second[0] == repeated.first[0] + 1);
 }
+
+TEST_CASE("family: counts of tokens beyond 64 bits are refused, not wrapped", "[family]") {
+  // 10^12 run tokens with 18446745 delimiter tokens after each: 1.844675e19, which wraps to a negative number.
+  Family f;
+  f.prefix = {1}, f.unit.assign(1'000'000, 2), f.from = 999'998, f.to = 999'998;
+  f.delimiter = Delimiter{1, std::vector<Token>(18'446'750, 3)};
+  REQUIRE(problem_of(f));
+  CHECK(problem_of(f)->key == "lengths.to");
+  f.delimiter->tokens.resize(1'000'000);
+  REQUIRE(problem_of(f));
+}
