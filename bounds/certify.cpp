@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "bounds/claims.hpp"
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
 #include "bounds/engine_run.hpp"
 #include "lib/error.hpp"
+#include "lib/files/sha256.hpp"
 
 namespace snellen {
 namespace {
@@ -25,18 +27,23 @@ long finest_precision(const std::vector<Format>& formats) {
   return precision;
 }
 
-std::string tokens_text(const std::vector<Token>& tokens) {
+// The numbers of a list; of a long one the first and a digest of all, so that a report always says which family it is about.
+template <class Number>
+std::string list_text(const std::vector<Number>& list) {
   constexpr std::size_t shown = 12;
-  const std::vector<Token> head(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(std::min(shown, tokens.size())));
-  return fmt::format("[{}{}]", fmt::join(head, ", "), tokens.size() > shown ? fmt::format(", ... {} tokens", tokens.size()) : "");
+  const std::string all = fmt::format("{}", fmt::join(list, ", "));
+  if (list.size() <= shown) return "[" + all + "]";
+  return fmt::format("[{}, ... {} in all, sha256 {}]", fmt::join(list.begin(), list.begin() + shown, ", "), list.size(),
+                     sha256(std::as_bytes(std::span(all))));
 }
 
 std::string family_text(const Family& family) {
-  std::string text = family.prefix.empty() ? "" : tokens_text(family.prefix) + " . ";
-  text += family.sample ? fmt::format("n tokens sampled from {} (seed {})", tokens_text(family.sample->tokens), family.sample->seed)
-                        : tokens_text(family.unit) + "^n";
-  if (family.delimiter) text += fmt::format(" with {} after every {}", tokens_text(family.delimiter->tokens), family.delimiter->every);
-  if (!family.suffix.empty()) text += " . " + tokens_text(family.suffix);
+  std::string text = family.prefix.empty() ? "" : list_text(family.prefix) + " . ";
+  text += family.sample ? fmt::format("n tokens sampled from {}{} (seed {})", list_text(family.sample->tokens),
+                                      family.sample->weights.empty() ? "" : " with weights " + list_text(family.sample->weights), family.sample->seed)
+                        : list_text(family.unit) + "^n";
+  if (family.delimiter) text += fmt::format(" with {} after every {}", list_text(family.delimiter->tokens), family.delimiter->every);
+  if (!family.suffix.empty()) text += " . " + list_text(family.suffix);
   return text + (family.pair == Pair::next ? ", pairs (S_n, S_n+1)" : ", pairs (S_n, S_n with its last token repeated)");
 }
 
@@ -148,6 +155,7 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
   result.title = request.title, result.case_name = request.case_name;
   result.model_source = model.source, result.model_architecture = model.architecture, result.model_sha256 = model.sha256;
   result.family = family_text(request.family);
+  if (request.family.pair == Pair::repeat_last) result.second = "S_n with its last token repeated";
   result.at = request.at == Place::final ? "final" : "hidden";
   result.from = request.family.from, result.to = request.family.to;
   result.layers = model.layers.size(), result.width = model.width;

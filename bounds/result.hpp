@@ -84,6 +84,7 @@ struct Certification {
   std::string title, case_name;
   std::string model_source, model_architecture, model_sha256;
   std::string family;                    // for people: "[1] . [2]^n, pairs (S_n, S_n+1)"
+  std::string second = "S_{n+1}";        // what S_n is compared with
   std::string at;                        // "final" or "hidden"
   std::int64_t from = 0, to = 0;
   std::size_t layers = 0, width = 0;

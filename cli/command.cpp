@@ -34,8 +34,9 @@ Case read_case(const CaseOptions& options) {
 
 void check_length(const Case& c, std::int64_t length) {
   const Family& family = c.request.family;
-  if (length < family.from || length > family.to + 1)
-    throw InputError("--length", fmt::format("found {}, expected one of the case's sequences: {} to {}", length, family.from, family.to + 1));
+  const std::int64_t longest = family.pair == Pair::next ? family.to + 1 : family.to;
+  if (length < family.from || length > longest)
+    throw InputError("--length", fmt::format("found {}, expected one of the case's sequences: {} to {}", length, family.from, longest));
 }
 
 void prepare_threads([[maybe_unused]] int threads) {

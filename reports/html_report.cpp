@@ -109,10 +109,10 @@ std::string distance_figure(const Certification& c, std::size_t metric, const Pi
   const std::string label = label_of(c.metrics[metric]);
   const std::string band = is_thin(c, metric) ? "the certified band is thinner than the line" : "the certified band is shaded";
   std::string caption = fmt::format(
-      "How far apart the last-token vectors of S_n and S_{{n+1}} are ({}). Black: the model in exact arithmetic; {}. Grey lines: "
+      "How far apart the last-token vectors of S_n and {} are ({}). Black: the model in exact arithmetic; {}. Grey lines: "
       "each format's "
       "threshold; a dot marks the n from which D(n) stays at or below it.",
-      label, band);
+      c.second, label, band);
   if (!c.runs.empty()) caption += " Colours: emulated engines, observed only.";
   const bool identical = std::any_of(c.runs.begin(), c.runs.end(), [](const EngineRun& run) {
     return std::any_of(run.distances.begin(), run.distances.end(),

@@ -32,9 +32,9 @@ const CollapseRow* headline_row(const Certification& c) {
   return best;
 }
 
-std::string cannot_tell(const CollapseRow& row) {
-  if (row.criterion == Criterion::bitwise) return fmt::format("{} cannot tell S_n from S_{{n+1}}", format_label(row));
-  return fmt::format("S_n and S_{{n+1}} are within {}'s threshold ({})", format_label(row), criterion_label(row));
+std::string cannot_tell(const CollapseRow& row, const Certification& c) {
+  if (row.criterion == Criterion::bitwise) return fmt::format("{} cannot tell S_n from {}", format_label(row), c.second);
+  return fmt::format("S_n and {} are within {}'s threshold ({})", c.second, format_label(row), criterion_label(row));
 }
 
 std::string how_far_checked(const CollapseRow& row, const Certification& c) {
@@ -49,20 +49,20 @@ std::string headline(const CollapseRow& row, const Certification& c) {
                                ? fmt::format("the last distinguishable pair is n = {}", *row.last_distinct)
                                : fmt::format("the last pair farther apart is n = {}", *row.last_distinct);
   if (has_start(row) && known.status == Status::exact)
-    return fmt::format("From n = {} on ({}), {}; {}.", *known.upper, how_far_checked(row, c), cannot_tell(row), last);
+    return fmt::format("From n = {} on ({}), {}; {}.", *known.upper, how_far_checked(row, c), cannot_tell(row, c), last);
   if (has_start(row))
     return fmt::format("From n = {} on at the latest ({}), {}; {}, and what lies between is undecided{}.", *known.upper,
-                       how_far_checked(row, c), cannot_tell(row),
+                       how_far_checked(row, c), cannot_tell(row, c),
                        row.last_distinct ? fmt::format("the last pair proved {} is n = {}", apart, *row.last_distinct)
                                          : "no pair is proved " + apart,
                        row.overflow > 0 ? " or overflows" : "");
   if (known.status == Status::never)
-    return fmt::format("{} tells S_n from S_{{n+1}} for infinitely many n ({}): proved.", format_label(row),
+    return fmt::format("{} tells S_n from {} for infinitely many n ({}): proved.", format_label(row), c.second,
                        criterion_label(row));
   if (row.last_distinct == c.to)
-    return fmt::format("{} still tells S_n from S_{{n+1}} at the horizon n = {} ({}).", format_label(row), c.to,
+    return fmt::format("{} still tells S_n from {} at the horizon n = {} ({}).", format_label(row), c.second, c.to,
                        criterion_label(row));
-  return fmt::format("Whether {} tells S_n from S_{{n+1}} at the horizon n = {} is not settled ({}).", format_label(row), c.to,
+  return fmt::format("Whether {} tells S_n from {} at the horizon n = {} is not settled ({}).", format_label(row), c.second, c.to,
                      row.overflow > 0 ? fmt::format("{} undecided, {} overflow", row.undecided, row.overflow)
                                       : fmt::format("{} undecided", row.undecided));
 }
@@ -206,7 +206,7 @@ std::vector<std::string> sentences(const Certification& c) {
       result.push_back(fmt::format("Every format, {}: {}.", how, others));
     }
   } else {
-    result.push_back(fmt::format("Distances between S_n and S_{{n+1}} are enclosed for n = {} to {}.", c.from, c.to));
+    result.push_back(fmt::format("Distances between S_n and {} are enclosed for n = {} to {}.", c.second, c.from, c.to));
   }
   std::string observed;
   for (const EngineRun& run : c.runs)

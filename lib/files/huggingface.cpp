@@ -195,6 +195,7 @@ Blueprint read_llama(ConfigFields& fields, const Weights& weights) {
     attention.rotary.reset();
   }
   b.sinusoidal_positions = positions == "sinusoidal";
+  if (b.sinusoidal_positions && b.width % 2 != 0) fields.fail("hidden_size", "an even width for sinusoidal positions");
   if (positions == "learned") {
     if (!b.context_length) fields.fail("max_position_embeddings", "the number of learned positions");
     b.learned_positions = b.embedding.substr(0, b.embedding.size() - std::string_view("embed_tokens").size()) + "embed_positions";

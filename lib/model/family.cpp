@@ -4,6 +4,7 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
 #include <map>
+#include <tuple>
 #include <variant>
 
 #include "lib/number/splitmix64.hpp"
@@ -100,7 +101,8 @@ std::optional<Problem> bad_lengths(const Family& f) {
   const std::string limit = "; every length is evaluated, and one family may take at most " + text(max_family_tokens) + " tokens in all";
   if (f.to >= max_family_tokens) return Problem{"lengths.to", "found " + text(f.to) + limit};
   const auto branch = static_cast<std::int64_t>(f.suffix.size()) + (f.pair == Pair::repeat_last ? 1 : 0);
-  if (tokens_a_step(f) > max_family_tokens || branch > max_family_tokens ||
+  const std::size_t delimiter = f.delimiter ? f.delimiter->tokens.size() : 0;
+  if (tokens_a_step(f) > max_family_tokens || branch > max_family_tokens || delimiter > static_cast<std::size_t>(max_family_tokens) ||
       static_cast<std::int64_t>(f.prefix.size()) + f.run_length(longest(f)) + (f.to - f.from + 2) * branch > max_family_tokens) {
     return Problem{"lengths.to", "found lengths from " + text(f.from) + " to " + text(f.to) + " that need more" + limit};
   }
@@ -118,11 +120,18 @@ class SharedColumns {
     tokens.erase(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(shared));
     length += shared;
     if (tokens.empty()) return tree_.add(length, {});
-    const auto found = branches_.find({length, tokens});
-    if (found != branches_.end()) return found->second;
-    std::size_t column = tree_.add(length, tokens);
-    const std::size_t last = column;
-    for (; !tokens.empty(); tokens.pop_back()) branches_.try_emplace({length, tokens}, column--);
+    std::size_t at = none, known = 0;
+    for (; known < tokens.size(); ++known) {
+      const auto next = steps_.find({length, at, tokens[known]});
+      if (next == steps_.end()) break;
+      at = next->second;
+    }
+    if (known == tokens.size()) return at;
+    // A column sees one branch only, so that a branch that leaves a known one is new from its start.
+    const std::size_t last = tree_.add(length, tokens);
+    std::size_t column = last + 1 - tokens.size();
+    at = none;
+    for (const Token token : tokens) at = steps_.try_emplace({length, at, token}, column++).first->second;
     return last;
   }
 
@@ -132,7 +141,9 @@ class SharedColumns {
  private:
   std::vector<Token> trunk_;
   SequenceTree tree_;
-  std::map<std::pair<std::size_t, std::vector<Token>>, std::size_t> branches_;
+  // The column of a branch's next token, from where the branch leaves the trunk, the column of the token before (none for the first) and the token.
+  static constexpr std::size_t none = ~std::size_t{0};
+  std::map<std::tuple<std::size_t, std::size_t, Token>, std::size_t> steps_;
 };
 
 }  // namespace

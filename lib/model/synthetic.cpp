@@ -192,6 +192,9 @@ std::optional<Problem> problem_of(const RandomModel& description) {
   if (r.position == PositionKind::rope && (r.rotary_dimensions > r.head_size || r.rotary_dimensions % 2 != 0)) {
     return Problem{"rotary_dimensions", "found " + text(r.rotary_dimensions) + ", expected an even number up to head_size = " + text(r.head_size)};
   }
+  if (r.position == PositionKind::sinusoidal && r.width % 2 != 0) {
+    return Problem{"width", "found " + text(r.width) + ", expected an even width for sinusoidal positions: a sine and a cosine each"};
+  }
   if (auto problem = not_positive("rope_base", r.rope_base)) return problem;
   if (auto problem = not_positive("epsilon", r.epsilon)) return problem;
   if (r.softcap) {

@@ -12,6 +12,7 @@ DenseTensor::DenseTensor(std::size_t rows, std::size_t columns, std::vector<doub
 }
 
 void DenseTensor::read_row(std::size_t row, std::span<double> values) const {
+  if (row >= rows() || values.size() != columns()) throw std::out_of_range("DenseTensor::read_row");
   std::copy_n(values_.begin() + static_cast<std::ptrdiff_t>(row * columns()), columns(), values.begin());
 }
 

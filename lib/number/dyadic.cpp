@@ -29,11 +29,11 @@ Dyadic Dyadic::of(mpfr_srcptr value) {
   return result;
 }
 
-Dyadic Dyadic::of(const arf_struct* value) {
-  // arf_bits is the number of significant bits, so nothing is lost; exponents beyond MPFR's would be (arf_get_mpfr then overflows or
-  // underflows in the direction asked for), and no caller meets them: worlds turn such numbers into infinite enclosures.
+Dyadic Dyadic::of(const arf_struct* value, mpfr_rnd_t direction) {
+  // arf_bits is the number of significant bits, so nothing is lost within MPFR's exponents.
   Dyadic result(std::max<mpfr_prec_t>(MPFR_PREC_MIN, arf_bits(value)));
-  arf_get_mpfr(result.value_, value, MPFR_RNDN);
+  arf_get_mpfr(result.value_, value, direction);
+  mpfr_check_range(result.value_, 0, direction);  // arf_get_mpfr leaves exponents that no other function of MPFR allows
   return result;
 }
 

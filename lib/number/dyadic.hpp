@@ -1,5 +1,5 @@
 // A dyadic rational m * 2^e (or an infinity, or NaN) as a value: an MPFR number that owns its memory and
-// is always copied exactly. Nothing here rounds; code that rounds calls MPFR with an explicit direction.
+// is always copied exactly. Nothing here rounds unless told in which direction; code that rounds calls MPFR with an explicit direction.
 #pragma once
 
 #include <mpfr.h>
@@ -16,7 +16,8 @@ class Dyadic {
   explicit Dyadic(mpfr_prec_t bits = 53) { mpfr_init2(value_, bits), mpfr_set_zero(value_, +1); }
   static Dyadic of(double value);                        // exact
   static Dyadic of(mpfr_srcptr value);                   // exact
-  static Dyadic of(const arf_struct* value);             // exact
+  // Exact within MPFR's exponents; beyond them, where Arb still computes, the nearest value of MPFR in `direction`.
+  static Dyadic of(const arf_struct* value, mpfr_rnd_t direction);
   static Dyadic power_of_two(long exponent);             // exact
   Dyadic(const Dyadic& other) { mpfr_init2(value_, mpfr_get_prec(other.value_)), mpfr_set(value_, other.value_, MPFR_RNDN); }
   Dyadic(Dyadic&& other) noexcept { mpfr_init2(value_, MPFR_PREC_MIN), mpfr_swap(value_, other.value_); }

@@ -20,11 +20,11 @@ class Ball {
   arb_t value_;
 };
 
-Dyadic end(arb_ptr x, void (*bound)(arf_t, const arb_t, slong), slong bits) {
+Dyadic end(arb_ptr x, void (*bound)(arf_t, const arb_t, slong), mpfr_rnd_t direction, slong bits) {
   arf_t value;
   arf_init(value);
   bound(value, x, bits);
-  Dyadic result = Dyadic::of(value);
+  Dyadic result = Dyadic::of(value, direction);
   arf_clear(value);
   return result;
 }
@@ -45,7 +45,8 @@ double round_real(const Format& format, const Encloser& enclose) {
   for (slong bits = format.precision + 24; bits <= most_bits; bits *= 2) {
     enclose(ball.get(), bits);
     if (!arb_is_finite(ball.get())) continue;
-    const Rounded low = round(format, end(ball.get(), arb_get_lbound_arf, bits)), high = round(format, end(ball.get(), arb_get_ubound_arf, bits));
+    const Rounded low = round(format, end(ball.get(), arb_get_lbound_arf, MPFR_RNDD, bits)),
+                  high = round(format, end(ball.get(), arb_get_ubound_arf, MPFR_RNDU, bits));
     if (low.status == high.status && (low.value == high.value || mpfr_nan_p(low.value.get()))) return low.value.to_double(MPFR_RNDN);
   }
   throw std::logic_error("no precision decides the rounding of a real number to " + format.name);

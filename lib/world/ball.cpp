@@ -309,9 +309,9 @@ std::vector<Enclosure> BallWorld::enclosures(const Block& x, std::size_t column)
     }
     // 32 bits more than the midpoint has: the endpoints' own rounding, outward, adds nothing that could be seen.
     arb_get_lbound_arf(end, ball, bits_ + 32);
-    result[i].lower = Dyadic::of(end);
+    result[i].lower = Dyadic::of(end, MPFR_RNDD);
     arb_get_ubound_arf(end, ball, bits_ + 32);
-    result[i].upper = Dyadic::of(end);
+    result[i].upper = Dyadic::of(end, MPFR_RNDU);
   }
   arf_clear(end);
   return result;
