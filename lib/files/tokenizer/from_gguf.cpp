@@ -6,8 +6,8 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <set>
 #include <tuple>
+#include <unordered_set>
 
 #include "lib/error.hpp"
 #include "lib/files/gguf.hpp"
@@ -164,7 +164,7 @@ Bpe::Merges read_merges(const Metadata& metadata) {
 // Every way to cut a token into two tokens, the token of the highest score first; of the cuts of one token the one with the longest left part.
 // transformers' generate_merges(). The merges point into `tokens`.
 Bpe::Merges rebuilt_merges(const std::vector<std::string>& tokens, const std::vector<double>& scores) {
-  const std::set<std::string_view> vocabulary(tokens.begin(), tokens.end());
+  const std::unordered_set<std::string_view> vocabulary(tokens.begin(), tokens.end());
   struct Cut {
     std::size_t token, at;  // byte
     std::size_t left, right;  // code points

@@ -82,7 +82,7 @@ void apply(const Digits& digits, Word word, std::vector<Word>& words) {
 }
 
 void apply(const ByteLevel& step, Word word, std::vector<Word>& words) {
-  if (step.add_prefix_space && !word.text.starts_with(' ')) word.text.insert(0, " ");
+  if (step.add_prefix_space && !word.text.starts_with(' ')) word.text.insert(word.text.begin(), ' ');
   const std::size_t first = words.size();
   if (step.regex) {
     cut(word, step.regex->spans(word.text), words);
