@@ -9,6 +9,12 @@ macro(snellen_find_numbers)
   pkg_check_modules(GMP REQUIRED IMPORTED_TARGET gmp)
 endmacro()
 
+# Regular expressions and Unicode, for the tokenizers.
+macro(snellen_find_text)
+  pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.40)
+  pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc>=70)
+endmacro()
+
 # A small library that distributions ship with a CMake config, or a pkg-config file only, or just as a header: TARGET is
 # defined whichever it is.
 function(snellen_find name)

@@ -20,7 +20,7 @@ install(FILES "${PROJECT_BINARY_DIR}/generated/snellen-config.cmake" "${PROJECT_
               cmake/SnellenDependencies.cmake cmake/FindFLINT.cmake cmake/FindMPFI.cmake DESTINATION "${package_dir}")
 
 # pkg-config: what ships a .pc file is required by name, the rest is linked by name. Static libraries need all of it.
-set(pc_requires mpfr gmp fmt libcrypto)
+set(pc_requires mpfr gmp fmt libcrypto libpcre2-8 icu-uc)
 set(pc_libs "-lsnellen_reports -lsnellen_cases -lsnellen_bounds -lsnellen_lib -lmpfi")
 foreach(module IN ITEMS flint tomlplusplus nlohmann_json)
   pkg_check_modules(PC_${module} QUIET ${module})

@@ -87,7 +87,7 @@ called() { grep -qF -- "$1" "$calls"; }
 not() { ! "$@"; }
 
 common=(g++ cmake ninja-build pkgconf libgmp-dev libmpfr-dev libmpfi-dev libflint-dev libboost-dev nlohmann-json3-dev libtomlplusplus-dev
-        libcli11-dev libfmt-dev libspdlog-dev libssl-dev catch2 gnuplot-nox)
+        libcli11-dev libfmt-dev libspdlog-dev libssl-dev libpcre2-dev libicu-dev catch2 gnuplot-nox)
 
 on "$debian12" "${common[@]}" libflint-arb-dev
 call certify "cases/my first.toml" --out "a b"
