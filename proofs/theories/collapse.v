@@ -120,6 +120,23 @@ Proof.
     + cbn [constant pred]. apply Req_le. field. lra.
 Qed.
 
+(** One layer: D(n) <= 2 B e^g P R / n, hence D(n) <= eps for every n >= 2 B e^g P R / eps. *)
+Theorem collapse_one_layer k :
+  (1 <= depth)%nat ->
+  distance p width (state 1 (prefix + k)%nat) (state 1 (prefix + S k)%nat) <=
+    2 * (head_slope 0 * exp (g 0) * (INR prefix * prefix_reach 0)) / INR (S k).
+Proof.
+  intros Hd. set (c := head_slope 0 * exp (g 0) * (INR prefix * prefix_reach 0)).
+  assert (Hc : constant 1 = c) by (unfold c; cbn [constant]; ring).
+  assert (H0 : 0 <= c) by (rewrite <- Hc; now apply constant_nonneg).
+  pose proof (collapse_rate 1 k Hd) as H1. pose proof (collapse_rate 1 (S k) Hd) as H2.
+  rewrite Hc in H1, H2. cbn [pred pow] in H1, H2. rewrite Rmult_1_r in H1, H2.
+  apply Rle_trans with (1 := distance_triangle p width _ (limit 1) _). rewrite (distance_sym p width (limit 1)).
+  assert (c / INR (S (S k)) <= c / INR (S k)).
+  { apply Rmult_le_compat_l; [exact H0|]. apply Rinv_le_contravar; [apply INR_S_pos|apply le_INR; lia]. }
+  unfold deviation in H1, H2. lra.
+Qed.
+
 (** The last token of P . a^n, above all layers. *)
 Definition last (n : nat) : vec := state depth (prefix + (n - 1))%nat.
 
@@ -176,3 +193,23 @@ Proof.
 Qed.
 
 End Run.
+
+(** The hypothesis [finish_slopes] for a layer phi(x + sum of O_h o_h): K is a Lipschitz constant of phi (MLP with its norm and residual)
+    and W_h bounds the operator norm of O_h. *)
+Theorem residual_finish_slopes p width head_width heads (phi : vec -> vec) (O : nat -> vec -> vec) K (W : nat -> R) (x r : vec) (o v : nat -> vec) :
+  0 <= K -> (forall y z, distance p width (phi y) (phi z) <= K * distance p width y z) ->
+  (forall h, (h < heads)%nat -> 0 <= W h) ->
+  (forall h y z, (h < heads)%nat -> distance p width (O h y) (O h z) <= W h * distance p head_width y z) ->
+  distance p width (phi (fun i => x i + sum heads (fun h => O h (o h) i))) (phi (fun i => r i + sum heads (fun h => O h (v h) i))) <=
+    K * distance p width x r + K * sum heads W * sup heads (fun h => distance p head_width (o h) (v h)).
+Proof.
+  intros HK Hphi HW HO. apply Rle_trans with (1 := Hphi _ _). rewrite Rmult_assoc, <- Rmult_plus_distr_l.
+  apply Rmult_le_compat_l; [exact HK|]. unfold distance at 1.
+  rewrite (norm_ext p width _ (fun i => (x i - r i) + sum heads (fun h => 1 * (O h (o h) i - O h (v h) i)))).
+  2: { intros i _. rewrite sum_scal_l, sum_minus. ring. }
+  apply Rle_trans with (1 := norm_triangle p width _ _). apply Rplus_le_compat_l.
+  apply Rle_trans with (1 := norm_sum p width heads (fun _ => 1) (fun h i => O h (o h) i - O h (v h) i)).
+  rewrite <- sum_scal_r. apply sum_le. intros h Hh. rewrite Rabs_R1, Rmult_1_l.
+  apply Rle_trans with (1 := HO h (o h) (v h) Hh). apply Rmult_le_compat_l; [now apply HW|].
+  apply (sup_term heads (fun h => distance p head_width (o h) (v h)) h Hh).
+Qed.
