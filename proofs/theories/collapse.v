@@ -2,7 +2,7 @@
 
     All tokens are visible and, for run tokens as queries, the scores of two keys differ by at most g (no positions and RoPE; under
     ALiBi they do not, and a window needs no theorem: [window_forgets]). The rest are Lipschitz constants at the points that occur. *)
-From Coq Require Import Reals Lra Lia Arith.
+From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
 From Snellen Require Import sums vectors rounding softmax decoder logarithms.
 Open Scope R_scope.
 
@@ -190,6 +190,20 @@ Proof.
   { apply Rle_trans with (2 := collapse_to_limit eps n He Hn HN). apply (coordinate_le_norm p width (fun c => last n c - limit depth c) i Hi). }
   assert (Hd' : - eps <= last n i - limit depth i <= eps) by (unfold Rabs in Hd; destruct (Rcase_abs _) in Hd; lra).
   apply (rounding_equal t emin Ht (limit depth i - eps) _ (limit depth i + eps) (limit depth i - eps) _ (limit depth i + eps)); auto; lra.
+Qed.
+
+(** Corollary 6.2: what an engine reads from the stored last vector, counted tokens say, is one and the same answer for all n >= N,
+    so it is right for one n at most. *)
+Definition stored (t emin : Z) (y : vec) : vec := fun i => if Nat.ltb i width then rd t emin (y i) else 0.
+
+Theorem counting_fails (answer : Type) (readout : vec -> answer) t emin eps n m :
+  (2 <= t)%Z -> 0 < eps ->
+  (forall c, (c < width)%nat -> rd t emin (limit depth c - eps) = rd t emin (limit depth c + eps)) ->
+  (1 <= n)%nat -> (1 <= m)%nat -> (size / eps) ^ 2 <= INR n -> (size / eps) ^ 2 <= INR m ->
+  readout (stored t emin (last n)) = readout (stored t emin (last m)).
+Proof.
+  intros Ht He Hr Hn Hm HN HM. f_equal. unfold stored. extensionality i. destruct (Nat.ltb i width) eqn:E; [|reflexivity].
+  apply Nat.ltb_lt in E. rewrite (collapse_bitwise t emin eps n i), (collapse_bitwise t emin eps m i); auto.
 Qed.
 
 End Run.
