@@ -52,6 +52,7 @@ SNELLEN_TARGET inline Floats magnitudes(const std::uint64_t* p) {
 }  // namespace
 }  // namespace snellen
 
+#include "lib/number/exact_product/kernels_radii.inc"
 #include "lib/number/exact_product/kernels_vector.inc"
 
 const snellen::Kernels& snellen::avx2_kernels() {

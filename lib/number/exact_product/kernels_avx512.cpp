@@ -1,5 +1,6 @@
 // AVX-512 IFMA: vpmadd52luq and vpmadd52huq add the lower and the upper 52 bits of a product of 52-bit integers to 64-bit lanes.
 #include "lib/number/exact_product/kernels.hpp"
+#include "lib/number/exact_product/prepared_weights.hpp"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -127,12 +128,29 @@ void wide(const std::uint64_t* weights, std::size_t stride, std::size_t groups, 
   }
 }
 
-}  // namespace
-
-const Kernels& avx512_kernels() {
-  static const Kernels kernels{narrow, wide, avx2_kernels().narrow_radii, avx2_kernels().wide_radii};
-  return kernels;
+using Floats = __m256;  // the 8 rows of a group
+constexpr std::size_t float_lanes = 8;
+SNELLEN_TARGET inline Floats no_floats() { return _mm256_setzero_ps(); }
+SNELLEN_TARGET inline Floats all_floats(float value) { return _mm256_set1_ps(value); }
+SNELLEN_TARGET inline Floats add_floats(Floats a, Floats b) { return _mm256_add_ps(a, b); }
+SNELLEN_TARGET inline Floats times_floats(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+SNELLEN_TARGET inline void store_floats(float* p, Floats v) { _mm256_storeu_ps(p, v); }
+SNELLEN_TARGET inline Floats without_sign(Floats v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
+SNELLEN_TARGET inline Floats magnitudes(const std::uint32_t* p) {
+  const __m256i stored = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return without_sign(_mm256_cvtepi32_ps(_mm256_sub_epi32(stored, _mm256_set1_epi32(1 << 23))));
+}
+SNELLEN_TARGET inline Floats magnitudes(const std::uint64_t* p) {
+  return without_sign(_mm512_cvtepi64_ps(_mm512_sub_epi64(load(p), _mm512_set1_epi64(std::int64_t{1} << 50))));
 }
 
+}  // namespace
 }  // namespace snellen
+
+#include "lib/number/exact_product/kernels_radii.inc"
+
+const snellen::Kernels& snellen::avx512_kernels() {
+  static constexpr Kernels kernels{narrow, wide, radii<std::uint32_t>, radii<std::uint64_t>};
+  return kernels;
+}
 #endif

@@ -50,6 +50,7 @@ inline Floats magnitudes(const std::uint64_t* p) { return _mm_movelh_ps(magnitud
 }  // namespace
 }  // namespace snellen
 
+#include "lib/number/exact_product/kernels_radii.inc"
 #include "lib/number/exact_product/kernels_vector.inc"
 
 const snellen::Kernels& snellen::sse2_kernels() {
