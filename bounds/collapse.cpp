@@ -52,7 +52,8 @@ void summarise(CollapseRow& row, std::int64_t from) {
     if (row.verdicts[i] != Verdict::collapsed) collapsed_from = n + 1;
   }
   const std::int64_t end = from + static_cast<std::int64_t>(row.verdicts.size());
-  const std::int64_t lower = row.last_distinct ? *row.last_distinct + 1 : from;
+  // Without a distinct pair nothing is known of the lengths below `from`.
+  const std::int64_t lower = row.last_distinct ? *row.last_distinct + 1 : std::min<std::int64_t>(from, 1);
   row.inevitable = {std::to_string(lower), std::nullopt, Scope::horizon, Status::unknown};
   if (collapsed_from == end) return;
   row.inevitable.upper = std::to_string(collapsed_from);

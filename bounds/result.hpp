@@ -53,7 +53,7 @@ struct CollapseRow {
   Criterion criterion = Criterion::bitwise;
   std::optional<Metric> metric;  // tolerance only
   std::optional<Dyadic> eps;     // tolerance only
-  std::optional<std::int64_t> first, last_distinct;
+  std::optional<std::int64_t> first, last_distinct;  // the first n proved to collapse (an undecided one may precede it), the last proved distinct
   std::int64_t undecided = 0, overflow = 0;
   Inevitable inevitable;
   std::vector<Observed> observed;

@@ -1,5 +1,6 @@
 // The certified workhorse: midpoint-radius arithmetic of FLINT/Arb. Every entry of every block is a ball that contains the
-// exact real result; a ball that lost everything is infinite, never wrong.
+// exact real result; a ball that lost everything is infinite, never wrong. Its operations use all threads inside; one world is for one caller
+// at a time (the tables of rotations grow as positions come).
 #pragma once
 
 #include <memory>

@@ -5,7 +5,7 @@
 namespace snellen {
 namespace {
 
-// x / (1 + exp(-u)): SiLU for u = x. A sigmoid of any real lies in [0, 1], which bounds the result where exp overflows.
+// x / (1 + exp(-u)): SiLU for u = x.
 void times_sigmoid(arb_ptr result, arb_srcptr x, arb_srcptr u, long bits) {
   Ball t;
   arb_neg(t, u);

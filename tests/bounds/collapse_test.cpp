@@ -111,7 +111,9 @@ TEST_CASE("a row sums up its verdicts") {
 
   r = row({C, C});
   summarise(r, 5);
-  REQUIRE((r.first == 5 && !r.last_distinct && r.inevitable.lower == "5" && r.inevitable.upper == "5"));
+  REQUIRE((r.first == 5 && !r.last_distinct && r.inevitable.lower == "1" && r.inevitable.upper == "5" && r.inevitable.status == Status::bracket));
+  summarise(r, 1);
+  REQUIRE((r.inevitable.lower == "1" && r.inevitable.upper == "1" && r.inevitable.status == Status::exact));
 
   r = row({U});
   summarise(r, 5);
