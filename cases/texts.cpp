@@ -47,13 +47,17 @@ std::vector<Token> Texts::tokens(const std::string& key, const std::string& text
   return encoding.tokens;
 }
 
-std::string Texts::pieces(const std::vector<Token>& tokens) const {
+std::string Texts::pieces(const std::vector<Token>& tokens, std::size_t most) const {
   std::string text;
-  for (std::size_t i = 0; i < std::min(tokens.size(), shown_tokens); ++i) {
+  for (std::size_t i = 0; i < std::min(tokens.size(), most); ++i) {
     text += fmt::format("{}{} ({})", i == 0 ? "" : ", ", escaped(tokenizer_->text_of(tokens[i]).value_or("")), tokens[i]);
   }
-  if (tokens.size() > shown_tokens) text += fmt::format(" and {} more", tokens.size() - shown_tokens);
+  if (tokens.size() > most) text += fmt::format(" and {} more", tokens.size() - most);
   return text;
+}
+
+std::string Texts::pieces_from(const std::vector<Token>& tokens, std::size_t from) const {
+  return from == tokens.size() ? "nothing" : pieces({tokens.begin() + static_cast<std::ptrdiff_t>(from), tokens.end()}, 3);
 }
 
 std::vector<std::string> Texts::readings() const {
@@ -61,7 +65,7 @@ std::vector<std::string> Texts::readings() const {
   for (const auto& [key, text] : texts_) {
     const std::vector<Token> tokens = encoded(text);
     sentences.push_back(fmt::format("The text of family.{} is {} token{}: {}; no special tokens were added.", key, tokens.size(), tokens.size() == 1 ? "" : "s",
-                                    pieces(tokens)));
+                                    pieces(tokens, shown_tokens)));
   }
   return sentences;
 }
@@ -83,7 +87,7 @@ std::optional<std::string> Texts::shared_digits() const {
       const auto one_digit = [&](Token token) { return digits(tokenizer_->text_of(token).value_or("")) <= 1; };
       if (left_out == 0 && std::all_of(tokens.begin(), tokens.end(), one_digit)) good.push_back(escaped(separator));
     }
-    return fmt::format("The digits of family.{} are not one token each: {}.", key, pieces(shared)) + offered(good, "Between digits, each of these keeps them apart");
+    return fmt::format("The digits of family.{} are not one token each: {}.", key, pieces(shared, shown_tokens)) + offered(good, "Between digits, each of these keeps them apart");
   }
   return std::nullopt;
 }
@@ -115,8 +119,9 @@ std::optional<std::string> Texts::other_split(const Family& family) const {
       }
       if (same) good.push_back(escaped(separator));
     }
-    return fmt::format("The tokenizer splits the text of S_{} as a whole otherwise, into {} tokens instead of {}. The case is about the sequences that are put together from the "
-                       "tokens of prefix, unit and suffix.", n, whole.size(), parts.size()) +
+    const auto from = static_cast<std::size_t>(std::mismatch(whole.begin(), whole.end(), parts.begin(), parts.end()).first - whole.begin());
+    return fmt::format("The tokenizer splits the text of S_{} otherwise when it is given as a whole: from token {} on into {} in place of {}. The case is about the "
+                       "tokens of prefix, unit and suffix, put together.", n, from, pieces_from(whole, from), pieces_from(parts, from)) +
            offered(good, "With delimiter = { every = 1, tokens = SEPARATOR } the split of the run is the same either way for SEPARATOR one of");
   }
   return std::nullopt;

@@ -31,7 +31,8 @@ class Texts {
   std::optional<std::string> shared_digits() const;
   std::optional<std::string> other_split(const Family& family) const;
   std::vector<Token> encoded(const std::string& text) const { return tokenizer_->encode(text).tokens; }
-  std::string pieces(const std::vector<Token>& tokens) const;
+  std::string pieces(const std::vector<Token>& tokens, std::size_t most) const;
+  std::string pieces_from(const std::vector<Token>& tokens, std::size_t from) const;
 
   const Case& case_;
   std::optional<Tokenizer> tokenizer_;

@@ -267,7 +267,7 @@ TEST_CASE("case: texts become tokens by the model's own tokenizer, and the case 
   REQUIRE(c.warnings.size() == 2);
   CHECK(c.warnings[0] == "The digits of family.prefix are not one token each: \"111\" (2). Between digits, each of these keeps them apart: "
                          "\",\", \", \", \" \".");
-  CHECK(c.warnings[1].find("splits the text of S_1 as a whole otherwise, into 5 tokens instead of 6.") != std::string::npos);
+  CHECK(c.warnings[1].find("S_1 otherwise when it is given as a whole: from token 3 on into \"11\" (1), \" \" (5) in place of \"1\" (0), \"1\" (0), \" \" (5).") != std::string::npos);
   CHECK(c.warnings[1].find("for SEPARATOR one of: \",\"") != std::string::npos);
 
   const Case glasses = read_case(folder.write("b.toml", model + "prefix = \"a\"\nunit = \"1\"\ndelimiter = { every = 1, tokens = \",\" }\n" + lengths));
