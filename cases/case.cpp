@@ -1,6 +1,7 @@
 #include "cases/case.hpp"
 
 #include "cases/random_model.hpp"
+#include "cases/texts.hpp"
 #include "cases/toml_section.hpp"
 #include "lib/error.hpp"
 #include "lib/files/printable.hpp"
@@ -38,18 +39,21 @@ std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& f
 
 std::vector<Token> read_tokens(const TomlSection& section, std::string_view key) { return section.token_ids(key).value_or(std::vector<Token>{}); }
 
-Family read_family(const TomlSection& file) {
+// The same, or a text; `name` is the key's name within the family.
+std::vector<Token> read_tokens(const TomlSection& section, std::string_view key, const std::string& name, Texts& texts) {
+  if (!section.has(key) || section.has_list(key)) return read_tokens(section, key);
+  if (!section.has_text(key)) section.refuse(key, "a list of token ids or a text");
+  return texts.tokens(name, *section.string(key));
+}
+
+Family read_family(const TomlSection& file, Texts& texts) {
   file.require("family", "a table [family]");
   const TomlSection section = *file.section("family", {"prefix", "unit", "suffix", "lengths", "delimiter", "sample", "pair", "text"});
-  constexpr auto no_text = "found a text, expected a list of token ids: Snellen has no tokenizers yet";
-  if (section.has("text")) section.fail("text", no_text);
-  for (const std::string_view key : {"prefix", "suffix"}) {
-    if (section.has(key) && !section.has_list(key)) section.fail(key, no_text);
-  }
+  if (section.has("text") && section.has("prefix")) section.fail("text", "found both text and prefix, expected one of them: text is the prefix as a text");
   Family family;
-  family.prefix = read_tokens(section, "prefix");
-  family.unit = read_tokens(section, "unit");
-  family.suffix = read_tokens(section, "suffix");
+  family.prefix = read_tokens(section, section.has("text") ? "text" : "prefix", "prefix", texts);
+  family.unit = read_tokens(section, "unit", "unit", texts);
+  family.suffix = read_tokens(section, "suffix", "suffix", texts);
   section.require("lengths", "lengths = { from = 1, to = 100 }");
   const TomlSection lengths = *section.section("lengths", {"from", "to"});
   lengths.require("to", "the horizon, an integer");
@@ -57,8 +61,8 @@ Family read_family(const TomlSection& file) {
   family.to = *lengths.integer("to", 0);
   if (const auto delimiter = section.section("delimiter", {"every", "tokens"})) {
     delimiter->require("every", "the number of run tokens in a group");
-    delimiter->require("tokens", "a list of token ids");
-    family.delimiter = Delimiter{*delimiter->integer("every", 1), read_tokens(*delimiter, "tokens")};
+    delimiter->require("tokens", "a list of token ids or a text");
+    family.delimiter = Delimiter{*delimiter->integer("every", 1), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
   }
   if (const auto sample = section.section("sample", {"tokens", "weights", "seed"})) {
     sample->require("tokens", "a list of token ids");
@@ -144,7 +148,7 @@ std::string Case::place(const std::string& key) const {
   }
 }
 
-Case read_case(const std::filesystem::path& file) {
+Case read_case(const std::filesystem::path& file, const std::optional<std::filesystem::path>& model) {
   const toml::table table = parsed(file.string());
   Case c;
   c.file = file;
@@ -152,11 +156,15 @@ Case read_case(const std::filesystem::path& file) {
   c.request.case_name = file.stem().string();
   c.request.title = section.string("title").value_or(c.request.case_name);
   c.model = read_model(section);
-  c.request.family = read_family(section);
+  if (model) c.model = *model;
+  Texts texts(c);
+  c.request.family = read_family(section, texts);
   read_measure(section, c);
   read_engine(section, c);
   read_precision(section, c);
   check(c);
+  c.readings = texts.readings();
+  c.warnings = texts.warnings(c.request.family);
   return c;
 }
 

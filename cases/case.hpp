@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "bounds/certify.hpp"
 #include "lib/model/synthetic.hpp"
@@ -16,14 +18,19 @@ struct Case {
   std::variant<std::filesystem::path, RandomModel> model;  // a path as written: load_model(const Case&) looks for it
   CertifyRequest request;                                  // its case_name is the file's, without folder and .toml
   bool inevitable = true;                                  // asked for a proof for all n; today every answer has the scope `horizon`
+  std::vector<std::string> readings, warnings;             // about texts that became tokens: how, and what to beware of
   std::map<std::string, unsigned> lines;                   // of every key given, by its full name: "family.unit"
 
   // "cases/first.toml:12: family.unit": where a message about `key` points; the table's line where the key was not given.
   std::string place(const std::string& key) const;
 };
 
-// Throws InputError, "file.toml:LINE: key: found ..., expected ...", for the first thing that is wrong.
-Case read_case(const std::filesystem::path& file);
+// Throws InputError, "file.toml:LINE: key: found ..., expected ...", for the first thing that is wrong. `model` stands in place of the case's own.
+// Texts become tokens here, by the model's tokenizer.
+Case read_case(const std::filesystem::path& file, const std::optional<std::filesystem::path>& model = {});
+
+// Where the model of a case lies that has a path; InputError where it does not. See load_model().
+std::filesystem::path find_model(const Case& c);
 
 // The model that a case names; InputError where it cannot be read or the family does not fit it. A relative path is tried from the current
 // directory, from the case file's folder and from the project's root (the environment variable SNELLEN_HOME, set by the launcher), in this order.

@@ -6,11 +6,11 @@
 #include "lib/files/printable.hpp"
 
 namespace snellen {
-namespace {
 
 namespace fs = std::filesystem;
 
-fs::path find_model(const Case& c, const fs::path& path) {
+fs::path find_model(const Case& c) {
+  const fs::path& path = std::get<fs::path>(c.model);
   const char* home = std::getenv("SNELLEN_HOME");
   std::vector<fs::path> places = {path};
   if (path.is_relative()) {
@@ -25,11 +25,9 @@ fs::path find_model(const Case& c, const fs::path& path) {
   throw InputError(c.place("model.path"), "found no " + printable(path.string()) + also + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
 }
 
-}  // namespace
-
 Model load_model(const Case& c) {
   const auto* path = std::get_if<fs::path>(&c.model);
-  Model model = path ? load_model(find_model(c, *path)) : synthetic_model(std::get<RandomModel>(c.model));
+  Model model = path ? load_model(find_model(c)) : synthetic_model(std::get<RandomModel>(c.model));
   if (const auto problem = problem_of(c.request.family, model)) throw InputError(c.place("family." + problem->key), problem->description);
   return model;
 }

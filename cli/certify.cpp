@@ -38,8 +38,10 @@ int certify_case(const Options& options) {
   const Case c = read_case(options);
   const Model model = load_model(c);
   CommandProgress progress(options.quiet);
-  const Certification result = certify(model, c.request, progress);
+  Certification result = certify(model, c.request, progress);
   progress.end();
+  result.assumptions.insert(result.assumptions.end(), c.readings.begin(), c.readings.end());
+  result.warnings.insert(result.warnings.begin(), c.warnings.begin(), c.warnings.end());
 
   const std::filesystem::path folder = options.out.empty() ? std::filesystem::path("reports/generated") / c.request.case_name : std::filesystem::path(options.out);
   const Written written = write_reports(result, environment(progress), folder);

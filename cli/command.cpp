@@ -21,15 +21,12 @@ void add_case_options(CLI::App& verb, CaseOptions& options) {
 }
 
 Case read_case(const CaseOptions& options) {
-  Case c = read_case(std::filesystem::path(options.file));
-  if (!options.model.empty()) {
-    std::error_code error;
-    if (!std::filesystem::exists(options.model, error)) {
-      throw InputError("--model", "found no " + options.model + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
-    }
-    c.model = std::filesystem::absolute(options.model);
+  if (options.model.empty()) return read_case(std::filesystem::path(options.file));
+  std::error_code error;
+  if (!std::filesystem::exists(options.model, error)) {
+    throw InputError("--model", "found no " + options.model + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
   }
-  return c;
+  return read_case(options.file, std::filesystem::absolute(options.model));
 }
 
 void check_length(const Case& c, std::int64_t length) {

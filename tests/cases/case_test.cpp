@@ -179,8 +179,8 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   refuses(family("unit = [2, -1]\n"), "bad.toml:5: family.unit: found -1 in the list, expected a list of token ids");
   refuses(family("unit = [2.0]\n"), "bad.toml:5: family.unit: found 2.0 in the list");
   refuses(family("unit = 2\n"), "bad.toml:5: family.unit: found 2, expected a list of token ids");
-  refuses(family("unit = [2]\nprefix = \"hello\"\n"), "bad.toml:6: family.prefix: found a text, expected a list of token ids: Snellen has no tokenizers yet");
-  refuses(family("unit = [2]\ntext = \"hello\"\n"), "bad.toml:6: family.text: found a text, expected a list of token ids: Snellen has no tokenizers yet");
+  refuses(family("unit = [2]\nprefix = \"hello\"\n"), "bad.toml:6: family.prefix: found a text, expected a list of token ids: a random model has no tokenizer");
+  refuses(family("unit = [2]\ntext = \"hello\"\n"), "bad.toml:6: family.text: found a text, expected a list of token ids: a random model has no tokenizer");
   refuses(family("unit = [2]\npair = \"both\"\n"), "bad.toml:6: family.pair: found \"both\", expected one of next, repeat-last");
   refuses(family("unit = [2]\ndelimiter = { every = 0, tokens = [1] }\n"), "bad.toml:6: family.delimiter.every: found 0, expected an integer, at least 1");
   refuses(family("unit = [2]\ndelimiter = { every = 2 }\n"), "bad.toml:6: family.delimiter.tokens: missing");
@@ -247,4 +247,40 @@ TEST_CASE("case: suggestions", "[case]") {
   CHECK(nearest_name("units", names) == "unit");
   CHECK(nearest_name("length", names) == "lengths");
   CHECK(nearest_name("model", names) == std::nullopt);
+}
+
+TEST_CASE("case: texts become tokens by the model's own tokenizer, and the case says how", "[case]") {
+  const Folder folder;
+  // Words of one to three digits are tokens where they are written together, as in Llama 3.
+  folder.write("m/tokenizer.json", R"({"version": "1.0", "truncation": null, "padding": null, "added_tokens": [{"id": 6, "content": "<s>", "single_word": false,
+    "lstrip": false, "rstrip": false, "normalized": false, "special": true}], "normalizer": null, "decoder": null, "post_processor": null,
+    "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\p{N}{1,3}"}, "behavior": "Isolated", "invert": false},
+    "model": {"type": "BPE", "vocab": {"1": 0, "11": 1, "111": 2, ",": 3, "a": 4, " ": 5}, "merges": [["1", "1"], ["11", "1"]]}})");
+  const std::string model = "[model]\npath = \"m\"\n[family]\n", lengths = "lengths = { to = 5 }\n";
+  const Case c = read_case(folder.write("a.toml", model + "text = \"<s>a1111\"\nunit = \"1\"\nsuffix = \" \"\n" + lengths));
+  CHECK(c.request.family.prefix == std::vector<Token>{6, 4, 2, 0});
+  CHECK(c.request.family.unit == std::vector<Token>{0});
+  CHECK(c.request.family.suffix == std::vector<Token>{5});
+  CHECK(c.readings == std::vector<std::string>{"The text of family.prefix is 4 tokens: \"<s>\" (6), \"a\" (4), \"111\" (2), \"1\" (0); no special tokens were added.",
+                                               "The text of family.suffix is 1 token: \" \" (5); no special tokens were added.",
+                                               "The text of family.unit is 1 token: \"1\" (0); no special tokens were added."});
+  REQUIRE(c.warnings.size() == 2);
+  CHECK(c.warnings[0] == "The digits of family.prefix are not one token each: \"111\" (2). Between digits, each of these keeps them apart: "
+                         "\",\", \", \", \" \".");
+  CHECK(c.warnings[1].find("S_1 otherwise when it is given as a whole: from token 3 on into \"11\" (1), \" \" (5) in place of \"1\" (0), \"1\" (0), \" \" (5).") != std::string::npos);
+  CHECK(c.warnings[1].find("for SEPARATOR one of: \",\"") != std::string::npos);
+
+  const Case glasses = read_case(folder.write("b.toml", model + "prefix = \"a\"\nunit = \"1\"\ndelimiter = { every = 1, tokens = \",\" }\n" + lengths));
+  CHECK(glasses.request.family.delimiter->tokens == std::vector<Token>{3});
+  CHECK(glasses.warnings.empty());
+  const Case ids = read_case(folder.write("c.toml", model + "prefix = [1]\nunit = [2]\n" + lengths));
+  CHECK(ids.readings.empty());  // and no tokenizer is needed
+  const Case other = read_case(folder.write("d.toml", small_model + "[family]\nunit = \"a\"\n" + lengths), folder.path() / "m");
+  CHECK(other.request.family.unit == std::vector<Token>{4});
+
+  CHECK(complaint(folder, model + "unit = \"b\"\n" + lengths) ==
+        "bad.toml:4: family.unit: found a text with 1 characters for which the vocabulary has nothing, expected one that it can spell");
+  CHECK(complaint(folder, model + "text = \"a\"\nprefix = [1]\nunit = [1]\n" + lengths).find("bad.toml:4: family.text: found both text and prefix") == 0);
+  CHECK(complaint(folder, model + "unit = \"\"\n" + lengths).find("bad.toml:4: family.unit") == 0);
+  CHECK(complaint(folder, "[model]\npath = \"none\"\n[family]\nunit = \"1\"\n" + lengths).find("bad.toml:2: model.path: found no none") == 0);
 }
