@@ -1,7 +1,7 @@
 (** The hypotheses of the collapse theorem can be met, at every depth: the decoder that adds to each state the plain average of all
     states up to it, on the run b . a^n. *)
 From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
-From Snellen Require Import sums vectors softmax decoder logarithms collapse.
+From Snellen Require Import sums vectors softmax decoder majorant logarithms collapse.
 Open Scope R_scope.
 
 Definition averaging : nat -> layer := fun _ => {|
