@@ -1,4 +1,4 @@
-(** The run P . a^n where scores fall with the distance (ALiBi, with or without a window): geometric collapse, with an explicit N. *)
+(** The run P . a^n where scores fall with the distance (ALiBi, with or without a window): geometric collapse, explicit N. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Snellen Require Import sums vectors softmax decoder majorant logarithms.
 Open Scope R_scope.
@@ -7,7 +7,8 @@ Open Scope R_scope.
 Theorem power_le_exp m n s : 0 < s -> INR n ^ m <= (INR (2 * m) / s) ^ m * exp (s / 2 * INR n).
 Proof.
   intros Hs. assert (Hn := pos_INR n). destruct m as [|m].
-  - simpl. assert (0 <= s / 2 * INR n) by (apply Rmult_le_pos; lra). destruct (Req_dec (s / 2 * INR n) 0) as [E|E]; [rewrite E, exp_0; lra|].
+  - simpl. assert (0 <= s / 2 * INR n) by (apply Rmult_le_pos; lra). destruct (Req_dec (s / 2 * INR n) 0) as [E|E];
+      [rewrite E, exp_0; lra|].
     pose proof (exp_ineq1 _ E). lra.
   - assert (Hm := INR_S_pos m). set (c := INR (2 * S m) / s).
     assert (Hc : 0 < c) by (apply Rdiv_lt_0_compat; [apply lt_0_INR; lia|exact Hs]).
@@ -33,7 +34,8 @@ Notation deviation := (deviation p width layers x prefix a).
 Variable slope : R.
 Hypothesis slope_positive : 0 < slope.
 Variables (g prefix_reach value_slope state_slope head_slope : nat -> R).
-Hypothesis nonnegative : forall l, (l < depth)%nat -> 0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
+Hypothesis nonnegative : forall l, (l < depth)%nat ->
+  0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
 (** But for the slope, no score of a visible token is more than g above that of the query's own token. *)
 Hypothesis scores_fall : forall l h k j, (l < depth)%nat -> (h < heads (layers l))%nat -> (j <= prefix + k)%nat ->
   let q := (prefix + k)%nat in
@@ -42,7 +44,8 @@ Hypothesis scores_fall : forall l h k j, (l < depth)%nat -> (h < heads (layers l
 Hypothesis prefix_values : forall l h j, (l < depth)%nat -> (h < heads (layers l))%nat -> (j < prefix)%nat ->
   distance p head_width (value (layers l) h (state l j)) (value (layers l) h (limit l)) <= prefix_reach l.
 Hypothesis run_values : forall l h k, (l < depth)%nat -> (h < heads (layers l))%nat ->
-  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <= value_slope l * deviation l k.
+  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <=
+    value_slope l * deviation l k.
 Hypothesis finish_slopes : forall l k, (l < depth)%nat ->
   deviation (S l) k <= state_slope l * deviation l k +
     head_slope l * sup (heads (layers l)) (fun h =>
@@ -51,7 +54,8 @@ Hypothesis finish_slopes : forall l k, (l < depth)%nat ->
 Notation constant := (constant prefix g prefix_reach value_slope state_slope head_slope).
 
 Lemma falling_weights l h k j : (l < depth)%nat -> (h < heads (layers l))%nat -> (j <= prefix + k)%nat ->
-  weight (S (prefix + k)) (mass (layers l) h (states layers l x) (prefix + k)) j <= exp (g l) * exp (- slope * INR (prefix + k - j)).
+  weight (S (prefix + k)) (mass (layers l) h (states layers l x) (prefix + k)) j <=
+    exp (g l) * exp (- slope * INR (prefix + k - j)).
 Proof.
   intros Hl Hh Hj. set (q := (prefix + k)%nat) in *. set (m := mass (layers l) h (states layers l x) q).
   assert (Hm : forall i, (i < S q)%nat -> 0 <= m i) by (intros; apply mass_nonneg).
@@ -105,7 +109,8 @@ Theorem alibi_rate l k :
   (l <= depth)%nat -> deviation l k <= constant l * (INR (S k) ^ pred l * exp (- slope * INR k)).
 Proof.
   intros Hl. apply Rle_trans with (constant l * geometric l k).
-  - apply (majorant_closed p width head_width layers depth x prefix a) with (share := fun k j => exp (- slope * INR (prefix + k - j))); auto.
+  - apply (majorant_closed p width head_width layers depth x prefix a)
+      with (share := fun k j => exp (- slope * INR (prefix + k - j))); auto.
     + intros; apply Rlt_le, exp_pos.
     + exact falling_weights.
     + exact geometric_grows.

@@ -1,7 +1,7 @@
 (** Representational collapse of the run P . a^n: the paper's Theorem 4.2 with an explicit N, for any number of layers.
 
-    All tokens are visible and, for run tokens as queries, the scores of two keys differ by at most g: no positions, or RoPE. (ALiBi:
-    alibi.v. A window alone: [window_forgets].) The rest are Lipschitz constants at the points that occur. *)
+    All tokens are visible and, for run tokens as queries, the scores of two keys differ by at most g: no positions, or RoPE.
+    (ALiBi: alibi.v. A window alone: [window_forgets].) The rest are Lipschitz constants at the points that occur. *)
 From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
 From Snellen Require Import sums vectors rounding softmax decoder majorant logarithms.
 Open Scope R_scope.
@@ -18,15 +18,18 @@ Notation limit l := (alone layers l a).
 Notation deviation := (deviation p width layers x prefix a).
 
 Variables (g prefix_reach value_slope state_slope head_slope : nat -> R).
-Hypothesis nonnegative : forall l, (l < depth)%nat -> 0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
+Hypothesis nonnegative : forall l, (l < depth)%nat ->
+  0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
 Hypothesis all_visible : forall l i j, (l < depth)%nat -> (j <= i)%nat -> visible (layers l) i j = true.
-Hypothesis scores_alike : forall l h k i j, (l < depth)%nat -> (h < heads (layers l))%nat -> (i <= prefix + k)%nat -> (j <= prefix + k)%nat ->
+Hypothesis scores_alike : forall l h k i j, (l < depth)%nat -> (h < heads (layers l))%nat -> (i <= prefix + k)%nat ->
+  (j <= prefix + k)%nat ->
   let q := (prefix + k)%nat in
   score (layers l) h (state l q) (state l i) q i - score (layers l) h (state l q) (state l j) q j <= g l.
 Hypothesis prefix_values : forall l h j, (l < depth)%nat -> (h < heads (layers l))%nat -> (j < prefix)%nat ->
   distance p head_width (value (layers l) h (state l j)) (value (layers l) h (limit l)) <= prefix_reach l.
 Hypothesis run_values : forall l h k, (l < depth)%nat -> (h < heads (layers l))%nat ->
-  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <= value_slope l * deviation l k.
+  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <=
+    value_slope l * deviation l k.
 Hypothesis finish_slopes : forall l k, (l < depth)%nat ->
   deviation (S l) k <= state_slope l * deviation l k +
     head_slope l * sup (heads (layers l)) (fun h =>
@@ -66,7 +69,8 @@ Qed.
 
 Lemma harmonic_average l k : sum (S k) (fun j => / INR (S k) * harmonic l j) <= harmonic (S l) k.
 Proof.
-  assert (Hlog := log_ge_1 k). assert (Hi := inverse_pos k). rewrite sum_scal_l. cbn [harmonic]. unfold Rdiv. rewrite Rmult_comm.
+  assert (Hlog := log_ge_1 k). assert (Hi := inverse_pos k). rewrite sum_scal_l. cbn [harmonic]. unfold Rdiv.
+  rewrite Rmult_comm.
   apply Rmult_le_compat_r; [lra|]. destruct l as [|l]; cbn [harmonic].
   - rewrite (sum_ext _ _ (fun _ => 0)), sum_const by reflexivity. cbn [pow]. lra.
   - apply Rle_trans with (sum (S k) (fun j => (1 + ln (INR (S k))) ^ l * / INR (S j))).
@@ -85,7 +89,8 @@ Proof.
     + intros; apply Rlt_le, inverse_pos.
     + exact weights_small.
     + exact harmonic_grows.
-    + intros l' k' j _. cbn [harmonic]. rewrite <- (Rmult_1_l (/ INR (S k'))). apply Rmult_le_compat_r; [apply Rlt_le, inverse_pos|].
+    + intros l' k' j _. cbn [harmonic]. rewrite <- (Rmult_1_l (/ INR (S k'))).
+      apply Rmult_le_compat_r; [apply Rlt_le, inverse_pos|].
       apply pow_R1_Rle, log_ge_1.
     + exact harmonic_average.
   - destruct l as [|l]; cbn [majorant.constant harmonic pred]; unfold Rdiv; [lra|]. apply Req_le. ring.
@@ -111,7 +116,8 @@ Qed.
 (** The last token of P . a^n, above all layers. *)
 Definition last (n : nat) : vec := state depth (prefix + (n - 1))%nat.
 
-(** Powers of the logarithm paid for with a square root: the run is within eps of its limit from N = (C (2k)^k / eps)^2 on, k = depth - 1. *)
+(** Powers of the logarithm paid for with a square root: the run is within eps of its limit from
+    N = (C (2k)^k / eps)^2 on, k = depth - 1. *)
 Definition size : R := constant depth * INR (2 * (depth - 1)) ^ (depth - 1).
 
 Lemma size_nonneg : 0 <= size.
@@ -148,8 +154,8 @@ Proof.
   rewrite (distance_sym p width (limit depth)). lra.
 Qed.
 
-(** Bitwise: if every coordinate of the limit is at least eps away from the next rounding boundary, the format's values are those of
-    the limit for every n >= N. *)
+(** Bitwise: if every coordinate of the limit is at least eps away from the next rounding boundary, the format's values are
+    those of the limit for every n >= N. *)
 Theorem collapse_bitwise t emin eps n i :
   (2 <= t)%Z -> 0 < eps ->
   (forall c, (c < width)%nat -> rd t emin (limit depth c - eps) = rd t emin (limit depth c + eps)) ->
@@ -158,13 +164,15 @@ Theorem collapse_bitwise t emin eps n i :
 Proof.
   intros Ht He Hr Hn HN Hi. specialize (Hr i Hi).
   assert (Hd : Rabs (last n i - limit depth i) <= eps).
-  { apply Rle_trans with (2 := collapse_to_limit eps n He Hn HN). apply (coordinate_le_norm p width (fun c => last n c - limit depth c) i Hi). }
+  { apply Rle_trans with (2 := collapse_to_limit eps n He Hn HN).
+    apply (coordinate_le_norm p width (fun c => last n c - limit depth c) i Hi). }
   assert (Hd' : - eps <= last n i - limit depth i <= eps) by (unfold Rabs in Hd; destruct (Rcase_abs _) in Hd; lra).
-  apply (rounding_equal t emin Ht (limit depth i - eps) _ (limit depth i + eps) (limit depth i - eps) _ (limit depth i + eps)); auto; lra.
+  apply (rounding_equal t emin Ht (limit depth i - eps) _ (limit depth i + eps) (limit depth i - eps)
+    _ (limit depth i + eps)); auto; lra.
 Qed.
 
-(** Corollary 6.2: what an engine reads from the stored last vector, counted tokens say, is one and the same answer for all n >= N,
-    so it is right for one n at most. *)
+(** Corollary 6.2: what an engine reads from the stored last vector, counted tokens say, is one and the same answer for all
+    n >= N, so it is right for one n at most. *)
 Definition stored (t emin : Z) (y : vec) : vec := fun i => if Nat.ltb i width then rd t emin (y i) else 0.
 
 Theorem counting_fails (answer : Type) (readout : vec -> answer) t emin eps n m :
@@ -179,13 +187,15 @@ Qed.
 
 End Run.
 
-(** The hypothesis [finish_slopes] for a layer phi(x + sum of O_h o_h): K is a Lipschitz constant of phi (MLP with its norm and residual)
-    and W_h bounds the operator norm of O_h. *)
-Theorem residual_finish_slopes p width head_width heads (phi : vec -> vec) (O : nat -> vec -> vec) K (W : nat -> R) (x r : vec) (o v : nat -> vec) :
+(** The hypothesis [finish_slopes] for a layer phi(x + sum of O_h o_h): K is a Lipschitz constant of phi (MLP with its norm and
+    residual) and W_h bounds the operator norm of O_h. *)
+Theorem residual_finish_slopes p width head_width heads (phi : vec -> vec) (O : nat -> vec -> vec) K (W : nat -> R)
+    (x r : vec) (o v : nat -> vec) :
   0 <= K -> (forall y z, distance p width (phi y) (phi z) <= K * distance p width y z) ->
   (forall h, (h < heads)%nat -> 0 <= W h) ->
   (forall h y z, (h < heads)%nat -> distance p width (O h y) (O h z) <= W h * distance p head_width y z) ->
-  distance p width (phi (fun i => x i + sum heads (fun h => O h (o h) i))) (phi (fun i => r i + sum heads (fun h => O h (v h) i))) <=
+  distance p width (phi (fun i => x i + sum heads (fun h => O h (o h) i)))
+                   (phi (fun i => r i + sum heads (fun h => O h (v h) i))) <=
     K * distance p width x r + K * sum heads W * sup heads (fun h => distance p head_width (o h) (v h)).
 Proof.
   intros HK Hphi HW HO. apply Rle_trans with (1 := Hphi _ _). rewrite Rmult_assoc, <- Rmult_plus_distr_l.

@@ -1,4 +1,5 @@
-(** The hypotheses of the collapse theorem can be met, at every depth: the decoder that adds to each state the plain average of all
+(** The hypotheses of the collapse theorem can be met, at every depth: the decoder that adds to each state the plain average
+  of all
     states up to it, on the run b . a^n. *)
 From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
 From Snellen Require Import sums vectors softmax decoder majorant logarithms collapse.
@@ -39,7 +40,8 @@ Proof.
     - intros l k _. cbn [heads averaging sup]. rewrite Rmult_1_l, Rmult_1_l. unfold deviation at 1.
       cbn [states alone]. unfold apply_layer, distance. cbn [finish averaging value].
       rewrite (norm_ext p width _ (fun i => (states averaging l (run b a) (1 + k)%nat i - alone averaging l a i) +
-        (attention (averaging l) 0 (states averaging l (run b a)) (1 + k)%nat i - alone averaging l a i))) by (intros; cbn [averaging]; ring).
+        (attention (averaging l) 0 (states averaging l (run b a)) (1 + k)%nat i - alone averaging l a i))) by (intros;
+          cbn [averaging]; ring).
       apply Rle_trans with (1 := norm_triangle p width _ _). apply Rplus_le_compat_l, Rmax_r. }
   unfold last in H. replace (1 + (n - 1))%nat with n in H by lia. replace (1 + (S n - 1))%nat with (S n) in H by lia. exact H.
 Qed.

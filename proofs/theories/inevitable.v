@@ -54,7 +54,8 @@ Qed.
 End Inevitable.
 
 (** The run token appended to the prefix: the same sequences, one shorter, so N* is one less. *)
-Theorem inevitable_shift collapsed N : inevitable_exactly collapsed (N + 1) -> inevitable_exactly (fun n => collapsed (n + 1)) N.
+Theorem inevitable_shift collapsed N :
+  inevitable_exactly collapsed (N + 1) -> inevitable_exactly (fun n => collapsed (n + 1)) N.
 Proof.
   intros [HN Hl]. split; [intros n Hn; apply HN; lia|]. intros M HM.
   assert (N + 1 <= M + 1); [|lia]. apply Hl. intros n Hn. replace n with (n - 1 + 1) by lia. apply HM. lia.

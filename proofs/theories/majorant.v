@@ -1,4 +1,4 @@
-(** How far the run tokens of P . a^n are from the sequence [a] alone, layer by layer: a majorant that averaging does not leave. *)
+(** How far the run tokens of P . a^n are from the sequence [a] alone, layer by layer: majorants closed under averaging. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Snellen Require Import sums vectors softmax decoder.
 Open Scope R_scope.
@@ -17,17 +17,19 @@ Notation limit l := (alone layers l a).
 (** How far the k-th run token (from 0) is above l layers from the state of the sequence [a]. *)
 Definition deviation (l k : nat) : R := distance p width (state l (prefix + k)%nat) (limit l).
 
-(** Lipschitz constants at the points that occur, the reach of the prefix's values, and e^g share_kj, a bound of the weight of token j
-    for the k-th run token. *)
+(** Lipschitz constants at the points that occur, the reach of the prefix's values, and e^g share_kj, a bound of the weight of
+    token j for the k-th run token. *)
 Variables (g prefix_reach value_slope state_slope head_slope : nat -> R) (share : nat -> nat -> R).
-Hypothesis nonnegative : forall l, (l < depth)%nat -> 0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
+Hypothesis nonnegative : forall l, (l < depth)%nat ->
+  0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
 Hypothesis share_nonneg : forall k j, 0 <= share k j.
 Hypothesis weights_small : forall l h k j, (l < depth)%nat -> (h < heads (layers l))%nat -> (j <= prefix + k)%nat ->
   weight (S (prefix + k)) (mass (layers l) h (states layers l x) (prefix + k)) j <= exp (g l) * share k j.
 Hypothesis prefix_values : forall l h j, (l < depth)%nat -> (h < heads (layers l))%nat -> (j < prefix)%nat ->
   distance p head_width (value (layers l) h (state l j)) (value (layers l) h (limit l)) <= prefix_reach l.
 Hypothesis run_values : forall l h k, (l < depth)%nat -> (h < heads (layers l))%nat ->
-  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <= value_slope l * deviation l k.
+  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <=
+    value_slope l * deviation l k.
 Hypothesis finish_slopes : forall l k, (l < depth)%nat ->
   deviation (S l) k <= state_slope l * deviation l k +
     head_slope l * sup (heads (layers l)) (fun h =>
@@ -53,7 +55,8 @@ Qed.
 Lemma head_average l h k :
   (l < depth)%nat -> (h < heads (layers l))%nat ->
   distance p head_width (attention (layers l) h (states layers l x) (prefix + k)) (value (layers l) h (limit l)) <=
-    exp (g l) * (sum prefix (share k) * prefix_reach l + value_slope l * sum (S k) (fun j => share k (prefix + j) * deviation l j)).
+    exp (g l) * (sum prefix (share k) * prefix_reach l +
+      value_slope l * sum (S k) (fun j => share k (prefix + j) * deviation l j)).
 Proof.
   intros Hl Hh. set (q := (prefix + k)%nat). set (m := mass (layers l) h (states layers l x) q).
   assert (Hm : forall j, (j < S q)%nat -> 0 <= m j) by (intros; apply mass_nonneg).
@@ -67,7 +70,8 @@ Proof.
   unfold q. rewrite <- Nat.add_succ_r, sum_split. apply Rplus_le_compat.
   - rewrite <- sum_scal_r. apply sum_le. intros j Hj. apply Rmult_le_compat_l; [apply share_nonneg|]. now apply prefix_values.
   - rewrite <- sum_scal_l. apply sum_le. intros j Hj.
-    replace (value_slope l * (share k (prefix + j) * deviation l j)) with (share k (prefix + j)%nat * (value_slope l * deviation l j)) by ring.
+    replace (value_slope l * (share k (prefix + j) * deviation l j)) with (share k (prefix + j)%nat * (value_slope l *
+      deviation l j)) by ring.
     apply Rmult_le_compat_l; [apply share_nonneg|]. now apply run_values.
 Qed.
 
@@ -94,7 +98,8 @@ Proof.
       - apply Rmult_le_compat_l; [exact HC|]. apply M_average. }
     set (bound := exp (g l) * (INR prefix * M (S l) k * prefix_reach l + value_slope l * (constant l * M (S l) k))).
     assert (Hhead : sup (heads (layers l)) (fun h =>
-        distance p head_width (attention (layers l) h (states layers l x) (prefix + k)) (value (layers l) h (limit l))) <= bound).
+        distance p head_width (attention (layers l) h (states layers l x) (prefix + k)) (value (layers l) h (limit l))) <=
+          bound).
     { apply sup_lub.
       - apply Rmult_le_pos; [lra|]. apply Rplus_le_le_0_compat; repeat apply Rmult_le_pos; auto; try lra. apply pos_INR.
       - intros h Hh. apply Rle_trans with (1 := head_average l h k Hl' Hh). apply Rmult_le_compat_l; [lra|].

@@ -105,10 +105,12 @@ Proof.
 Qed.
 
 Lemma group_mass_le P s hi : (forall j, (j < P)%nat -> s j <= hi) -> sum P (fun j => exp (s j)) <= INR P * exp hi.
-Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L]; [now apply Rlt_le, exp_increasing|rewrite L; lra]. Qed.
+Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L];
+  [now apply Rlt_le, exp_increasing|rewrite L; lra]. Qed.
 
 Lemma group_mass_ge n s lo : (forall j, (j < n)%nat -> lo <= s j) -> INR n * exp lo <= sum n (fun j => exp (s j)).
-Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L]; [now apply Rlt_le, exp_increasing|rewrite <- L; lra]. Qed.
+Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L];
+  [now apply Rlt_le, exp_increasing|rewrite <- L; lra]. Qed.
 
 (** Of P tokens with scores at most hi before n tokens with scores at least lo: their weight is at most
     P e^hi / (P e^hi + n e^lo), and so goes to 0 like 1/n. *)
@@ -213,7 +215,8 @@ Qed.
 Definition apply_matrix (columns : nat) (A : nat -> nat -> R) (x : vec) : vec := fun i => sum columns (fun k => A i k * x k).
 
 (** What a layer adds up before its MLP: the state and, for each head h, O_h times the head's output. *)
-Definition after_attention (heads width n : nat) (O : nat -> nat -> nat -> R) (m : nat -> nat -> R) (v : nat -> nat -> vec) (x : vec) : vec :=
+Definition after_attention (heads width n : nat) (O : nat -> nat -> nat -> R) (m : nat -> nat -> R) (v : nat -> nat -> vec)
+    (x : vec) : vec :=
   fun i => x i + sum heads (fun h => apply_matrix width (O h) (head n (m h) (v h)) i).
 
 (** The last token repeated, without positions: it has the same state and query, so the same masses on the old tokens, and
@@ -231,8 +234,8 @@ Proof.
   unfold head. rewrite (weighted_mean_step n (m h) (fun j => v h j k) Hs Hm). ring.
 Qed.
 
-(** Theorem 4.2 for one layer without positions, whatever the tokens before: a sequence of n tokens against itself with the last one
-    repeated. W_h bounds the norm of O_h, and every value lies within [reach] of the repeated one's. *)
+(** Theorem 4.2 for one layer without positions, whatever the tokens before: a sequence of n tokens against itself with the last
+    one repeated. W_h bounds the norm of O_h, and every value lies within [reach] of the repeated one's. *)
 Theorem repeated_token_collapse p d heads width n O (s : nat -> nat -> R) v x g reach (W : nat -> R) :
   (0 < n)%nat -> 0 <= reach ->
   (forall h j k, (h < heads)%nat -> (j < S n)%nat -> (k < S n)%nat -> s h j - s h k <= g) ->
@@ -247,10 +250,12 @@ Proof.
   assert (Hm : forall h, (h < heads)%nat -> 0 < sum n (m h) /\ 0 <= m h n).
   { intros h _. split; [now apply exp_mass_pos|apply Rlt_le, exp_pos]. }
   unfold distance. rewrite (norm_ext p d _ _ (fun i _ => repeated_token_step heads width n O m v x Hm i)).
-  apply Rle_trans with (1 := norm_sum p d heads _ (fun h => apply_matrix width (O h) (fun k => head n (m h) (v h) k - v h n k))).
+  apply Rle_trans with (1 := norm_sum p d heads _ (fun h => apply_matrix width (O h) (fun k => head n (m h) (v h)
+    k - v h n k))).
   rewrite <- Rmult_assoc, <- (Rmult_comm (sum heads W)), Rmult_assoc, <- sum_scal_r. apply sum_le. intros h Hh.
   assert (Hw : 0 <= weight (S n) (m h) n <= exp g / INR (S n)).
-  { split; [apply Rlt_le, (softmax_positive (S n) (s h)); lia|]. apply (token_weight (S n) (s h)); [lia|]. intros k Hk. apply Hs; auto. }
+  { split; [apply Rlt_le, (softmax_positive (S n) (s h)); lia|]. apply (token_weight (S n) (s h)); [lia|]. intros k Hk.
+    apply Hs; auto. }
   rewrite Rabs_pos_eq by apply Hw.
   replace (W h * (exp g / INR (S n) * reach)) with (exp g / INR (S n) * (W h * reach)) by ring.
   apply Rmult_le_compat; [apply Hw|apply norm_nonneg|apply Hw|].
