@@ -1,5 +1,6 @@
-(** Sums and dot products accumulated to nearest in any order: the bound m u sum |x_i y_i| of Jeannerod and Rump (Improved error bounds
-    for inner products in floating-point arithmetic, 2013), which asks nothing of m, by Flocq. No flush to zero, no overflow. *)
+(** Sums and dot products accumulated to nearest in any order: the bound m u sum |x_i y_i| of Jeannerod and Rump (Improved
+    error bounds for inner products in floating-point arithmetic, 2013), which asks nothing of m, by Flocq. No flush to zero, no
+    overflow. *)
 From Coq Require Import Reals ZArith Lra Lia Arith List Permutation.
 From Flocq Require Import Core Relative Plus_error.
 From Snellen Require Import sums rounding.
@@ -59,7 +60,9 @@ Lemma v_nonneg : 0 <= v.
 Proof. apply Rlt_le, Rdiv_lt_0_compat; pose proof u_pos; lra. Qed.
 
 Lemma v_lt_1 : v < 1.
-Proof. unfold v. pose proof u_pos. apply Rmult_lt_reg_r with (1 + u); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra. lra. Qed.
+Proof. unfold v. pose proof u_pos. apply Rmult_lt_reg_r with (1 + u); [lra|]. unfold Rdiv. rewrite Rmult_assoc, Rinv_l by lra.
+  lra.
+Qed.
 
 (** An addition errs by at most v |a + b|, and by no more than either operand, since the other one is a value of the format. *)
 Lemma addition_error a b : value t emin a -> value t emin b ->
@@ -86,8 +89,8 @@ Proof.
   rewrite Rabs_mult. apply Rplus_le_compat; [|exact He]. apply Rmult_le_compat_r; [apply Rabs_pos|exact Hd].
 Qed.
 
-Lemma accumulated_is_value q o : (forall i, value t emin (q i)) -> value t emin (accumulated q o).
-Proof. intros Hq. destruct o; cbn [accumulated]; [apply Hq|]. now apply rounded_is_value. Qed.
+Lemma accumulated_is_value q o : (forall i, In i (terms o) -> value t emin (q i)) -> value t emin (accumulated q o).
+Proof. intros Hq. destruct o; cbn [accumulated]; [apply Hq; now left|]. now apply rounded_is_value. Qed.
 
 Lemma total_abs f o : Rabs (total f o) <= total (fun i => Rabs (f i)) o.
 Proof. induction o as [i|l IHl r IHr]; cbn [total]; [lra|]. apply Rle_trans with (1 := Rabs_triang _ _). lra. Qed.
@@ -98,15 +101,19 @@ Proof. induction o as [i|l IHl r IHr]; cbn [total]; [apply Rabs_pos|lra]. Qed.
 Lemma count_ge_1 o : 1 <= count o.
 Proof. unfold count. induction o as [i|l IHl r IHr]; cbn [total]; lra. Qed.
 
-Lemma sum_error q o : (forall i, value t emin (q i)) ->
+Lemma sum_error q o : (forall i, In i (terms o) -> value t emin (q i)) ->
   Rabs (accumulated q o - total q o) <= (count o - 1) * v * total (fun i => Rabs (q i)) o.
 Proof.
   intros Hq. induction o as [i|l IHl r IHr]; cbn [accumulated total].
   - unfold count. cbn [total]. rewrite Rminus_diag_eq, Rabs_R0 by reflexivity. lra.
-  - assert (Hl := accumulated_is_value q l Hq). assert (Hr := accumulated_is_value q r Hq).
+  - assert (Hql : forall i, In i (terms l) -> value t emin (q i)) by (intros; apply Hq, in_or_app; now left).
+    assert (Hqr : forall i, In i (terms r) -> value t emin (q i)) by (intros; apply Hq, in_or_app; now right).
+    specialize (IHl Hql). specialize (IHr Hqr).
+    assert (Hl := accumulated_is_value q l Hql). assert (Hr := accumulated_is_value q r Hqr).
     set (sl := accumulated q l) in *. set (sr := accumulated q r) in *.
     change (count (add l r)) with (count l + count r).
-    assert (El := total_abs q l). assert (Er := total_abs q r). assert (Al0 := total_abs_nonneg q l). assert (Ar0 := total_abs_nonneg q r).
+    assert (El := total_abs q l). assert (Er := total_abs q r). assert (Al0 := total_abs_nonneg q l).
+    assert (Ar0 := total_abs_nonneg q r).
     set (Al := total (fun i => Rabs (q i)) l) in *. set (Ar := total (fun i => Rabs (q i)) r) in *.
     assert (Nl := count_ge_1 l). assert (Nr := count_ge_1 r). set (nl := count l) in *. set (nr := count r) in *.
     set (delta := rd t emin (sl + sr) - (sl + sr)).
@@ -115,7 +122,8 @@ Proof.
     assert (Hsr : Rabs sr <= Ar + (nr - 1) * v * Ar).
     { replace sr with (total q r + (sr - total q r)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). lra. }
     assert (Hd : Rabs (rd t emin (sl + sr) - (total q l + total q r)) <= Rabs delta + (nl - 1) * v * Al + (nr - 1) * v * Ar).
-    { replace (rd t emin (sl + sr) - (total q l + total q r)) with (delta + ((sl - total q l) + (sr - total q r))) by (unfold delta; ring).
+    { replace (rd t emin (sl + sr) - (total q l + total q r)) with (delta + ((sl - total q l) + (sr - total q r)))
+        by (unfold delta; ring).
       apply Rle_trans with (1 := Rabs_triang _ _). pose proof (Rabs_triang (sl - total q l) (sr - total q r)). lra. }
     apply Rle_trans with (1 := Hd). clear Hd. assert (Hv := v_nonneg). assert (Hv1 := v_lt_1).
     assert (P1 : 0 <= (nl - 1) * v) by (apply Rmult_le_pos; lra). assert (P2 : 0 <= (nr - 1) * v) by (apply Rmult_le_pos; lra).
@@ -131,7 +139,8 @@ Proof.
       assert (v * Al <= Ar) by lra. assert (v * Ar <= Al) by lra.
       assert (H1 : (nl - 1) * (v * Al) <= (nl - 1) * Ar) by (apply Rmult_le_compat_l; lra).
       assert (H2 : (nr - 1) * (v * Ar) <= (nr - 1) * Al) by (apply Rmult_le_compat_l; lra).
-      assert (H3 : v * (Rabs sl + Rabs sr) <= v * (Al + Ar + (nl - 1) * Ar + (nr - 1) * Al)) by (apply Rmult_le_compat_l; lra). nra.
+      assert (H3 : v * (Rabs sl + Rabs sr) <= v * (Al + Ar + (nl - 1) * Ar + (nr - 1) * Al)) by (apply Rmult_le_compat_l;
+        lra). nra.
 Qed.
 
 (** From trees to sums over 0, ..., m-1. *)
@@ -158,10 +167,12 @@ Proof. intros H. unfold count. rewrite (total_is_sum _ m o H), sum_const. ring. 
 
 (** A sum of m values: (m - 1) u sum |q_i|, in any order, also where the format underflows. *)
 Theorem any_order_sum q m o :
-  (forall i, value t emin (q i)) -> adds_up m o ->
+  (forall i, (i < m)%nat -> value t emin (q i)) -> adds_up m o ->
   Rabs (accumulated q o - sum m q) <= (INR m - 1) * u * sum m (fun i => Rabs (q i)).
 Proof.
-  intros Hq Ho. pose proof (sum_error q o Hq) as H. rewrite 2!(total_is_sum _ m o Ho), (count_is_m m o Ho) in H.
+  intros Hq Ho. assert (Hq' : forall i, In i (terms o) -> value t emin (q i)).
+  { intros i Hi. apply Hq. apply (Permutation_in _ Ho), in_seq in Hi. lia. }
+  pose proof (sum_error q o Hq') as H. rewrite 2!(total_is_sum _ m o Ho), (count_is_m m o Ho) in H.
   apply Rle_trans with (1 := H). apply Rmult_le_compat_r; [apply sum_nonneg; intros; apply Rabs_pos|].
   assert (1 <= INR m) by (rewrite <- (count_is_m m o Ho); apply count_ge_1).
   apply Rmult_le_compat_l; [lra|]. rewrite v_spec. pose proof v_nonneg. pose proof u_pos. nra.
@@ -176,7 +187,7 @@ Proof.
   intros Ho. set (q := fun i => rd t emin (x i * y i)). set (s := fun i => x i * y i).
   assert (Hm : 1 <= INR m) by (rewrite <- (count_is_m m o Ho); apply count_ge_1).
   assert (Hq : forall i, value t emin (q i)) by (intros; now apply rounded_is_value).
-  pose proof (sum_error q o Hq) as H. rewrite 2!(total_is_sum _ m o Ho), (count_is_m m o Ho) in H.
+  pose proof (sum_error q o (fun i _ => Hq i)) as H. rewrite 2!(total_is_sum _ m o Ho), (count_is_m m o Ho) in H.
   set (A := sum m (fun i => Rabs (s i))).
   assert (HA : 0 <= A) by (apply sum_nonneg; intros; apply Rabs_pos).
   assert (Hp : sum m (fun i => Rabs (q i - s i)) <= v * A + INR m * eta).
@@ -189,7 +200,8 @@ Proof.
     - rewrite sum_plus. fold A. lra. }
   replace (accumulated q o - sum m s) with ((accumulated q o - sum m q) + (sum m q - sum m s)) by ring.
   apply Rle_trans with (1 := Rabs_triang _ _).
-  assert (Hv := v_nonneg). assert (Hu := u_pos). assert (Hvs := v_spec). assert (He : 0 <= eta) by (unfold eta; pose proof (bpow_ge_0 radix2 (emin - t + 1)); lra).
+  assert (Hv := v_nonneg). assert (Hu := u_pos). assert (Hvs := v_spec).
+  assert (He : 0 <= eta) by (unfold eta; pose proof (bpow_ge_0 radix2 (emin - t + 1)); lra).
   assert (H1 : (INR m - 1) * v * sum m (fun i => Rabs (q i)) <= (INR m - 1) * v * (A + (v * A + INR m * eta))).
   { apply Rmult_le_compat_l; [apply Rmult_le_pos; lra|exact Ha]. }
   assert (Huv : v <= u) by (assert (0 <= u * v) by (apply Rmult_le_pos; lra); lra).
@@ -200,7 +212,8 @@ Proof.
     assert (0 <= u * v) by (apply Rmult_le_pos; lra). lra. }
   assert (H3 : (INR m - 1) * v <= INR m * u) by nra.
   assert (H4 : ((INR m - 1) * v + (INR m - 1) * (v * v) + v) * A <= INR m * u * A) by now apply Rmult_le_compat_r.
-  assert (H5 : (INR m - 1) * v * (INR m * eta) <= INR m * u * (INR m * eta)) by (apply Rmult_le_compat_r; [apply Rmult_le_pos; lra|exact H3]).
+  assert (H5 : (INR m - 1) * v * (INR m * eta) <= INR m * u * (INR m * eta)) by (apply Rmult_le_compat_r;
+    [apply Rmult_le_pos; lra|exact H3]).
   change (sum m (fun i => Rabs (x i * y i))) with A. lra.
 Qed.
 

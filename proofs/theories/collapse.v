@@ -1,9 +1,9 @@
 (** Representational collapse of the run P . a^n: the paper's Theorem 4.2 with an explicit N, for any number of layers.
 
-    All tokens are visible and, for run tokens as queries, the scores of two keys differ by at most g (no positions and RoPE; under
-    ALiBi they do not, and a window needs no theorem: [window_forgets]). The rest are Lipschitz constants at the points that occur. *)
+    All tokens are visible and, for run tokens as queries, the scores of two keys differ by at most g: no positions, or RoPE.
+    (ALiBi: alibi.v. A window alone: [window_forgets].) The rest are Lipschitz constants at the points that occur. *)
 From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
-From Snellen Require Import sums vectors rounding softmax decoder logarithms.
+From Snellen Require Import sums vectors rounding softmax decoder majorant logarithms.
 Open Scope R_scope.
 
 Section Run.
@@ -15,109 +15,85 @@ Hypothesis run_token : forall k, x (prefix + k)%nat = a.
 
 Notation state l i := (states layers l x i).
 Notation limit l := (alone layers l a).
-
-(** How far the k-th run token (from 0) is above l layers from the state of the sequence [a]. *)
-Definition deviation (l k : nat) : R := distance p width (state l (prefix + k)%nat) (limit l).
+Notation deviation := (deviation p width layers x prefix a).
 
 Variables (g prefix_reach value_slope state_slope head_slope : nat -> R).
-Hypothesis nonnegative : forall l, (l < depth)%nat -> 0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
+Hypothesis nonnegative : forall l, (l < depth)%nat ->
+  0 <= prefix_reach l /\ 0 <= value_slope l /\ 0 <= state_slope l /\ 0 <= head_slope l.
 Hypothesis all_visible : forall l i j, (l < depth)%nat -> (j <= i)%nat -> visible (layers l) i j = true.
-Hypothesis scores_alike : forall l h k i j, (l < depth)%nat -> (h < heads (layers l))%nat -> (i <= prefix + k)%nat -> (j <= prefix + k)%nat ->
+Hypothesis scores_alike : forall l h k i j, (l < depth)%nat -> (h < heads (layers l))%nat -> (i <= prefix + k)%nat ->
+  (j <= prefix + k)%nat ->
   let q := (prefix + k)%nat in
   score (layers l) h (state l q) (state l i) q i - score (layers l) h (state l q) (state l j) q j <= g l.
 Hypothesis prefix_values : forall l h j, (l < depth)%nat -> (h < heads (layers l))%nat -> (j < prefix)%nat ->
   distance p head_width (value (layers l) h (state l j)) (value (layers l) h (limit l)) <= prefix_reach l.
 Hypothesis run_values : forall l h k, (l < depth)%nat -> (h < heads (layers l))%nat ->
-  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <= value_slope l * deviation l k.
+  distance p head_width (value (layers l) h (state l (prefix + k)%nat)) (value (layers l) h (limit l)) <=
+    value_slope l * deviation l k.
 Hypothesis finish_slopes : forall l k, (l < depth)%nat ->
   deviation (S l) k <= state_slope l * deviation l k +
     head_slope l * sup (heads (layers l)) (fun h =>
       distance p head_width (attention (layers l) h (states layers l x) (prefix + k)) (value (layers l) h (limit l))).
 
-(** The constant of l layers. *)
-Fixpoint constant (l : nat) : R :=
-  match l with
-  | O => 0
-  | S k => state_slope k * constant k + head_slope k * exp (g k) * (INR prefix * prefix_reach k + value_slope k * constant k)
-  end.
+Notation constant := (constant prefix g prefix_reach value_slope state_slope head_slope).
 
 Lemma constant_nonneg l : (l <= depth)%nat -> 0 <= constant l.
+Proof. now apply majorant.constant_nonneg. Qed.
+
+(** A token has at most e^g / n of the weight. *)
+Lemma weights_small l h k j : (l < depth)%nat -> (h < heads (layers l))%nat -> (j <= prefix + k)%nat ->
+  weight (S (prefix + k)) (mass (layers l) h (states layers l x) (prefix + k)) j <= exp (g l) * / INR (S k).
 Proof.
-  induction l as [|l IH]; intros Hl; cbn [constant]; [lra|].
-  destruct (nonnegative l) as (H1 & H2 & H3 & H4); [lia|]. assert (0 <= constant l) by (apply IH; lia).
-  pose proof (pos_INR prefix). pose proof (exp_pos (g l)).
-  apply Rplus_le_le_0_compat; [now apply Rmult_le_pos|].
-  apply Rmult_le_pos; [apply Rmult_le_pos; lra|]. apply Rplus_le_le_0_compat; now apply Rmult_le_pos.
+  intros Hl Hh Hj. set (q := (prefix + k)%nat). set (s := fun j => score (layers l) h (state l q) (state l j) q j).
+  assert (E : forall j, (j < S q)%nat -> mass (layers l) h (states layers l x) q j = exp (s j))
+    by (intros i Hi; unfold mass; rewrite all_visible; [reflexivity|exact Hl|lia]).
+  unfold weight. rewrite (sum_ext _ _ _ E), E by (unfold q; lia).
+  apply Rle_trans with (exp (g l) / INR (S q)).
+  - apply (token_weight (S q) s); [unfold q; lia|]. intros i Hi. apply scores_alike; auto; unfold q in *; lia.
+  - apply Rmult_le_compat_l; [apply Rlt_le, exp_pos|]. apply Rinv_le_contravar; [apply INR_S_pos|apply le_INR; unfold q; lia].
 Qed.
 
-(** A head averages what the tokens below deviate, with weights of at most e^g / n. *)
-Lemma head_average l h k :
-  (l < depth)%nat -> (h < heads (layers l))%nat ->
-  distance p head_width (attention (layers l) h (states layers l x) (prefix + k)) (value (layers l) h (limit l)) <=
-    exp (g l) / INR (S k) * (INR prefix * prefix_reach l + value_slope l * sum (S k) (deviation l)).
+(** (1 + log n)^(l-1) / n, and 0 for l = 0: closed under plain averages. *)
+Definition harmonic (l k : nat) : R := match l with O => 0 | S j => (1 + ln (INR (S k))) ^ j / INR (S k) end.
+
+Lemma inverse_pos k : 0 < / INR (S k).
+Proof. apply Rinv_0_lt_compat, INR_S_pos. Qed.
+
+Lemma harmonic_grows l k : 0 <= harmonic l k <= harmonic (S l) k.
 Proof.
-  intros Hl Hh. destruct (nonnegative l Hl) as (HR & HV & _ & _).
-  set (q := (prefix + k)%nat). set (m := mass (layers l) h (states layers l x) q).
-  assert (Hm : forall j, (j < S q)%nat -> 0 <= m j) by (intros; apply mass_nonneg).
-  assert (Hs : 0 < sum (S q) m) by (apply mass_total, all_visible; [exact Hl|lia]).
-  unfold attention. apply Rle_trans with (1 := head_deviation_mean p head_width (S q) m _ (value (layers l) h (limit l)) Hs Hm).
-  set (dev := fun j => distance p head_width (value (layers l) h (state l j)) (value (layers l) h (limit l))).
-  assert (Hw : forall j, (j < S q)%nat -> weight (S q) m j <= exp (g l) / INR (S k)).
-  { intros j Hj. set (s := fun j => score (layers l) h (state l q) (state l j) q j).
-    assert (E : forall j, (j < S q)%nat -> m j = exp (s j)) by (intros i Hi; unfold m, mass; rewrite all_visible; [reflexivity|exact Hl|lia]).
-    unfold weight. rewrite (sum_ext _ _ _ E), (E j Hj).
-    apply Rle_trans with (exp (g l) / INR (S q)).
-    - apply (token_weight (S q) s); [exact Hj|]. intros i Hi. apply scores_alike; auto; unfold q in *; lia.
-    - apply Rmult_le_compat_l; [apply Rlt_le, exp_pos|]. apply Rinv_le_contravar; [apply INR_S_pos|apply le_INR; unfold q; lia]. }
-  apply Rle_trans with (sum (S q) (fun j => exp (g l) / INR (S k) * dev j)).
-  { apply sum_le. intros j Hj. apply Rmult_le_compat_r; [apply norm_nonneg|now apply Hw]. }
-  rewrite sum_scal_l. apply Rmult_le_compat_l.
-  { apply Rlt_le, Rdiv_lt_0_compat; [apply exp_pos|apply INR_S_pos]. }
-  unfold q. rewrite <- Nat.add_succ_r, sum_split. apply Rplus_le_compat.
-  - rewrite <- sum_const. apply sum_le. intros j Hj. now apply prefix_values.
-  - rewrite <- sum_scal_l. apply sum_le. intros j Hj. now apply run_values.
+  assert (Hlog := log_ge_1 k). assert (Hi := inverse_pos k).
+  assert (H : forall j, 0 <= (1 + ln (INR (S k))) ^ j / INR (S k)) by (intros; apply Rmult_le_pos; [apply pow_le; lra|lra]).
+  destruct l as [|l]; cbn [harmonic]; [split; [lra|apply H]|]. split; [apply H|].
+  apply Rmult_le_compat_r; [lra|]. apply Rle_pow; [exact Hlog|lia].
+Qed.
+
+Lemma harmonic_average l k : sum (S k) (fun j => / INR (S k) * harmonic l j) <= harmonic (S l) k.
+Proof.
+  assert (Hlog := log_ge_1 k). assert (Hi := inverse_pos k). rewrite sum_scal_l. cbn [harmonic]. unfold Rdiv.
+  rewrite Rmult_comm.
+  apply Rmult_le_compat_r; [lra|]. destruct l as [|l]; cbn [harmonic].
+  - rewrite (sum_ext _ _ (fun _ => 0)), sum_const by reflexivity. cbn [pow]. lra.
+  - apply Rle_trans with (sum (S k) (fun j => (1 + ln (INR (S k))) ^ l * / INR (S j))).
+    + apply sum_le. intros j Hj. apply Rmult_le_compat_r; [apply Rlt_le, inverse_pos|]. apply pow_incr.
+      split; [pose proof (log_ge_1 j); lra|]. apply log_monotone. lia.
+    + rewrite sum_scal_l. cbn [pow]. rewrite Rmult_comm. apply Rmult_le_compat_r; [apply pow_le; lra|]. apply harmonic_le.
 Qed.
 
 (** Depth l is within constant * (1 + log n)^(l-1) / n of the limit: n = k + 1 run tokens. *)
 Theorem collapse_rate l k :
   (l <= depth)%nat -> deviation l k <= constant l * (1 + ln (INR (S k))) ^ pred l / INR (S k).
 Proof.
-  revert k. induction l as [|l IH]; intros k Hl.
-  - unfold deviation. cbn [states alone constant]. rewrite run_token, distance_self. unfold Rdiv. lra.
-  - assert (Hl' : (l < depth)%nat) by lia. destruct (nonnegative l Hl') as (HR & HV & HA & HB).
-    assert (HC := constant_nonneg l (Nat.lt_le_incl _ _ Hl')). assert (Hn := INR_S_pos k).
-    set (n := INR (S k)) in *. set (log := 1 + ln n). assert (Hlog : 1 <= log) by apply log_ge_1.
-    assert (Hpow : 1 <= log ^ l) by now apply pow_R1_Rle.
-    assert (Hpred : constant l * log ^ pred l * log <= constant l * log ^ l).
-    { destruct l as [|l']; [cbn [constant]; lra|]. cbn [pred pow]. lra. }
-    assert (Hpred1 : constant l * log ^ pred l <= constant l * log ^ l).
-    { apply Rle_trans with (2 := Hpred). rewrite <- (Rmult_1_r (constant l * log ^ pred l)) at 1.
-      apply Rmult_le_compat_l; [|exact Hlog]. apply Rmult_le_pos; [exact HC|apply pow_le; lra]. }
-    assert (Hsum : sum (S k) (deviation l) <= constant l * log ^ l).
-    { apply Rle_trans with (2 := Hpred). apply Rle_trans with (sum (S k) (fun j => constant l * log ^ pred l * / INR (S j))).
-      - apply sum_le. intros j Hj. apply Rle_trans with (1 := IH j (Nat.lt_le_incl _ _ Hl')). unfold Rdiv.
-        apply Rmult_le_compat_r; [apply Rlt_le, Rinv_0_lt_compat, INR_S_pos|]. apply Rmult_le_compat_l; [exact HC|].
-        apply pow_incr. split; [pose proof (log_ge_1 j); lra|]. apply log_monotone. lia.
-      - rewrite sum_scal_l. apply Rmult_le_compat_l; [apply Rmult_le_pos; [exact HC|apply pow_le; lra]|]. apply harmonic_le. }
-    assert (Hhead : sup (heads (layers l)) (fun h =>
-        distance p head_width (attention (layers l) h (states layers l x) (prefix + k)) (value (layers l) h (limit l))) <=
-        exp (g l) / n * (INR prefix * prefix_reach l + value_slope l * (constant l * log ^ l))).
-    { assert (0 < exp (g l) / n) by (apply Rdiv_lt_0_compat; [apply exp_pos|exact Hn]).
-      assert (Hp := pos_INR prefix).
-      apply sup_lub.
-      - apply Rmult_le_pos; [lra|]. apply Rplus_le_le_0_compat; apply Rmult_le_pos; auto. apply Rmult_le_pos; lra.
-      - intros h Hh. apply Rle_trans with (1 := head_average l h k Hl' Hh). apply Rmult_le_compat_l; [lra|].
-        apply Rplus_le_compat_l, Rmult_le_compat_l; auto. }
-    apply Rle_trans with (1 := finish_slopes l k Hl').
-    apply Rle_trans with (state_slope l * (constant l * log ^ l / n) +
-      head_slope l * (exp (g l) / n * (INR prefix * prefix_reach l * log ^ l + value_slope l * (constant l * log ^ l)))).
-    + apply Rplus_le_compat; (apply Rmult_le_compat_l; [assumption|]).
-      * apply Rle_trans with (1 := IH k (Nat.lt_le_incl _ _ Hl')).
-        apply Rmult_le_compat_r; [apply Rlt_le, Rinv_0_lt_compat; exact Hn|exact Hpred1].
-      * apply Rle_trans with (1 := Hhead). apply Rmult_le_compat_l; [apply Rlt_le, Rdiv_lt_0_compat; [apply exp_pos|exact Hn]|].
-        apply Rplus_le_compat_r. rewrite <- (Rmult_1_r (INR prefix * prefix_reach l)) at 1.
-        apply Rmult_le_compat_l; [|exact Hpow]. apply Rmult_le_pos; [apply pos_INR|exact HR].
-    + cbn [constant pred]. apply Req_le. field. lra.
+  intros Hl. apply Rle_trans with (constant l * harmonic l k).
+  - apply (majorant_closed p width head_width layers depth x prefix a) with (share := fun k _ => / INR (S k)); auto.
+    + intros i j Hi. apply all_visible; [exact Hi|lia].
+    + intros; apply Rlt_le, inverse_pos.
+    + exact weights_small.
+    + exact harmonic_grows.
+    + intros l' k' j _. cbn [harmonic]. rewrite <- (Rmult_1_l (/ INR (S k'))).
+      apply Rmult_le_compat_r; [apply Rlt_le, inverse_pos|].
+      apply pow_R1_Rle, log_ge_1.
+    + exact harmonic_average.
+  - destruct l as [|l]; cbn [majorant.constant harmonic pred]; unfold Rdiv; [lra|]. apply Req_le. ring.
 Qed.
 
 (** One layer: D(n) <= 2 B e^g P R / n, hence D(n) <= eps for every n >= 2 B e^g P R / eps. *)
@@ -127,20 +103,21 @@ Theorem collapse_one_layer k :
     2 * (head_slope 0 * exp (g 0) * (INR prefix * prefix_reach 0)) / INR (S k).
 Proof.
   intros Hd. set (c := head_slope 0 * exp (g 0) * (INR prefix * prefix_reach 0)).
-  assert (Hc : constant 1 = c) by (unfold c; cbn [constant]; ring).
+  assert (Hc : constant 1 = c) by (unfold c; cbn [majorant.constant]; ring).
   assert (H0 : 0 <= c) by (rewrite <- Hc; now apply constant_nonneg).
   pose proof (collapse_rate 1 k Hd) as H1. pose proof (collapse_rate 1 (S k) Hd) as H2.
   rewrite Hc in H1, H2. cbn [pred pow] in H1, H2. rewrite Rmult_1_r in H1, H2.
   apply Rle_trans with (1 := distance_triangle p width _ (limit 1) _). rewrite (distance_sym p width (limit 1)).
   assert (c / INR (S (S k)) <= c / INR (S k)).
   { apply Rmult_le_compat_l; [exact H0|]. apply Rinv_le_contravar; [apply INR_S_pos|apply le_INR; lia]. }
-  unfold deviation in H1, H2. lra.
+  unfold majorant.deviation in H1, H2. lra.
 Qed.
 
 (** The last token of P . a^n, above all layers. *)
 Definition last (n : nat) : vec := state depth (prefix + (n - 1))%nat.
 
-(** Powers of the logarithm paid for with a square root: the run is within eps of its limit from N = (C (2k)^k / eps)^2 on, k = depth - 1. *)
+(** Powers of the logarithm paid for with a square root: the run is within eps of its limit from
+    N = (C (2k)^k / eps)^2 on, k = depth - 1. *)
 Definition size : R := constant depth * INR (2 * (depth - 1)) ^ (depth - 1).
 
 Lemma size_nonneg : 0 <= size.
@@ -177,8 +154,8 @@ Proof.
   rewrite (distance_sym p width (limit depth)). lra.
 Qed.
 
-(** Bitwise: if every coordinate of the limit is at least eps away from the next rounding boundary, the format's values are those of
-    the limit for every n >= N. *)
+(** Bitwise: if every coordinate of the limit is at least eps away from the next rounding boundary, the format's values are
+    those of the limit for every n >= N. *)
 Theorem collapse_bitwise t emin eps n i :
   (2 <= t)%Z -> 0 < eps ->
   (forall c, (c < width)%nat -> rd t emin (limit depth c - eps) = rd t emin (limit depth c + eps)) ->
@@ -187,13 +164,15 @@ Theorem collapse_bitwise t emin eps n i :
 Proof.
   intros Ht He Hr Hn HN Hi. specialize (Hr i Hi).
   assert (Hd : Rabs (last n i - limit depth i) <= eps).
-  { apply Rle_trans with (2 := collapse_to_limit eps n He Hn HN). apply (coordinate_le_norm p width (fun c => last n c - limit depth c) i Hi). }
+  { apply Rle_trans with (2 := collapse_to_limit eps n He Hn HN).
+    apply (coordinate_le_norm p width (fun c => last n c - limit depth c) i Hi). }
   assert (Hd' : - eps <= last n i - limit depth i <= eps) by (unfold Rabs in Hd; destruct (Rcase_abs _) in Hd; lra).
-  apply (rounding_equal t emin Ht (limit depth i - eps) _ (limit depth i + eps) (limit depth i - eps) _ (limit depth i + eps)); auto; lra.
+  apply (rounding_equal t emin Ht (limit depth i - eps) _ (limit depth i + eps) (limit depth i - eps)
+    _ (limit depth i + eps)); auto; lra.
 Qed.
 
-(** Corollary 6.2: what an engine reads from the stored last vector, counted tokens say, is one and the same answer for all n >= N,
-    so it is right for one n at most. *)
+(** Corollary 6.2: what an engine reads from the stored last vector, counted tokens say, is one and the same answer for all
+    n >= N, so it is right for one n at most. *)
 Definition stored (t emin : Z) (y : vec) : vec := fun i => if Nat.ltb i width then rd t emin (y i) else 0.
 
 Theorem counting_fails (answer : Type) (readout : vec -> answer) t emin eps n m :
@@ -208,13 +187,15 @@ Qed.
 
 End Run.
 
-(** The hypothesis [finish_slopes] for a layer phi(x + sum of O_h o_h): K is a Lipschitz constant of phi (MLP with its norm and residual)
-    and W_h bounds the operator norm of O_h. *)
-Theorem residual_finish_slopes p width head_width heads (phi : vec -> vec) (O : nat -> vec -> vec) K (W : nat -> R) (x r : vec) (o v : nat -> vec) :
+(** The hypothesis [finish_slopes] for a layer phi(x + sum of O_h o_h): K is a Lipschitz constant of phi (MLP with its norm and
+    residual) and W_h bounds the operator norm of O_h. *)
+Theorem residual_finish_slopes p width head_width heads (phi : vec -> vec) (O : nat -> vec -> vec) K (W : nat -> R)
+    (x r : vec) (o v : nat -> vec) :
   0 <= K -> (forall y z, distance p width (phi y) (phi z) <= K * distance p width y z) ->
   (forall h, (h < heads)%nat -> 0 <= W h) ->
   (forall h y z, (h < heads)%nat -> distance p width (O h y) (O h z) <= W h * distance p head_width y z) ->
-  distance p width (phi (fun i => x i + sum heads (fun h => O h (o h) i))) (phi (fun i => r i + sum heads (fun h => O h (v h) i))) <=
+  distance p width (phi (fun i => x i + sum heads (fun h => O h (o h) i)))
+                   (phi (fun i => r i + sum heads (fun h => O h (v h) i))) <=
     K * distance p width x r + K * sum heads W * sup heads (fun h => distance p head_width (o h) (v h)).
 Proof.
   intros HK Hphi HW HO. apply Rle_trans with (1 := Hphi _ _). rewrite Rmult_assoc, <- Rmult_plus_distr_l.

@@ -1,6 +1,6 @@
-(** The decoder: layers of causal attention over the states of all tokens up to one's own. A layer is given by what it computes, not
-    by its weights, so that RoPE, ALiBi, no positions, QK-norm, soft-caps, windows, grouped heads and every kind of norm and MLP are
-    instances. *)
+(** The decoder: layers of causal attention over the states of all tokens up to one's own. A layer is given by what it computes,
+    not by its weights, so that RoPE, ALiBi, no positions, QK-norm, soft-caps, windows, grouped heads and every kind of norm and
+    MLP are instances. *)
 From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
 From Snellen Require Import sums vectors softmax.
 Open Scope R_scope.
@@ -71,7 +71,8 @@ Qed.
 Theorem equal_tokens layers l a i : sees_itself layers l -> states layers l (fun _ => a) i = alone layers l a.
 Proof.
   revert i. induction l as [|l IH]; intros i Hv; cbn [states alone]; [reflexivity|].
-  assert (IH' : forall j, states layers l (fun _ => a) j = alone layers l a) by (intros; apply IH; intros k j0 Hk; apply Hv; lia).
+  assert (IH' : forall j, states layers l (fun _ => a) j = alone layers l a) by (intros; apply IH; intros k j0 Hk; apply Hv;
+    lia).
   unfold apply_layer. rewrite IH'. f_equal. extensionality h. extensionality c.
   unfold attention. apply (head_of_equal_values _ _ _ (value (layers l) h (alone layers l a))).
   - apply mass_total, Hv. lia.
@@ -88,7 +89,8 @@ Theorem window_reach w layers l x x' i :
 Proof.
   revert i. induction l as [|l IH]; intros i Hw H; cbn [states]; [apply H; lia|].
   assert (Hw' : has_window w layers l) by (intros k i' j Hk; apply Hw; lia).
-  assert (Hi : states layers l x i = states layers l x' i) by (apply IH; [exact Hw'|]; intros; apply H; [assumption|]; simpl; lia).
+  assert (Hi : states layers l x i = states layers l x' i) by (apply IH; [exact Hw'|]; intros; apply H; [assumption|]; simpl;
+    lia).
   unfold apply_layer. rewrite Hi. f_equal. extensionality h. apply attention_ext; [exact Hi|].
   intros j Hj Hv. apply Hw in Hv; [|lia]. apply IH; [exact Hw'|]. intros k Hk Hr. apply H; [lia|]. simpl. lia.
 Qed.

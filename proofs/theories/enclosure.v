@@ -67,7 +67,8 @@ Qed.
 
 (** Decided the other way: two sequences whose argmaxes have margins at different tokens. *)
 Theorem argmax_distinct vocabulary logit logit' k k' :
-  argmax vocabulary logit k -> argmax vocabulary logit' k' -> k <> k' -> ~ exists m, argmax vocabulary logit m /\ argmax vocabulary logit' m.
+  argmax vocabulary logit k -> argmax vocabulary logit' k' -> k <> k' ->
+  ~ exists m, argmax vocabulary logit m /\ argmax vocabulary logit' m.
 Proof.
   intros H H' E (m & Hm & Hm'). apply E.
   now rewrite (argmax_unique _ _ _ _ H Hm), (argmax_unique _ _ _ _ H' Hm').

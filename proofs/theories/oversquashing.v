@@ -1,5 +1,5 @@
-(** The paper's Theorem 5.1: with frozen attention weights and norms of fixed slope, a token reaches the last one along the paths of
-    the layers' graph, and no further. Stated for any two inputs, hence also for derivatives. *)
+(** The paper's Theorem 5.1: with frozen attention weights and norms of fixed slope, a token reaches the last one along the paths
+    of the layers' graph, and no further. Stated for any two inputs, hence also for derivatives. *)
 From Coq Require Import Reals Lra Lia Arith.
 From Snellen Require Import sums vectors.
 Open Scope R_scope.
@@ -62,8 +62,10 @@ Proof.
   - rewrite Rmult_1_l. cbn [paths]. rewrite (sum_indicator n i (fun j => distance p d (x j) (x' j))) by exact Hi. lra.
   - destruct (positive l) as (H1 & _ & _).
     set (D := fun m => sum n (fun j => paths l m j * distance p d (x j) (x' j))).
-    assert (E : sum n (fun j => paths (S l) i j * distance p d (x j) (x' j)) = D i + sum (S i) (fun m => weight l i m / beta1 l * D m)).
-    { unfold D. rewrite (sum_ext (S i) _ (fun m => sum n (fun j => weight l i m / beta1 l * (paths l m j * distance p d (x j) (x' j))))) by
+    assert (E : sum n (fun j => paths (S l) i j * distance p d (x j) (x' j)) = D i + sum (S i)
+      (fun m => weight l i m / beta1 l * D m)).
+    { unfold D. rewrite (sum_ext (S i) _ (fun m => sum n (fun j => weight l i m / beta1 l * (paths l m j * distance p d (x j)
+        (x' j))))) by
         (intros; now rewrite <- sum_scal_l).
       rewrite sum_swap, <- sum_plus. apply sum_ext. intros j Hj. cbn [paths]. rewrite Rmult_plus_distr_r. f_equal.
       rewrite <- sum_scal_r. apply sum_ext. intros; ring. }
@@ -75,9 +77,11 @@ Proof.
            (fun j => weight l i j * norm1 l (frozen l x j) c - weight l i j * norm1 l (frozen l x' j) c)) by (intros; ring).
          rewrite sum_minus. ring. }
     apply Rle_trans with (1 := norm_triangle p d _ _). rewrite Rmult_plus_distr_l. apply Rplus_le_compat; [now apply IH|].
-    apply Rle_trans with (1 := norm_sum p d (S i) (weight l i) (fun j c => norm1 l (frozen l x j) c - norm1 l (frozen l x' j) c)).
+    apply Rle_trans with (1 := norm_sum p d (S i) (weight l i) (fun j c => norm1 l (frozen l x j) c - norm1 l (frozen l x' j)
+      c)).
     rewrite <- sum_scal_l. apply sum_le. intros j Hj. rewrite Rabs_pos_eq by apply weight_nonneg.
-    replace (slopes l * (weight l i j / beta1 l * D j)) with (weight l i j * (/ beta1 l * (slopes l * D j))) by (unfold Rdiv; ring).
+    replace (slopes l * (weight l i j / beta1 l * D j)) with (weight l i j * (/ beta1 l * (slopes l * D j))) by (unfold Rdiv;
+      ring).
     apply Rmult_le_compat_l; [apply weight_nonneg|]. apply Rle_trans with (1 := norm1_slope l _ _).
     apply Rmult_le_compat_l; [now apply Rlt_le, Rinv_0_lt_compat|]. apply IH. lia.
 Qed.

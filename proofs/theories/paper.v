@@ -4,7 +4,7 @@ From Coq Require Import Reals Lra Lia Arith FunctionalExtensionality.
 From Snellen Require Import sums vectors softmax.
 Open Scope R_scope.
 
-(** ** Proposition B.4: two tokens in turn, one head without projections or positions, tokens one-hot, scores their dot products *)
+(** ** Proposition B.4: two one-hot tokens in turn, one head without projections or positions, scores their dot products *)
 
 Definition one_hot (even : bool) : vec := fun c => match c, even with 0%nat, true => 1 | 1%nat, false => 1 | _, _ => 0 end.
 Definition alternating (i : nat) : vec := one_hot (Nat.even i).
@@ -38,13 +38,15 @@ Qed.
 
 (** An even position ends k + 1 equal tokens and k others; an odd one k + 1 and k + 1. *)
 Lemma even_head k c : (c < 2)%nat ->
-  alternating_head (2 * k) c = match c with 0%nat => INR (S k) * e / (INR (S k) * e + INR k) | _ => INR k / (INR (S k) * e + INR k) end.
+  alternating_head (2 * k) c =
+    match c with 0%nat => INR (S k) * e / (INR (S k) * e + INR k) | _ => INR k / (INR (S k) * e + INR k) end.
 Proof.
   intros Hc. unfold alternating_head. set (m := fun j => exp _).
   assert (M0 : forall j, m (2 * j)%nat = e).
   { intros j. unfold m, alternating, dot. rewrite !even_double. cbn [sum one_hot]. unfold e. f_equal. ring. }
   assert (M1 : forall j, m (2 * j + 1)%nat = 1).
-  { intros j. unfold m, alternating, dot. rewrite even_double, even_double_S. cbn [sum one_hot]. transitivity (exp 0); [f_equal; ring|apply exp_0]. }
+  { intros j. unfold m, alternating, dot. rewrite even_double, even_double_S. cbn [sum one_hot].
+    transitivity (exp 0); [f_equal; ring|apply exp_0]. }
   rewrite head_quotient by (apply exp_mass_pos; lia). cbn [sum].
   rewrite (sum_in_turn k m e 1) by auto. rewrite M0.
   replace (INR k * (e + 1) + e) with (INR (S k) * e + INR k) by (rewrite S_INR; ring).
@@ -64,7 +66,8 @@ Lemma odd_head k c : (c < 2)%nat ->
 Proof.
   intros Hc. unfold alternating_head. set (m := fun j => exp _).
   assert (M0 : forall j, m (2 * j)%nat = 1).
-  { intros j. unfold m, alternating, dot. rewrite even_double_S, even_double. cbn [sum one_hot]. transitivity (exp 0); [f_equal; ring|apply exp_0]. }
+  { intros j. unfold m, alternating, dot. rewrite even_double_S, even_double. cbn [sum one_hot].
+    transitivity (exp 0); [f_equal; ring|apply exp_0]. }
   assert (M1 : forall j, m (2 * j + 1)%nat = e).
   { intros j. unfold m, alternating, dot. rewrite !even_double_S. cbn [sum one_hot]. unfold e. f_equal. ring. }
   assert (He := e_gt_1). assert (Hk : 0 < INR (S k)) by (apply lt_0_INR; lia).
@@ -115,7 +118,8 @@ Proof.
       with (2 * (((INR k + 1) * e + INR k) * (1 + e))) by (field; lra).
     assert (e * (INR i + 1) <= e * (2 * (INR k + 1))) by (apply Rmult_le_compat_l; lra). nra. }
   destruct (Nat.Even_or_Odd i) as [[k ->]|[k ->]].
-  - assert (E : alternating_head (S (2 * k)) = alternating_head (2 * k + 1)) by (f_equal; lia). rewrite E, even_odd_distance. specialize (Hb k ltac:(lia)). lra.
+  - assert (E : alternating_head (S (2 * k)) = alternating_head (2 * k + 1)) by (f_equal; lia). rewrite E, even_odd_distance.
+    specialize (Hb k ltac:(lia)). lra.
   - assert (E : alternating_head (S (2 * k + 1)) = alternating_head (2 * S k)) by (f_equal; lia).
     rewrite distance_sym, E, even_odd_distance.
     specialize (Hb (S k) ltac:(lia)). lra.
@@ -141,10 +145,12 @@ Fixpoint bag_states (layers : nat -> bag_layer) (l n : nat) (x : nat -> vec) (i 
 Definition occurrences (n : nat) (s : nat -> nat) (t : nat) : R := sum n (fun j => if Nat.eqb (s j) t then 1 else 0).
 
 Lemma sum_by_token n s vocabulary f :
-  (forall j, (j < n)%nat -> (s j < vocabulary)%nat) -> sum n (fun j => f (s j)) = sum vocabulary (fun t => occurrences n s t * f t).
+  (forall j, (j < n)%nat -> (s j < vocabulary)%nat) ->
+  sum n (fun j => f (s j)) = sum vocabulary (fun t => occurrences n s t * f t).
 Proof.
   intros Hs. unfold occurrences.
-  rewrite (sum_ext vocabulary _ (fun t => sum n (fun j => (if Nat.eqb (s j) t then 1 else 0) * f t))) by (intros; now rewrite <- sum_scal_r).
+  rewrite (sum_ext vocabulary _ (fun t => sum n (fun j => (if Nat.eqb (s j) t then 1 else 0) * f t))) by (intros;
+    now rewrite <- sum_scal_r).
   rewrite sum_swap. apply sum_ext. intros j Hj. specialize (Hs j Hj). revert Hs. generalize (s j). intros t Ht.
   induction vocabulary as [|v IH]; [lia|]. cbn [sum]. destruct (Nat.eq_dec t v) as [->|E].
   - rewrite Nat.eqb_refl, (sum_ext v _ (fun _ => 0)), sum_const; [ring|].
@@ -180,7 +186,8 @@ Proof.
   extensionality c. assert (0 < INR n) by now apply lt_0_INR. assert (0 < INR n') by now apply lt_0_INR.
   assert (H1 := exp_mass_pos n (fun j => q (s j)) n_positive). assert (H2 := exp_mass_pos n' (fun j => q (s' j)) n'_positive).
   cbv beta in H1, H2. rewrite 2!head_quotient by assumption.
-  assert (E1 := sums_in_ratio (fun t => exp (q t))). assert (E2 := sums_in_ratio (fun t => exp (q t) * v t c)). cbv beta in E1, E2.
+  assert (E1 := sums_in_ratio (fun t => exp (q t))). assert (E2 := sums_in_ratio (fun t => exp (q t) * v t c)).
+  cbv beta in E1, E2.
   set (A := sum n (fun j => exp (q (s j)))) in *. set (A' := sum n' (fun j => exp (q (s' j)))) in *.
   set (B := sum n (fun j => exp (q (s j)) * v (s j) c)) in *. set (B' := sum n' (fun j => exp (q (s' j)) * v (s' j) c)) in *.
   assert (EA : A = A' * INR n / INR n') by (rewrite <- E1; field; lra).

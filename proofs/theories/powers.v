@@ -35,7 +35,8 @@ Theorem power_sum k a n :
   (k <= 6)%nat -> sum n (fun j => INR (a + j + 1)%nat ^ k) = faulhaber k (INR (a + n)%nat) - faulhaber k (INR a).
 Proof. intros Hk. apply (telescoping_sum (faulhaber k) (fun x => x ^ k)). intros x. now apply faulhaber_step. Qed.
 
-(** A sum of numbers known up to a radius each: radii add up by their size, not by the sum of the powers they stand at, which may vanish. *)
+(** A sum of numbers known up to a radius each: radii add up by their size, not by the sum of the powers they stand at, which
+    may vanish. *)
 Theorem power_sum_with_radius n (c t : nat -> R) k center radius bound :
   0 <= bound -> (forall j, (j < n)%nat -> Rabs (c j - center) <= radius) -> (forall j, (j < n)%nat -> Rabs (t j) <= bound) ->
   Rabs (sum n (fun j => c j * t j ^ k) - center * sum n (fun j => t j ^ k)) <= INR n * (radius * bound ^ k).

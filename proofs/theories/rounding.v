@@ -77,8 +77,7 @@ Theorem rounding_overflow largest a x b :
   a <= x <= b -> largest < rd a \/ rd b < - largest -> largest < Rabs (rd x).
 Proof. intros [Ha Hb] L. apply rd_le in Ha, Hb. unfold Rabs. destruct (Rcase_abs (rd x)); lra. Qed.
 
-(** Between neighbouring values the boundary of two rounding cells is the midpoint: strictly inside the cell of a value, every
-    number that is nearer to the value than to any other rounds to it. *)
+(** A number nearer to one value than to all others rounds to it. *)
 Theorem rounding_cell f x :
   value f -> (forall g, value g -> g <> f -> Rabs (f - x) < Rabs (g - x)) -> rd x = f.
 Proof.

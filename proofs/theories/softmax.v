@@ -105,10 +105,12 @@ Proof.
 Qed.
 
 Lemma group_mass_le P s hi : (forall j, (j < P)%nat -> s j <= hi) -> sum P (fun j => exp (s j)) <= INR P * exp hi.
-Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L]; [now apply Rlt_le, exp_increasing|rewrite L; lra]. Qed.
+Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L];
+  [now apply Rlt_le, exp_increasing|rewrite L; lra]. Qed.
 
 Lemma group_mass_ge n s lo : (forall j, (j < n)%nat -> lo <= s j) -> INR n * exp lo <= sum n (fun j => exp (s j)).
-Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L]; [now apply Rlt_le, exp_increasing|rewrite <- L; lra]. Qed.
+Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L];
+  [now apply Rlt_le, exp_increasing|rewrite <- L; lra]. Qed.
 
 (** Of P tokens with scores at most hi before n tokens with scores at least lo: their weight is at most
     P e^hi / (P e^hi + n e^lo), and so goes to 0 like 1/n. *)
@@ -213,7 +215,8 @@ Qed.
 Definition apply_matrix (columns : nat) (A : nat -> nat -> R) (x : vec) : vec := fun i => sum columns (fun k => A i k * x k).
 
 (** What a layer adds up before its MLP: the state and, for each head h, O_h times the head's output. *)
-Definition after_attention (heads width n : nat) (O : nat -> nat -> nat -> R) (m : nat -> nat -> R) (v : nat -> nat -> vec) (x : vec) : vec :=
+Definition after_attention (heads width n : nat) (O : nat -> nat -> nat -> R) (m : nat -> nat -> R) (v : nat -> nat -> vec)
+    (x : vec) : vec :=
   fun i => x i + sum heads (fun h => apply_matrix width (O h) (head n (m h) (v h)) i).
 
 (** The last token repeated, without positions: it has the same state and query, so the same masses on the old tokens, and
@@ -229,4 +232,45 @@ Proof.
   rewrite <- sum_minus. apply sum_ext. intros h Hh. destruct (H h Hh) as [Hs Hm].
   unfold apply_matrix. rewrite <- sum_minus, <- sum_scal_l. apply sum_ext. intros k Hk.
   unfold head. rewrite (weighted_mean_step n (m h) (fun j => v h j k) Hs Hm). ring.
+Qed.
+
+(** Theorem 4.2 for one layer without positions, whatever the tokens before: a sequence of n tokens against itself with the last
+    one repeated. W_h bounds the norm of O_h, and every value lies within [reach] of the repeated one's. *)
+Theorem repeated_token_collapse p d heads width n O (s : nat -> nat -> R) v x g reach (W : nat -> R) :
+  (0 < n)%nat -> 0 <= reach ->
+  (forall h j k, (h < heads)%nat -> (j < S n)%nat -> (k < S n)%nat -> s h j - s h k <= g) ->
+  (forall h j, (h < heads)%nat -> (j < n)%nat -> distance p width (v h j) (v h n) <= reach) ->
+  (forall h, (h < heads)%nat -> 0 <= W h) ->
+  (forall h y, (h < heads)%nat -> norm p d (apply_matrix width (O h) y) <= W h * norm p width y) ->
+  let m h j := exp (s h j) in
+  distance p d (after_attention heads width n O m v x) (after_attention heads width (S n) O m v x) <=
+    exp g / INR (S n) * (sum heads W * reach).
+Proof.
+  intros Hn Hr Hs Hv HW HO m.
+  assert (Hm : forall h, (h < heads)%nat -> 0 < sum n (m h) /\ 0 <= m h n).
+  { intros h _. split; [now apply exp_mass_pos|apply Rlt_le, exp_pos]. }
+  unfold distance. rewrite (norm_ext p d _ _ (fun i _ => repeated_token_step heads width n O m v x Hm i)).
+  apply Rle_trans with (1 := norm_sum p d heads _ (fun h => apply_matrix width (O h) (fun k => head n (m h) (v h)
+    k - v h n k))).
+  rewrite <- Rmult_assoc, <- (Rmult_comm (sum heads W)), Rmult_assoc, <- sum_scal_r. apply sum_le. intros h Hh.
+  assert (Hw : 0 <= weight (S n) (m h) n <= exp g / INR (S n)).
+  { split; [apply Rlt_le, (softmax_positive (S n) (s h)); lia|]. apply (token_weight (S n) (s h)); [lia|]. intros k Hk.
+    apply Hs; auto. }
+  rewrite Rabs_pos_eq by apply Hw.
+  replace (W h * (exp g / INR (S n) * reach)) with (exp g / INR (S n) * (W h * reach)) by ring.
+  apply Rmult_le_compat; [apply Hw|apply norm_nonneg|apply Hw|].
+  apply Rle_trans with (1 := HO h _ Hh). apply Rmult_le_compat_l; [now apply HW|].
+  apply (head_deviation p width n (m h) (v h) (v h n) reach); [now apply Hm|intros; apply Rlt_le, exp_pos|auto].
+Qed.
+
+(** ** Mass by its mean score: a run's mass is at least n e^(mean of the scores), by Jensen *)
+Theorem mass_by_mean_score n s : (0 < n)%nat -> INR n * exp (sum n s / INR n) <= sum n (fun j => exp (s j)).
+Proof.
+  intros Hn. assert (H0 : 0 < INR n) by now apply lt_0_INR. set (c := sum n s / INR n).
+  assert (H : sum n (fun j => exp c * (1 + (s j - c))) <= sum n (fun j => exp (s j))).
+  { apply sum_le. intros j _. replace (s j) with (c + (s j - c)) at 2 by ring. rewrite exp_plus.
+    apply Rmult_le_compat_l; [apply Rlt_le, exp_pos|].
+    destruct (Req_dec (s j - c) 0) as [E|E]; [rewrite E, exp_0; lra|]. apply Rlt_le, exp_ineq1, E. }
+  rewrite sum_scal_l, sum_plus, sum_minus, 2!sum_const in H.
+  replace (INR n * 1 + (sum n s - INR n * c)) with (INR n) in H by (unfold c; field; lra). lra.
 Qed.

@@ -43,8 +43,9 @@ grep -q rounding_monotonic "$scratch/refusal" || fail "the refusal does not name
 echo "-- $count theorems and lemmas stated in ${#files[@]} files, ${#table[@]} of them in the table of proofs/README.md"
 
 command -v coqc > "$scratch/coqc" || { echo "Coq is not installed: the theories were not compiled"; exit 77; }
-cp "$theories"/*.v "$scratch"
-cd "$scratch"
+mkdir "$scratch/coq"
+cp "$theories"/*.v "$scratch/coq"
+cd "$scratch/coq"
 echo 'From Flocq Require Import Core.' > library.v
 coqc -q library.v > library.log 2>&1 || { echo "Coq is installed but not Flocq: the theories were not compiled"; exit 77; }
 for file in "${files[@]}"; do
@@ -54,7 +55,7 @@ done
 # What they rest on, all together: Coq prints the axioms of one term that mentions every theorem.
 {
   for file in "${files[@]}"; do echo "From Snellen Require $file."; done
-  echo "Definition everything := (I"; sed 's/^/, @/' theorems; echo "). Print Assumptions everything."
+  echo "Definition everything := (I"; sed 's/^/, @/' ../theorems; echo "). Print Assumptions everything."
 } > assumptions.v
 coqc -q -Q . Snellen assumptions.v > assumptions 2>&1 || { cat assumptions; fail "the assumptions cannot be printed"; }
 grep -qx 'Axioms:' assumptions || { cat assumptions; fail "the real numbers have axioms: this list is not one"; }
