@@ -63,12 +63,11 @@ BallMatrix EraVector::step_at(const Length& n) const {
 }
 
 RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, Place place, const RunSettings& settings)
-    : model_(model), place_(place), settings_(settings), next_(settings.explicit_tokens + 1) {
-  const BallWorld balls(settings.bits);
-  const Decoder<BallWorld> decoder(model, balls);
+    : model_(model), place_(place), settings_(settings), balls_(std::make_shared<const BallWorld>(settings.bits)), next_(settings.explicit_tokens + 1) {
+  const Decoder<BallWorld> decoder(model, *balls_);
   abstract_ = {Column{token, 0, 0, 0}};
   {
-    const EraWorld world(EraWorld::Limit{}, 0, settings.bits, settings.bits);
+    const EraWorld world(EraWorld::Limit{}, 0, balls_, settings.bits);
     const Decoder<EraWorld> limit(model, world);
     const BallMatrix x = limit.hidden(abstract_, memory_), y = limit.final(x);
     limit_ = {placed(x, y), y};
@@ -79,17 +78,17 @@ RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefi
   BallMatrix x = decoder.hidden(SequenceTree(tokens).columns(), memory);
   std::vector<std::size_t> run;
   for (std::size_t c = prefix.size(); c < tokens.size(); ++c) run.push_back(c);
-  x = balls.select(x, run);
+  x = balls_->select(x, run);
   const BallMatrix y = decoder.final(x);
   explicit_ = {placed(x, y), y};
-  const EraWorld world(EraWorld::Tail{next_}, 0, settings.bits, settings.bits);
+  const EraWorld world(EraWorld::Tail{next_}, 0, balls_, settings.bits);
   for (std::size_t l = 0; l < memory.size(); ++l) world.add_tokens(model.layers[l].attention, memory[l], memory_[l]);
   abstract_[0].position = static_cast<std::int64_t>(tokens.size());
 }
 
 void RunEvaluation::extend() {
   const EraWorld::Era era{next_, settings_.one_token_eras ? next_ : Length(next_ + next_ / era_divisor)};
-  const EraWorld world(era, settings_.degree, settings_.bits, settings_.one_token_eras ? settings_.bits : accuracy_for(settings_.degree));
+  const EraWorld world(era, settings_.degree, balls_, settings_.one_token_eras ? settings_.bits : accuracy_for(settings_.degree));
   const Decoder<EraWorld> decoder(model_, world);
   const BallMatrix x = decoder.hidden(abstract_, memory_), y = decoder.final(x);
   eras_.push_back({era, placed(x, y), y, world});
@@ -98,7 +97,7 @@ void RunEvaluation::extend() {
 }
 
 TailVector RunEvaluation::tail() {
-  const EraWorld world(EraWorld::Tail{next_}, 0, settings_.bits, settings_.bits);
+  const EraWorld world(EraWorld::Tail{next_}, 0, balls_, settings_.bits);
   const Decoder<EraWorld> decoder(model_, world);
   const BallMatrix x = decoder.hidden(abstract_, memory_), y = decoder.final(x);
   return {next_, placed(x, y), y};

@@ -2,6 +2,7 @@
 // from its first on. Why they hold: proofs/era.md and proofs/tail.md.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "bounds/evaluate.hpp"
@@ -41,7 +42,7 @@ class RunEvaluation {
   // The model must satisfy has_era_world (bounds/inevitable.hpp).
   RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, Place place, const RunSettings& settings);
 
-  long bits() const { return settings_.bits; }
+  const BallWorld& balls() const { return *balls_; }
   // y([a]): the limit, and what the model remembers.
   const BallMatrix& limit() const { return limit_.vector; }
   // Columns n - 1 = 0, ..., explicit_tokens - 1.
@@ -63,6 +64,7 @@ class RunEvaluation {
   const Model& model_;
   Place place_;
   RunSettings settings_;
+  std::shared_ptr<const BallWorld> balls_;
   std::vector<Column> abstract_;  // the abstract token
   Vectors limit_, explicit_;
   Decoder<EraWorld>::Memory memory_;

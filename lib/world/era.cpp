@@ -42,11 +42,11 @@ void set_alibi_factor(arb_ptr result, const Slope& slope, std::int64_t position,
 
 }  // namespace
 
-EraWorld::EraWorld(Extent extent, std::size_t degree, long bits, long accuracy)
-    : extent_(std::move(extent)), taylor_(bits, several_tokens(extent_) ? degree : 0), accuracy_(accuracy) {
+EraWorld::EraWorld(Extent extent, std::size_t degree, std::shared_ptr<const BallWorld> balls, long accuracy)
+    : extent_(std::move(extent)), balls_(std::move(balls)), taylor_(balls_->bits(), several_tokens(extent_) ? degree : 0), accuracy_(accuracy) {
   if (several_tokens(extent_)) {
     const Era& era = std::get<Era>(extent_);
-    sums_ = std::make_shared<const PowerSums>(era.first, era.last, degree, bits);
+    sums_ = std::make_shared<const PowerSums>(era.first, era.last, degree, taylor_.bits());
   }
 }
 
@@ -93,7 +93,7 @@ BallMatrix EraWorld::multiply(const Block& x, const Block& y) const {
 
 BallMatrix EraWorld::linear(const Linear& map, const Block& x) const {
   // Every coefficient is a column of its own; a bias belongs to the constants alone.
-  Block y = BallWorld(taylor_.bits()).linear({map.weight, nullptr}, x);
+  Block y = balls_->linear({map.weight, nullptr}, x);
   BallVector bias(map.bias ? y.rows() : 0);
   if (map.bias) set_row(bias[0], *map.bias, 0);
   for (std::size_t i = 0; i < y.rows(); ++i) {
@@ -317,7 +317,7 @@ BallMatrix EraWorld::select(const Block& x, std::span<const std::size_t> columns
 std::vector<Enclosure> EraWorld::enclosures(const Block& x, std::size_t) const {
   BallMatrix column(x.rows(), 1);
   for (std::size_t i = 0; i < x.rows(); ++i) taylor_.range(column(i, 0), x.row(i));
-  return BallWorld(taylor_.bits()).enclosures(column, 0);
+  return balls_->enclosures(column, 0);
 }
 
 }  // namespace snellen

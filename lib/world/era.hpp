@@ -34,9 +34,9 @@ class EraWorld {
   struct Tail { Length first; };          // run tokens n >= first
   using Extent = std::variant<Limit, Era, Tail>;
 
-  // Coefficients are rounded to `bits` bits. Sums over earlier tokens may be shortened where that costs less than about 2^-accuracy of the result
+  // Coefficients are rounded to the bits of `balls`. Sums over earlier tokens may be shortened where that costs less than about 2^-accuracy of the result
   // (the error is enclosed). Degree 0 unless the extent is an era of several tokens.
-  EraWorld(Extent extent, std::size_t degree, long bits, long accuracy);
+  EraWorld(Extent extent, std::size_t degree, std::shared_ptr<const BallWorld> balls, long accuracy);
 
   const TaylorArithmetic& taylor() const { return taylor_; }
   const PowerSums& sums() const { return *sums_; }  // of an era of several tokens
@@ -68,6 +68,7 @@ class EraWorld {
   void attend_head(const Attention& a, std::size_t head, const Block& q, const Block& k, const Block& v, std::int64_t position, Memory& memory, Block& mixed) const;
 
   Extent extent_;
+  std::shared_ptr<const BallWorld> balls_;
   TaylorArithmetic taylor_;
   long accuracy_;
   std::shared_ptr<const PowerSums> sums_;
