@@ -7,7 +7,7 @@ namespace {
 constexpr unsigned era_divisor = 4;
 
 // Bits of the result that shortened sums may cost: beyond what truncation at this degree leaves (9^-degree).
-long accuracy_for(std::size_t degree) { return 24 + static_cast<long>(3.17 * static_cast<double>(degree)); }
+long accuracy_for(std::size_t degree) { return 3 * static_cast<long>(degree); }
 
 void set_range(arb_ptr t, const PowerSums& sums, const Length& from, const Length& to, long bits) {
   Ball end;

@@ -99,15 +99,26 @@ struct PairExponential {
   }
 };
 
+// Sums over many tokens keep terms of e^s up to this order in s: the second pays for itself where it has few features.
+constexpr std::size_t largest_quadratic_head = 16;
+unsigned long order_of(std::size_t head_size) { return head_size <= largest_quadratic_head ? 2 : 1; }
+
+// Features of a vector of h entries: 1, x_c, and for order 2 x_c x_d with c <= d.
+std::size_t feature_count(std::size_t h) { return order_of(h) == 2 ? 1 + h + h * (h + 1) / 2 : 1 + h; }
+
+Magnitude power(Magnitude x, unsigned long exponent) {
+  mag_pow_ui(x.get(), x.get(), exponent);
+  return x;
+}
+
 }  // namespace
 
 HeadQuery::HeadQuery(BallMatrix models) : rows(std::move(models)), norm(norm_of(rows, nullptr)) {}
 
 void HeadPast::prepare(std::size_t head_size) {
-  if (!retired_.second.empty()) return;
-  retired_.constant = BallMatrix(1 + head_size, 1);
-  retired_.linear = BallMatrix(1 + head_size, head_size);
-  retired_.second.resize(1 + head_size);
+  if (!retired_.rest.empty()) return;
+  retired_.features = BallMatrix(1 + head_size, feature_count(head_size));
+  retired_.rest.resize(1 + head_size);
   retired_.absolute.resize(1 + head_size);
 }
 
@@ -151,20 +162,41 @@ Magnitude count_of(const PowerSums& sums) {
 }  // namespace
 
 void HeadPast::add_era(const HeadTokens& tokens, const PowerSums& sums, const TaylorArithmetic& taylor) {
-  const std::size_t size = tokens.keys.rows(), rows = 1 + size, length = tokens.keys.columns();
+  const std::size_t size = tokens.keys.rows(), rows = 1 + size, length = tokens.keys.columns(), features = feature_count(size);
+  const long bits = taylor.bits();
   prepare(size);
   const Magnitude count = count_of(sums);
-  Era era{tokens.keys, BallMatrix(rows, length), BallMatrix(rows, size), norm_of(tokens.keys, &taylor), {}};
-  BallVector product(length);
+  Era era{tokens.keys, BallMatrix(rows, length), BallMatrix(rows, features), norm_of(tokens.keys, &taylor), {}};
   for (std::size_t v = 0; v < rows; ++v) {
-    for (std::size_t b = 0; b < length; ++b)
-      sum_over(era.moments(v, b), tokens.weighted.row(v), sums, b, taylor.length(), count, taylor.bits());
-    for (std::size_t c = 0; c < size; ++c) {
-      taylor.multiply(product[0], tokens.weighted.row(v), tokens.keys.row(c));
-      sum_over(era.linear(v, c), product[0], sums, 0, taylor.length(), count, taylor.bits());
-    }
+    for (std::size_t b = 0; b < length; ++b) sum_over(era.moments(v, b), tokens.weighted.row(v), sums, b, taylor.length(), count, bits);
     era.absolute.push_back(count * taylor.supremum(tokens.weighted.row(v)));
   }
+
+  // The sum of f m over the tokens, f = F + error, m = M + error with exact polynomials: F M summed by power sums, no power of it left out.
+  BallVector m(length), sums_of_m(length), middle(length);
+  BallMatrix f(rows, length);
+  for (std::size_t v = 0; v < rows; ++v)
+    for (std::size_t l = 0; l < length; ++l) arb_get_mid_arb(f(v, l), tokens.weighted(v, l));
+  const auto add_feature = [&](std::size_t feature) {  // m
+    for (std::size_t l = 0; l < length; ++l) arb_get_mid_arb(middle[l], m[l]);
+    for (std::size_t l = 0; l < length; ++l) arb_dot(sums_of_m[l], nullptr, 0, middle[0], 1, sums.whole(l), 1, taylor.length(), bits);
+    const Magnitude m_supremum = taylor.supremum(m[0]), m_error = Magnitude::radius_of(m[0]);
+    for (std::size_t v = 0; v < rows; ++v) {
+      arb_dot(era.features(v, feature), nullptr, 0, f.row(v), 1, sums_of_m[0], 1, taylor.length(), bits);
+      const Magnitude error = count * (Magnitude::radius_of(tokens.weighted.row(v)) * m_supremum + taylor.supremum(tokens.weighted.row(v)) * m_error);
+      arb_add_error_mag(era.features(v, feature), error.get());
+    }
+  };
+  for (std::size_t v = 0; v < rows; ++v) arb_set(era.features(v, 0), era.moments(v, 0));
+  for (std::size_t c = 0; c < size; ++c) {
+    _arb_vec_set(m[0], tokens.keys.row(c), taylor.length());
+    add_feature(1 + c);
+  }
+  for (std::size_t c = 0, feature = 1 + size; feature < features; ++c)
+    for (std::size_t d = c; d < size; ++d, ++feature) {
+      taylor.multiply(m[0], tokens.keys.row(c), tokens.keys.row(d));
+      add_feature(feature);
+    }
   eras_.push_back(std::move(era));
 }
 
@@ -192,11 +224,11 @@ double importance(const std::vector<Magnitude>& absolute, double mean_deviation)
 
 }  // namespace
 
-void HeadPast::retire_one(const BallMatrix& constant, const BallMatrix& linear, const Magnitude& key_norm, const std::vector<Magnitude>& absolute, long bits) {
-  arb_mat_add(retired_.constant.get(), retired_.constant.get(), constant.get(), bits);
-  arb_mat_add(retired_.linear.get(), retired_.linear.get(), linear.get(), bits);
+void HeadPast::retire_one(const BallMatrix& features, const Magnitude& key_norm, const std::vector<Magnitude>& absolute, long bits) {
+  arb_mat_add(retired_.features.get(), retired_.features.get(), features.get(), bits);
+  const Magnitude rest = power(key_norm, order_of(absolute.size() - 1) + 1);
   for (std::size_t v = 0; v < absolute.size(); ++v) {
-    retired_.second[v] += absolute[v] * key_norm * key_norm;
+    retired_.rest[v] += absolute[v] * rest;
     retired_.absolute[v] += absolute[v];
   }
   if (retired_.key_norm < key_norm) retired_.key_norm = key_norm;
@@ -205,45 +237,53 @@ void HeadPast::retire_one(const BallMatrix& constant, const BallMatrix& linear, 
 void HeadPast::retire(const Magnitude& query_norm, long accuracy, long bits) {
   const Scale whole = scale();
   const double allowed = whole.deviation - static_cast<double>(accuracy) - std::log2(static_cast<double>(live() + 1));
+  const auto order = static_cast<double>(order_of(retired_.rest.size() - 1));
   const auto negligible = [&](const Magnitude& key_norm, const std::vector<Magnitude>& absolute) {
     const double score = (query_norm * key_norm).log2();
-    return score < -1 && 2 * score - 1 + importance(absolute, whole.deviation - whole.mass) <= allowed;
+    return score < -1 && (order + 1) * score - order + importance(absolute, whole.deviation - whole.mass) <= allowed;
   };
-  const auto retired_token = [&](const Token& token) {
+  const auto retires_token = [&](const Token& token) {
     if (!negligible(token.key_norm, token.absolute)) return false;
     const std::size_t rows = token.weighted.size(), size = token.key.size();
-    BallMatrix constant(rows, 1), linear(rows, size);
+    BallMatrix features(rows, feature_count(size));
     for (std::size_t v = 0; v < rows; ++v) {
-      arb_set(constant(v, 0), token.weighted[v]);
-      for (std::size_t c = 0; c < size; ++c) arb_mul(linear(v, c), token.weighted[v], token.key[c], bits);
+      arb_set(features(v, 0), token.weighted[v]);
+      for (std::size_t c = 0; c < size; ++c) arb_mul(features(v, 1 + c), token.weighted[v], token.key[c], bits);
+      for (std::size_t c = 0, feature = 1 + size; feature < features.columns(); ++c)
+        for (std::size_t d = c; d < size; ++d, ++feature) arb_mul(features(v, feature), features(v, 1 + c), token.key[d], bits);
     }
-    retire_one(constant, linear, token.key_norm, token.absolute, bits);
+    retire_one(features, token.key_norm, token.absolute, bits);
     return true;
   };
-  const auto retired_era = [&](const Era& era) {
+  const auto retires_era = [&](const Era& era) {
     if (!negligible(era.key_norm, era.absolute)) return false;
-    BallMatrix constant(era.moments.rows(), 1);
-    for (std::size_t v = 0; v < constant.rows(); ++v) arb_set(constant(v, 0), era.moments(v, 0));
-    retire_one(constant, era.linear, era.key_norm, era.absolute, bits);
+    retire_one(era.features, era.key_norm, era.absolute, bits);
     return true;
   };
-  std::erase_if(tokens_, retired_token);
-  std::erase_if(eras_, retired_era);
+  std::erase_if(tokens_, retires_token);
+  std::erase_if(eras_, retires_era);
 }
 
 BallMatrix HeadPast::sums(const HeadQuery& query, const TaylorArithmetic& taylor, long accuracy) const {
-  const std::size_t rows = retired_.second.size(), size = rows - 1;
+  const std::size_t rows = retired_.rest.size(), size = rows - 1;
   const auto length = taylor.length();
   const long bits = taylor.bits();
   BallMatrix total(rows, static_cast<std::size_t>(length));
 
-  // |e^s - 1 - s| <= s^2/2 e^|s|, |s| <= |dq| |dk|.
-  const Magnitude second = shifted(query.norm * query.norm * exponential(query.norm * retired_.key_norm), -1);
-  for (std::size_t v = 0; v < rows; ++v) {
-    arb_set(total.row(v), retired_.constant(v, 0));
-    for (std::size_t c = 0; c < size; ++c) _arb_vec_scalar_addmul(total.row(v), query.rows.row(c), length, retired_.linear(v, c), bits);
-    taylor.add_error(total.row(v), second * retired_.second[v]);
-  }
+  // e^s = 1 + s + s^2/2 + ..., s^2/2 = the sum over c < d of dq_c dq_d dk_c dk_d plus half the squares; the rest is at most
+  // |s|^(order+1) / (order+1)! e^|s|, |s| <= |dq| |dk|.
+  BallMatrix factors(feature_count(size), static_cast<std::size_t>(length));
+  arb_one(factors(0, 0));
+  for (std::size_t c = 0; c < size; ++c) _arb_vec_set(factors.row(1 + c), query.rows.row(c), length);
+  for (std::size_t c = 0, feature = 1 + size; feature < factors.rows(); ++c)
+    for (std::size_t d = c; d < size; ++d, ++feature) {
+      taylor.multiply(factors.row(feature), query.rows.row(c), query.rows.row(d));
+      if (c == d) _arb_vec_scalar_mul_2exp_si(factors.row(feature), factors.row(feature), length, -1);
+    }
+  arb_mat_mul(total.get(), retired_.features.get(), factors.get(), bits);
+  const unsigned long order = order_of(size);
+  const Magnitude rest = shifted(power(query.norm, order + 1) * exponential(query.norm * retired_.key_norm), -static_cast<long>(order));
+  for (std::size_t v = 0; v < rows; ++v) taylor.add_error(total.row(v), rest * retired_.rest[v]);
 
   BallVector score(static_cast<std::size_t>(length)), weight(static_cast<std::size_t>(length));
   for (const Token& token : tokens_) {

@@ -35,7 +35,7 @@ class HeadPast {
   void add_token(arb_srcptr weight, BallVector key, const BallVector& value, long bits);
   // All tokens of an era.
   void add_era(const HeadTokens& tokens, const PowerSums& sums, const TaylorArithmetic& taylor);
-  // Moves what is small enough for queries of this norm into first-order sums: an error of about 2^-accuracy of the result, enclosed by sums().
+  // Moves what is small enough for queries of this norm into sums of low order in dk: an error of about 2^-accuracy of the result, enclosed by sums().
   void retire(const Magnitude& query_norm, long accuracy, long bits);
   // Encloses the weighted sums over all tokens added, as Taylor models of the query's era.                   -> [1 + head_size, length]
   BallMatrix sums(const HeadQuery& query, const TaylorArithmetic& taylor, long accuracy) const;
@@ -53,19 +53,19 @@ class HeadPast {
   struct Era {
     BallMatrix keys;                // [head_size, length]
     BallMatrix moments;             // [1 + head_size, length]: sum over tokens of tau^b weight (1, dv)
-    BallMatrix linear;              // [1 + head_size, head_size]: sum of weight (1, dv) dk_c
+    BallMatrix features;            // [1 + head_size, features]: sum of weight (1, dv) times the features of dk
     Magnitude key_norm;             // at least sup |dk|_2
     std::vector<Magnitude> absolute;  // at least the sum of |weight (1, dv)|
   };
-  // Sums of weight (1, dv) [1 + head_size] and of weight (1, dv) dk_c; at least the sums of |weight (1, dv)| |dk|_2^2; the largest |dk|_2.
+  // The features of dk are 1, dk_c, and where heads are small dk_c dk_d for c <= d: e^(dq . dk) is their sum with factors made of dq, up to order
+  // 1 or 2. Sums of weight (1, dv) times features; at least the sums of |weight (1, dv)| |dk|_2^(order + 1); the largest |dk|_2.
   struct Retired {
-    BallMatrix constant, linear;    // [1 + head_size, 1], [1 + head_size, head_size]
-    std::vector<Magnitude> second, absolute;
+    BallMatrix features;            // [1 + head_size, features]
+    std::vector<Magnitude> rest, absolute;
     Magnitude key_norm;
   };
   void prepare(std::size_t head_size);
-  void retire_one(const BallMatrix& constant, const BallMatrix& linear, const Magnitude& key_norm, const std::vector<Magnitude>& absolute, long bits);
-  Scale scale_of_retired() const;
+  void retire_one(const BallMatrix& features, const Magnitude& key_norm, const std::vector<Magnitude>& absolute, long bits);
 
   std::vector<Token> tokens_;
   std::vector<Era> eras_;
