@@ -6,8 +6,8 @@ namespace {
 // Eras [a, a + a/4]: the variable's half-width is a ninth of the distance to n = 0.
 constexpr unsigned era_divisor = 4;
 
-// Bits of the result that shortened sums may cost: beyond what truncation at this degree leaves (9^-degree).
-long accuracy_for(std::size_t degree) { return 3 * static_cast<long>(degree); }
+// Bits of the result that shortened sums keep: about what truncation at this degree leaves (9^-degree); token by token, enough for single steps of fp32.
+long accuracy_for(const RunSettings& settings) { return settings.one_token_eras ? 72 : 3 * static_cast<long>(settings.degree); }
 
 void set_range(arb_ptr t, const PowerSums& sums, const Length& from, const Length& to, long bits) {
   Ball end;
@@ -88,7 +88,7 @@ RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefi
 
 void RunEvaluation::extend() {
   const EraWorld::Era era{next_, settings_.one_token_eras ? next_ : Length(next_ + next_ / era_divisor)};
-  const EraWorld world(era, settings_.degree, balls_, settings_.one_token_eras ? settings_.bits : accuracy_for(settings_.degree));
+  const EraWorld world(era, settings_.degree, balls_, accuracy_for(settings_));
   const Decoder<EraWorld> decoder(model_, world);
   const BallMatrix x = decoder.hidden(abstract_, memory_), y = decoder.final(x);
   eras_.push_back({era, placed(x, y), y, world});

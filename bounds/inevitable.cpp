@@ -186,15 +186,21 @@ bool all_exact(const std::vector<InevitableRow>& rows) {
   return std::all_of(rows.begin(), rows.end(), [](const InevitableRow& row) { return row.answer.status == Status::exact; });
 }
 
-RunSettings settings_for(const Model& model, const Family& family, int attempt) {
+bool has_alibi(const Model& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) { return !layer.attention.alibi.empty(); });
+}
+
+RunSettings settings_for(const Model& model, int attempt) {
   const auto layers = static_cast<long>(model.layers.size());
   RunSettings s;
   s.degree = static_cast<std::size_t>(10 + 5 * layers + 8 * attempt);
   s.bits = 96 + 32 * layers + 64 * attempt;
-  s.explicit_tokens = 200;
-  (void)family;
+  s.one_token_eras = has_alibi(model);
   return s;
 }
+
+// Eras between two attempts to close the tail, which costs as much as an era.
+std::size_t eras_between_tails(const RunSettings& settings) { return settings.one_token_eras ? 64 : 1; }
 
 // Eras until every row's tail closes or none will, then each row's search.
 void by_eras(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& questions, const InevitableLimits& limits,
@@ -205,7 +211,8 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
   std::vector<std::optional<std::pair<TailVector, std::size_t>>> closed(questions.size());
   // Beyond this length the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
   const Length beyond = Length(1) << static_cast<unsigned>(settings.bits - 64);
-  progress.begin(fmt::format("eras of lengths, degree {}, {} bits", settings.degree, settings.bits), limits.max_eras);
+  const std::size_t most_eras = settings.one_token_eras ? limits.max_tokens : limits.max_eras;
+  progress.begin(fmt::format("eras of lengths, degree {}, {} bits", settings.degree, settings.bits), most_eras);
   for (;;) {
     const TailVector tail = run.tail();
     std::size_t open = 0;
@@ -213,9 +220,11 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
       if (!closed[r] && judges[r].collapses(tail)) closed[r] = {tail, run.eras().size()};
       if (!closed[r]) ++open;
     }
-    if (open == 0 || run.eras().size() >= limits.max_eras || run.next() > beyond) break;
-    run.extend();
-    progress.step();
+    if (open == 0 || run.eras().size() >= most_eras || run.next() > beyond) break;
+    for (std::size_t i = 0; i < eras_between_tails(settings); ++i) {
+      run.extend();
+      progress.step();
+    }
   }
   run.extend();  // so that the last pair below the tail has both its vectors at single lengths
   answer.rows.clear();
@@ -246,7 +255,6 @@ std::optional<std::string> no_proof_for_all(const Model& model, const Family& fa
     if (a.rotary) return "rotary positions";
     if (a.window) return "a sliding window";
     if (a.softcap) return "soft-capped scores";
-    if (!a.alibi.empty()) return "ALiBi";
   }
   return std::nullopt;
 }
@@ -261,7 +269,7 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
     return answer;
   }
   for (int attempt = 0; attempt < limits.attempts; ++attempt) {
-    const RunSettings settings = settings_for(model, family, attempt);
+    const RunSettings settings = settings_for(model, attempt);
     if (attempt > 0 && settings.bits > limits.max_bits) break;
     by_eras(model, family, place, questions, limits, settings, answer, progress);
     if (all_exact(answer.rows)) break;

@@ -40,6 +40,7 @@ struct InevitableQuestion {
 struct InevitableLimits {
   long max_bits = 4096;
   std::size_t max_eras = 1200;
+  std::size_t max_tokens = 20000;  // under ALiBi, where eras are single tokens
   int attempts = 3;  // with more degree and precision, while some row is not exact
 };
 

@@ -20,10 +20,10 @@ void set_row(arb_ptr entries, const Tensor& tensor, std::size_t row) {
   for (std::size_t i = 0; i < values.size(); ++i) arb_set_d(entries + i, values[i]);
 }
 
-// Runs f(i) for i < count on all threads.
+// Runs f(i) for i < count, on all threads where the work is worth it.
 template <class F>
-void for_each_index(std::size_t count, const F& f) {
-#pragma omp parallel for schedule(dynamic)
+void for_each_index(std::size_t count, bool worth_it, const F& f) {
+#pragma omp parallel for schedule(dynamic) if (worth_it)
   for (std::size_t i = 0; i < count; ++i) f(i);
 }
 
@@ -87,13 +87,16 @@ BallMatrix EraWorld::add(const Block& x, const Block& y) const {
 
 BallMatrix EraWorld::multiply(const Block& x, const Block& y) const {
   Block product(x.rows(), x.columns());
-  for_each_index(x.rows(), [&](std::size_t i) { taylor_.multiply(product.row(i), x.row(i), y.row(i)); });
+  for_each_index(x.rows(), several_tokens(extent_), [&](std::size_t i) { taylor_.multiply(product.row(i), x.row(i), y.row(i)); });
   return product;
 }
 
 BallMatrix EraWorld::linear(const Linear& map, const Block& x) const {
   // Every coefficient is a column of its own; a bias belongs to the constants alone.
-  Block y = balls_->linear({map.weight, nullptr}, x);
+  BallMatrix weight(map.weight->rows(), map.weight->columns());
+  for (std::size_t i = 0; i < weight.rows(); ++i) set_row(weight.row(i), *map.weight, i);
+  Block y(weight.rows(), x.columns());
+  arb_mat_mul(y.get(), weight.get(), x.get(), taylor_.bits());
   BallVector bias(map.bias ? y.rows() : 0);
   if (map.bias) set_row(bias[0], *map.bias, 0);
   for (std::size_t i = 0; i < y.rows(); ++i) {
@@ -153,7 +156,7 @@ BallMatrix EraWorld::activate(Activation activation, const Block& x) const {
   const long bits = taylor_.bits();
   const std::size_t length = x.columns();
   Block y(x.rows(), length);
-  for_each_index(x.rows(), [&](std::size_t i) {
+  for_each_index(x.rows(), several_tokens(extent_), [&](std::size_t i) {
     BallVector u(length), t(length);
     // x / (1 + e^(-u)).
     const auto times_sigmoid = [&](arb_ptr result) {
@@ -281,14 +284,14 @@ BallMatrix EraWorld::attend(const Attention& a, const Block& q, const Block& k, 
     return mixed;
   }
   if (memory.heads.size() != a.heads) throw std::logic_error("EraWorld::attend: the limit comes first");
-  for_each_index(a.heads, [&](std::size_t head) { attend_head(a, head, q, k, v, columns[0].position, memory, mixed); });
+  for_each_index(a.heads, several_tokens(extent_), [&](std::size_t head) { attend_head(a, head, q, k, v, columns[0].position, memory, mixed); });
   return mixed;
 }
 
 void EraWorld::add_tokens(const Attention& a, const BallWorld::Memory& tokens, Memory& memory) const {
   const long bits = taylor_.bits();
   const std::size_t entry_width = a.kv_heads * a.head_size;
-  for_each_index(a.heads, [&](std::size_t head) {
+  for_each_index(a.heads, true, [&](std::size_t head) {
     const std::size_t query_row = head * a.head_size, key_row = head / (a.heads / a.kv_heads) * a.head_size;
     Ball weight, factor;
     for (std::size_t e = 0; e < tokens.entries; ++e) {
