@@ -241,19 +241,91 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
   answer.limit = certified_column(run.balls(), run.limit(), 0);
 }
 
+// How many tokens before the last one its vector may depend on, where every layer has a window.
+std::optional<std::int64_t> window_reach(const Model& model) {
+  std::int64_t reach = 0;
+  for (const Layer& layer : model.layers) {
+    if (!layer.attention.window) return std::nullopt;
+    reach += static_cast<std::int64_t>(*layer.attention.window) - 1;
+  }
+  return reach;
+}
+
+// Overflow is no collapse, so that of a constant vector must be excluded.
+bool fits(const Format& format, const CertifiedVector& vector) {
+  return std::all_of(vector.begin(), vector.end(), [&](const Enclosure& entry) {
+    return round(format, entry.lower).status == RoundStatus::finite && round(format, entry.upper).status == RoundStatus::finite;
+  });
+}
+
+Verdict verdict_of(const InevitableQuestion& question, const Evaluation& e, std::size_t i, long bits) {
+  const std::size_t a = e.first[i], b = e.second[i];
+  switch (question.criterion) {
+    case Criterion::bitwise: return bitwise(RoundedHull(*question.format, e.vectors[a]), RoundedHull(*question.format, e.vectors[b]));
+    case Criterion::tolerance: return tolerance(distance(*question.metric, e.vectors[a], e.vectors[b], bits), *question.eps);
+    default: return argmax(e.next_tokens[a], e.next_tokens[b]);
+  }
+}
+
+// Longer enumerations below the window's reach are left to certify(): the answer is then a bracket.
+constexpr std::int64_t most_enumerated = 3000;
+
+// y depends on the last reach + 1 tokens, which S_n and S_{n+1} share from some n on; below it pairs are enumerated.
+void by_window(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& questions, const InevitableLimits& limits,
+               std::int64_t reach, InevitableAnswer& answer, Progress& progress) {
+  const auto unit = static_cast<std::int64_t>(family.unit.size()), suffix = static_cast<std::int64_t>(family.suffix.size());
+  const std::int64_t shared = std::max<std::int64_t>(0, (reach + 1 - suffix + unit - 1) / unit);  // least n with n |U| + |Q| >= reach + 1
+  const std::int64_t constant_from = std::max(family.from, shared);
+  Family below = family;
+  below.from = constant_from - family.from > most_enumerated ? constant_from : family.from;
+  below.to = constant_from;
+  const FamilyBlock block = family_block(below);
+  const bool next_tokens = std::any_of(questions.begin(), questions.end(), [](const auto& q) { return q.criterion == Criterion::argmax; });
+  answer.theorem = "window";
+  for (long bits = std::min(limits.max_bits, predict_bits(model, block, 64));; bits = std::min(limits.max_bits, 2 * bits)) {
+    const Evaluation e = evaluate(model, block, place, next_tokens, bits, progress);
+    answer.rows.clear();
+    for (const InevitableQuestion& question : questions) {
+      InevitableRow row;
+      std::int64_t lower = family.from, upper = constant_from;
+      bool proved = question.criterion != Criterion::bitwise || fits(*question.format, e.vectors[e.first.back()]);
+      const bool constant_fits = proved;
+      for (std::int64_t n = constant_from - 1; n >= below.from; --n) {
+        const Verdict verdict = verdict_of(question, e, static_cast<std::size_t>(n - below.from), bits + 32);
+        if (verdict == Verdict::collapsed && proved) upper = n;
+        if (verdict != Verdict::collapsed) proved = false;
+        if (verdict == Verdict::distinct) {
+          lower = n + 1;
+          break;
+        }
+        if (verdict == Verdict::undecided) ++row.undecided;
+      }
+      row.answer = {std::to_string(lower), std::nullopt, Scope::all, Status::unknown};
+      if (constant_fits) row.answer.upper = std::to_string(upper), row.answer.status = lower == upper ? Status::exact : Status::bracket;
+      answer.rows.push_back(std::move(row));
+    }
+    answer.bits = bits;
+    answer.tail_from = std::to_string(constant_from);
+    answer.limit = e.vectors[e.first.back()];
+    if (all_exact(answer.rows) || bits == limits.max_bits) break;
+    if (std::none_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.undecided > 0; })) break;
+  }
+}
+
 }  // namespace
 
 std::optional<std::string> no_proof_for_all(const Model& model, const Family& family) {
   if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
   if (family.sample) return "sampled tokens: nothing holds for all n";
   if (family.delimiter) return "delimiters between groups";
+  if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
+  if (window_reach(model)) return std::nullopt;
   if (!family.suffix.empty()) return "a suffix";
   if (family.unit.size() != 1) return "a unit of several tokens";
-  if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
   for (const Layer& layer : model.layers) {
     const Attention& a = layer.attention;
     if (a.rotary) return "rotary positions";
-    if (a.window) return "a sliding window";
+    if (a.window) return "a sliding window in some layers only";
     if (a.softcap) return "soft-capped scores";
   }
   return std::nullopt;
@@ -266,6 +338,10 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
     answer.unsupported = *reason;
     answer.rows.resize(questions.size());
     for (InevitableRow& row : answer.rows) row.answer = {std::to_string(family.from), std::nullopt, Scope::all, Status::unknown};
+    return answer;
+  }
+  if (const auto reach = window_reach(model)) {
+    by_window(model, family, place, questions, limits, *reach, answer, progress);
     return answer;
   }
   for (int attempt = 0; attempt < limits.attempts; ++attempt) {
