@@ -49,12 +49,12 @@ class TaylorArithmetic {
 };
 
 // An upper bound of the sum over k > degree of |[t^k] e^p(t)| where `majorant(R)` >= sum of |p_k| R^k bounds a polynomial p without constant term (in one
-// variable, or in several by total degree): R^-(degree+1) (e^majorant(R) - 1) for every R >= 1; the least over R = 2, 4, ..., 64.
+// variable, or in several by total degree): R^-(degree+1) (e^majorant(R) - 1) for every R >= 1; the least over R = 1, 2, 4, ..., 64.
 template <class Majorant>
 Magnitude exponential_tail(std::size_t degree, const Majorant& majorant) {
   Magnitude best;
   mag_inf(best.get());
-  for (long e = 1; e <= 6; ++e) {
+  for (long e = 0; e <= 6; ++e) {
     const Magnitude bound = shifted(expm1(majorant(e)), -e * static_cast<long>(degree + 1));
     if (bound < best) best = bound;
   }
