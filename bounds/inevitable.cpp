@@ -229,7 +229,7 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
   run.extend();  // so that the last pair below the tail has both its vectors at single lengths
   answer.rows.clear();
   for (std::size_t r = 0; r < questions.size(); ++r) {
-    Search search(judges[r], run, family.from);
+    Search search(judges[r], run, std::max<std::int64_t>(1, family.from));
     answer.rows.push_back(closed[r] ? search.answer(&closed[r]->first, closed[r]->second) : search.answer(nullptr, run.eras().size() - 1));
     if (closed[r]) answer.tail_from = run.eras().back().era.first.str();
   }
