@@ -114,3 +114,44 @@ TEST_CASE("one layer: the models at 10^12 agree with the closed form") {
     REQUIRE(arb_rel_accuracy_bits(z(i, 0)) >= 150);
   }
 }
+
+// The remainders at n and n + 1 may have opposite signs.
+TEST_CASE("values and steps of an era carry the remainder once and twice") {
+  const auto balls = std::make_shared<const BallWorld>(128);
+  const EraWorld::Era extent{100, 125};
+  BallMatrix model(1, 3);
+  arb_set_d(model(0, 0), 0.5), arb_set_d(model(0, 1), -0.25), arb_set_d(model(0, 2), 0.125);
+  Ball radius;
+  arb_set_d(radius, 0x1p-10);
+  arb_add_error(model(0, 0), radius);
+  const EraVector era{extent, model, model, EraWorld(extent, 2, balls, 64)};
+  // f(n) = 1/2 - t/4 + t^2/8 + (-1)^n 2^-10, t = (2n - 225) / 25.
+  const auto f = [&](arb_ptr result, std::int64_t n) {
+    Ball t, square;
+    arb_set_si(t, 2 * n - 225);
+    arb_div_ui(t, t, 25, 200);
+    arb_sqr(square, t, 200);
+    arb_mul_2exp_si(t, t, -2), arb_mul_2exp_si(square, square, -3);
+    arb_set_d(result, n % 2 == 0 ? 0.5 + 0x1p-10 : 0.5 - 0x1p-10);
+    arb_sub(result, result, t, 200);
+    arb_add(result, result, square, 200);
+  };
+  const BallMatrix all = era.over(era.vector, 100, 125);
+  std::size_t tested = 0;
+  for (std::int64_t n = 100; n < 125; ++n, ++tested) {
+    Ball here, next;
+    f(here, n), f(next, n + 1);
+    REQUIRE(arb_overlaps(era.over(era.vector, n, n)(0, 0), here));
+    REQUIRE(arb_overlaps(all(0, 0), here));
+    arb_sub(next, next, here, 200);
+    REQUIRE(arb_overlaps(era.step_at(n)(0, 0), next));
+    REQUIRE(arb_overlaps(era.steps_over(n, n + 1)(0, 0), next));
+    REQUIRE(arb_overlaps(era.steps_over(100, 125)(0, 0), next));
+    // Tight: at even n the step is the least admissible one; a little less is outside.
+    Ball little;
+    arb_mul_2exp_si(little, radius, -4);
+    arb_sub(next, next, little, 200);
+    if (n % 2 == 0) REQUIRE(!arb_overlaps(era.step_at(n)(0, 0), next));
+  }
+  REQUIRE(tested == 25);
+}
