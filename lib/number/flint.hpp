@@ -5,8 +5,10 @@
 #include <flint/arb.h>
 #include <flint/arb_hypgeom.h>
 #include <flint/arb_mat.h>
+#include <flint/arb_poly.h>
 #else
 #include <arb.h>
 #include <arb_hypgeom.h>
 #include <arb_mat.h>
+#include <arb_poly.h>
 #endif

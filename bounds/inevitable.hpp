@@ -1,0 +1,55 @@
+// From which length on is collapse proved for every n, to infinity? Families P . a^n, pairs (S_n, S_{n+1}). Why: proofs/tail.md and proofs/era.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bounds/evaluate.hpp"
+#include "bounds/result.hpp"
+
+namespace snellen {
+
+// One row of the answer: what certify() answers for a CollapseRow, with the scope `all`.
+struct InevitableRow {
+  Inevitable answer;           // scope `all`; `unknown` where nothing is proved for all n
+  std::int64_t undecided = 0;  // n between lower and upper that stayed undecided (counted up to a maximum)
+};
+
+struct InevitableAnswer {
+  std::vector<InevitableRow> rows;        // as asked
+  std::string theorem;                    // "eras", "tail" or "window": the name in proofs/; empty where the model or the family is not supported
+  std::string unsupported;                // why nothing is proved; empty otherwise
+  std::vector<std::string> hypotheses;    // what the computation checked, sentences
+  std::string tail_from;                  // the tail's first n; empty without one
+  std::size_t eras = 0;
+  std::int64_t explicit_tokens = 0;
+  std::size_t degree = 0;
+  long bits = 0;
+  std::optional<CertifiedVector> limit;   // y([a]) (or x(L)): what is left of the prompt when n grows
+};
+
+// What is asked: format, criterion, metric and eps of each row, as in CollapseRow.
+struct InevitableQuestion {
+  std::optional<Format> format;
+  Criterion criterion = Criterion::bitwise;
+  std::optional<Metric> metric;
+  std::optional<Dyadic> eps;
+};
+
+struct InevitableLimits {
+  long max_bits = 4096;
+  std::size_t max_eras = 1200;
+  std::size_t max_tokens = 20000;  // under ALiBi, where eras are single tokens
+  int attempts = 3;  // with more degree and precision, while some row is not exact
+};
+
+// Why no statement for all n can be made here; nothing if one can be tried.
+std::optional<std::string> no_proof_for_all(const Model& model, const Family& family);
+
+// For each row the least N >= family.from such that collapse is proved for every n >= N, and 1 + the largest n >= family.from proved distinct (eras: n >= 1).
+// The family's horizon plays no part.
+InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& rows,
+                                    const InevitableLimits& limits, Progress& progress);
+
+}  // namespace snellen
