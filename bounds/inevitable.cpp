@@ -282,7 +282,7 @@ void by_window(const Model& model, const Family& family, Place place, const std:
   const FamilyBlock block = family_block(below);
   const bool next_tokens = std::any_of(questions.begin(), questions.end(), [](const auto& q) { return q.criterion == Criterion::argmax; });
   answer.theorem = "window";
-  for (long bits = std::min(limits.max_bits, predict_bits(model, block, 64));; bits = std::min(limits.max_bits, 2 * bits)) {
+  for (long bits = std::min(limits.max_bits, predict_bits(model, block.columns, 64));; bits = std::min(limits.max_bits, 2 * bits)) {
     const Evaluation e = evaluate(model, block, place, next_tokens, bits, progress);
     answer.rows.clear();
     for (const InevitableQuestion& question : questions) {
