@@ -11,7 +11,7 @@ import sys
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "engines"))
-from compare_tokenizers import SPECIALS, pieces, strings
+from compare_tokenizers import pieces, strings
 
 FOLDER = pathlib.Path(__file__).parent / "data" / "tokenizers"
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -20,7 +20,7 @@ CORPUS = strings(5, 600)
 
 
 def trained(tokenizer, size, special, alphabet=()):
-    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, initial_alphabet=list(alphabet), limit_alphabet=max(256, 120), show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, initial_alphabet=list(alphabet), limit_alphabet=256, show_progress=False)
     tokenizer.train_from_iterator(CORPUS, trainer)
     return json.loads(tokenizer.to_str())
 
@@ -46,7 +46,6 @@ t = Tokenizer(models.BPE())
 t.normalizer = normalizers.NFC()
 t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 data = trained(t, 600, ["<|begin|>", "<|end|>"], pre_tokenizers.ByteLevel.alphabet())
-data["post_processor"] = json.loads(Tokenizer.from_str(json.dumps(data)).to_str())["post_processor"]
 t = Tokenizer.from_str(json.dumps(data))
 t.add_tokens([AddedToken("<mask>", lstrip=True, rstrip=True, normalized=False), AddedToken("word", single_word=True, normalized=True)])
 t.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(single="<|begin|> $A <|end|>", pair="<|begin|> $A $B",
