@@ -148,7 +148,7 @@ def main():
     parser.add_argument("models", nargs="*", metavar="NAME=FILE")
     parser.add_argument("--strings", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     models = [model.split("=", 1) for model in arguments.models]
     there = [(name, path) for name, path in models if os.path.exists(path)]
     for name, path in models:
