@@ -108,7 +108,7 @@ check "Debian 12 has not" says "missing packages: libflint-arb-dev"
 check "no consent: usage error" exits 2
 check "no consent: nothing is done" test ! -s "$calls"
 
-on "$debian12" "${common[@]:1:14}" libflint-arb-dev
+on "$debian12" "${common[@]:1:16}" libflint-arb-dev
 call run
 check "the exact command is shown" \
   says "apt-get update && env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ catch2 gnuplot-nox"

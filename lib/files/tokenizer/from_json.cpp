@@ -233,7 +233,8 @@ void read_template(ConfigFields& fields, std::vector<Token>& before, std::vector
   const auto fail = [&] { fields.fail("single", "special tokens of special_tokens around one {\"Sequence\": {\"id\": \"A\"}}"); };
   for (const json& piece : single) {
     if (!piece.is_object() || piece.size() != 1) fail();
-    const auto& [kind, what] = *piece.items().begin();
+    const std::string& kind = piece.begin().key();
+    const json& what = piece.begin().value();
     const std::string id = what.is_object() && what.contains("id") && what["id"].is_string() ? what["id"].get<std::string>() : "";
     if (kind == "Sequence" && id == "A" && !seen) {
       seen = true;

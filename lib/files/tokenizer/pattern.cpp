@@ -21,6 +21,7 @@ constexpr int deepest_group = 50;
 constexpr unsigned long most_repeats = 1000;
 // Steps of one match: a constant and a few for each byte of the text. PCRE2 counts a step for each point it may come back to.
 constexpr std::uint32_t steps = 1'000'000, steps_per_byte = 16;
+constexpr std::uint32_t memory = 1u << 20;  // KiB of one match
 
 // White_Space without brackets. PCRE2's own \s has U+180E besides, which Unicode took out in version 6.3.
 constexpr std::string_view white_space = R"(\t-\r \x{85}\p{Z})";
@@ -291,6 +292,7 @@ std::vector<Span> Pattern::spans(std::string_view text) const {
     if (!match || !context) throw std::bad_alloc();
     const std::uint64_t limit = steps + std::uint64_t{steps_per_byte} * text.size();
     pcre2_set_match_limit(context.get(), static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, UINT32_MAX)));
+    pcre2_set_heap_limit(context.get(), memory);
     while (covered < text.size()) {
       const int result = pcre2_match(regex_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), covered, PCRE2_NO_UTF_CHECK, match.get(),
                                      context.get());
