@@ -1,21 +1,18 @@
 (** The run P . a^n where scores fall with the distance (ALiBi, with or without a window): geometric collapse, explicit N. *)
 From Coq Require Import Reals Lra Lia Arith.
-From Snellen Require Import sums vectors softmax decoder majorant logarithms.
+From Snellen Require Import sums vectors exponential softmax decoder majorant logarithms.
 Open Scope R_scope.
 
 (** n^m is small beside e^{s n / 2}. *)
 Theorem power_le_exp m n s : 0 < s -> INR n ^ m <= (INR (2 * m) / s) ^ m * exp (s / 2 * INR n).
 Proof.
   intros Hs. assert (Hn := pos_INR n). destruct m as [|m].
-  - simpl. assert (0 <= s / 2 * INR n) by (apply Rmult_le_pos; lra). destruct (Req_dec (s / 2 * INR n) 0) as [E|E];
-      [rewrite E, exp_0; lra|].
-    pose proof (exp_ineq1 _ E). lra.
+  - simpl. assert (0 <= s / 2 * INR n) by (apply Rmult_le_pos; lra). pose proof (exp_ge (s / 2 * INR n)). lra.
   - assert (Hm := INR_S_pos m). set (c := INR (2 * S m) / s).
     assert (Hc : 0 < c) by (apply Rdiv_lt_0_compat; [apply lt_0_INR; lia|exact Hs]).
     assert (Ex : s / 2 * INR n = INR (S m) * (INR n / c)) by (unfold c; rewrite mult_INR; change (INR 2) with 2; field; lra).
     rewrite Ex, exp_pow, <- Rpow_mult_distr. apply pow_incr. split; [exact Hn|].
-    assert (H : INR n / c <= exp (INR n / c)).
-    { destruct (Req_dec (INR n / c) 0) as [E|E]; [rewrite E, exp_0; lra|]. pose proof (exp_ineq1 _ E). lra. }
+    assert (H : INR n / c <= exp (INR n / c)) by (pose proof (exp_ge (INR n / c)); lra).
     apply Rmult_le_compat_l with (r := c) in H; [|lra]. replace (c * (INR n / c)) with (INR n) in H by (field; lra). exact H.
 Qed.
 
@@ -70,7 +67,7 @@ Proof.
       assert (H := scores_fall l h k j Hl Hh Hj V). fold q in H.
       assert (Hle : score (layers l) h (state l q) (state l j) q j <=
         g l + - slope * INR (q - j) + score (layers l) h (state l q) (state l q) q q) by lra.
-      destruct Hle as [L|E]; [now apply Rlt_le, exp_increasing|rewrite E; lra].
+      now apply exp_le.
     + apply Rmult_le_pos; [apply Rmult_le_pos; apply Rlt_le, exp_pos|lra].
 Qed.
 
@@ -145,7 +142,7 @@ Proof.
       assert (H : alibi_size / eps <= exp (slope / 2 * n)).
       { rewrite <- (exp_ln _ Hq) at 1. apply Rmult_le_compat_l with (r := slope / 2) in HN; [|lra].
         replace (slope / 2 * (2 / slope * ln (alibi_size / eps))) with (ln (alibi_size / eps)) in HN by (field; lra).
-        destruct HN as [L|E]; [now apply Rlt_le, exp_increasing|rewrite <- E; lra]. }
+        now apply exp_le. }
       apply Rmult_le_compat_l with (r := eps) in H; [|lra].
       replace (eps * (alibi_size / eps)) with alibi_size in H by (field; lra).
       apply Rle_trans with (eps * exp (slope / 2 * n) * exp (- (slope / 2 * n))).

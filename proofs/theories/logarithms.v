@@ -1,12 +1,11 @@
 (** Harmonic sums and powers of 1 + log n. *)
 From Coq Require Import Reals Lra Lia Arith.
-From Snellen Require Import sums.
+From Snellen Require Import sums exponential.
 Open Scope R_scope.
 
 Lemma ln_le_minus_1 y : 0 < y -> ln y <= y - 1.
 Proof.
-  intros Hy. rewrite <- (exp_ln y Hy) at 2. destruct (Req_dec (ln y) 0) as [E|E]; [rewrite E, exp_0; lra|].
-  pose proof (exp_ineq1 _ E). lra.
+  intros Hy. rewrite <- (exp_ln y Hy) at 2. pose proof (exp_ge (ln y)). lra.
 Qed.
 
 Lemma INR_S_pos n : 0 < INR (S n).

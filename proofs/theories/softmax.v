@@ -1,6 +1,6 @@
 (** What attention does to the values it reads: softmax weights, weighted means, groups of tokens, one more token. *)
 From Coq Require Import Reals Lra Lia Arith.
-From Snellen Require Import sums vectors.
+From Snellen Require Import sums vectors exponential.
 Open Scope R_scope.
 
 (** ** Weights *)
@@ -105,12 +105,10 @@ Proof.
 Qed.
 
 Lemma group_mass_le P s hi : (forall j, (j < P)%nat -> s j <= hi) -> sum P (fun j => exp (s j)) <= INR P * exp hi.
-Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L];
-  [now apply Rlt_le, exp_increasing|rewrite L; lra]. Qed.
+Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. apply exp_le, H, Hj. Qed.
 
 Lemma group_mass_ge n s lo : (forall j, (j < n)%nat -> lo <= s j) -> INR n * exp lo <= sum n (fun j => exp (s j)).
-Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. destruct (H j Hj) as [L|L];
-  [now apply Rlt_le, exp_increasing|rewrite <- L; lra]. Qed.
+Proof. intros H. rewrite <- sum_const. apply sum_le. intros j Hj. apply exp_le, H, Hj. Qed.
 
 (** Of P tokens with scores at most hi before n tokens with scores at least lo: their weight is at most
     P e^hi / (P e^hi + n e^lo), and so goes to 0 like 1/n. *)
@@ -270,7 +268,7 @@ Proof.
   assert (H : sum n (fun j => exp c * (1 + (s j - c))) <= sum n (fun j => exp (s j))).
   { apply sum_le. intros j _. replace (s j) with (c + (s j - c)) at 2 by ring. rewrite exp_plus.
     apply Rmult_le_compat_l; [apply Rlt_le, exp_pos|].
-    destruct (Req_dec (s j - c) 0) as [E|E]; [rewrite E, exp_0; lra|]. apply Rlt_le, exp_ineq1, E. }
+    apply exp_ge. }
   rewrite sum_scal_l, sum_plus, sum_minus, 2!sum_const in H.
   replace (INR n * 1 + (sum n s - INR n * c)) with (INR n) in H by (unfold c; field; lra). lra.
 Qed.
