@@ -210,7 +210,7 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
   for (const InevitableQuestion& question : questions) judges.emplace_back(model, question, run);
   std::vector<std::optional<std::pair<TailVector, std::size_t>>> closed(questions.size());
   // Beyond this length the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
-  const Length beyond = Length(1) << static_cast<unsigned>(settings.bits - 64);
+  const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64));
   const std::size_t most_eras = settings.one_token_eras ? limits.max_tokens : limits.max_eras;
   progress.begin(fmt::format("eras of lengths, degree {}, {} bits", settings.degree, settings.bits), most_eras);
   for (;;) {
@@ -233,7 +233,11 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
     answer.rows.push_back(closed[r] ? search.answer(&closed[r]->first, closed[r]->second) : search.answer(nullptr, run.eras().size() - 1));
     if (closed[r]) answer.tail_from = run.eras().back().era.first.str();
   }
-  answer.theorem = "eras";
+  answer.theorem = "inevitable_by_eras";
+  answer.hypotheses = {
+      "No layer has a window, a soft-cap or rotary positions, no positions are added to the embeddings; the run is of one token, without suffix.",
+      fmt::format("In {} eras and {} tails every mass was bounded away from 0, every norm's argument was positive and every residual of an inverse or a root "
+                  "was below 1 wherever an enclosure is finite; infinite enclosures prove nothing.", run.eras().size(), run.eras().size())};
   answer.eras = run.eras().size();
   answer.explicit_tokens = settings.explicit_tokens;
   answer.degree = settings.degree;
@@ -281,7 +285,9 @@ void by_window(const Model& model, const Family& family, Place place, const std:
   below.to = constant_from;
   const FamilyBlock block = family_block(below);
   const bool next_tokens = std::any_of(questions.begin(), questions.end(), [](const auto& q) { return q.criterion == Criterion::argmax; });
-  answer.theorem = "window";
+  answer.theorem = "window_reach";
+  answer.hypotheses = {"Every layer has a window and no positions are added to the embeddings.",
+                       fmt::format("From n = {} on both sequences end in the same {} tokens, all that the last vector depends on.", constant_from, reach + 1)};
   for (long bits = std::min(limits.max_bits, predict_bits(model, block.columns, 64));; bits = std::min(limits.max_bits, 2 * bits)) {
     const Evaluation e = evaluate(model, block, place, next_tokens, bits, progress);
     answer.rows.clear();
@@ -345,8 +351,9 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
     return answer;
   }
   for (int attempt = 0; attempt < limits.attempts; ++attempt) {
-    const RunSettings settings = settings_for(model, attempt);
+    RunSettings settings = settings_for(model, attempt);
     if (attempt > 0 && settings.bits > limits.max_bits) break;
+    settings.bits = std::min(settings.bits, limits.max_bits);
     by_eras(model, family, place, questions, limits, settings, answer, progress);
     if (all_exact(answer.rows)) break;
   }

@@ -18,9 +18,9 @@ struct InevitableRow {
 
 struct InevitableAnswer {
   std::vector<InevitableRow> rows;        // as asked
-  std::string theorem;                    // "eras", "tail" or "window": the name in proofs/; empty where the model or the family is not supported
+  std::string theorem;                    // "inevitable_by_eras" or "window_reach" (proofs/era.md, tail.md); empty where nothing is proved
   std::string unsupported;                // why nothing is proved; empty otherwise
-  std::vector<std::string> hypotheses;    // what the computation checked, sentences
+  std::vector<std::string> hypotheses;    // what was checked, sentences
   std::string tail_from;                  // the tail's first n; empty without one
   std::size_t eras = 0;
   std::int64_t explicit_tokens = 0;

@@ -82,7 +82,7 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
   const Model model = synthetic_model(small(PositionKind::none));
   const Family family = run_after({1});
   const InevitableAnswer answer = ask(model, family);
-  REQUIRE(answer.theorem == "eras");
+  REQUIRE(answer.theorem == "inevitable_by_eras");
   REQUIRE(check_by_enumeration(model, family, answer, 1500) >= 9);
   REQUIRE(Length(answer.rows[5].answer.lower) > Length(10000000));  // fp32
 
@@ -101,16 +101,21 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
   }
   SECTION("too few bits prove nothing false") {
     InevitableLimits limits;
-    limits.attempts = 1, limits.max_eras = 20;
-    const InevitableAnswer short_of = ask(model, family, limits);
-    std::size_t unknown = 0;
-    for (std::size_t r = 0; r < answer.rows.size(); ++r) {
-      const Inevitable &a = answer.rows[r].answer, &b = short_of.rows[r].answer;
-      REQUIRE(Length(b.lower) <= Length(a.lower));
-      if (b.upper) REQUIRE(Length(*b.upper) >= Length(*a.upper));
-      if (b.status == Status::unknown) ++unknown;
+    std::size_t unknown = 0, exact = 0;
+    for (const long bits : {24, 48, 64, 80, 4096}) {
+      limits.max_bits = bits, limits.max_eras = bits == 4096 ? 20 : 1200, limits.attempts = 1;
+      const InevitableAnswer short_of = ask(model, family, limits);
+      REQUIRE(short_of.bits <= bits);
+      for (std::size_t r = 0; r < answer.rows.size(); ++r) {
+        const Inevitable &a = answer.rows[r].answer, &b = short_of.rows[r].answer;
+        REQUIRE(Length(b.lower) <= Length(a.lower));
+        if (b.upper) REQUIRE(Length(*b.upper) >= Length(*a.upper));
+        if (b.status == Status::unknown) ++unknown;
+        if (b.status == Status::exact) ++exact;
+      }
     }
-    REQUIRE(unknown >= 2);
+    REQUIRE(unknown >= 20);
+    REQUIRE(exact >= 10);
   }
 }
 
