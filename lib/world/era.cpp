@@ -87,7 +87,7 @@ BallMatrix EraWorld::add(const Block& x, const Block& y) const {
 
 BallMatrix EraWorld::multiply(const Block& x, const Block& y) const {
   Block product(x.rows(), x.columns());
-  for_each_index(x.rows(), several_tokens(extent_), [&](std::size_t i) { taylor_.multiply(product.row(i), x.row(i), y.row(i)); });
+  for (std::size_t i = 0; i < x.rows(); ++i) taylor_.multiply(product.row(i), x.row(i), y.row(i));
   return product;
 }
 
@@ -156,7 +156,7 @@ BallMatrix EraWorld::activate(Activation activation, const Block& x) const {
   const long bits = taylor_.bits();
   const std::size_t length = x.columns();
   Block y(x.rows(), length);
-  for_each_index(x.rows(), several_tokens(extent_), [&](std::size_t i) {
+  for_each_index(x.rows(), several_tokens(extent_) && x.rows() >= 256, [&](std::size_t i) {
     BallVector u(length), t(length);
     // x / (1 + e^(-u)).
     const auto times_sigmoid = [&](arb_ptr result) {
