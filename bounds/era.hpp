@@ -39,7 +39,7 @@ struct RunSettings {
 
 class RunEvaluation {
  public:
-  // The model must satisfy has_era_world (bounds/inevitable.hpp).
+  // The model and the family must pass no_proof_for_all (bounds/inevitable.hpp).
   RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, Place place, const RunSettings& settings);
 
   const BallWorld& balls() const { return *balls_; }

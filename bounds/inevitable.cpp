@@ -9,6 +9,7 @@
 #include "bounds/distance.hpp"
 #include "bounds/era.hpp"
 #include "bounds/next_token.hpp"
+#include "lib/error.hpp"
 
 namespace snellen {
 namespace {
@@ -229,15 +230,15 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
   run.extend();  // so that the last pair below the tail has both its vectors at single lengths
   answer.rows.clear();
   for (std::size_t r = 0; r < questions.size(); ++r) {
-    Search search(judges[r], run, std::max<std::int64_t>(1, family.from));
+    Search search(judges[r], run, family.from);
     answer.rows.push_back(closed[r] ? search.answer(&closed[r]->first, closed[r]->second) : search.answer(nullptr, run.eras().size() - 1));
     if (closed[r]) answer.tail_from = run.eras().back().era.first.str();
   }
   answer.theorem = "inevitable_by_eras";
   answer.hypotheses = {
       "No layer has a window, a soft-cap or rotary positions, no positions are added to the embeddings; the run is of one token, without suffix.",
-      fmt::format("In {} eras and {} tails every mass was bounded away from 0, every norm's argument was positive and every residual of an inverse or a root "
-                  "was below 1 wherever an enclosure is finite; infinite enclosures prove nothing.", run.eras().size(), run.eras().size())};
+      fmt::format("Of {} eras only finite enclosures are used: where a mass is not bounded away from 0, a norm's argument not proved positive or the residual "
+                  "of an inverse or a root not below 1, the enclosure is infinite and proves nothing.", run.eras().size())};
   answer.eras = run.eras().size();
   answer.explicit_tokens = settings.explicit_tokens;
   answer.degree = settings.degree;
@@ -245,14 +246,18 @@ void by_eras(const Model& model, const Family& family, Place place, const std::v
   answer.limit = certified_column(run.balls(), run.limit(), 0);
 }
 
-// How many tokens before the last one its vector may depend on, where every layer has a window.
+// Every length below the windows' reach is evaluated; longer reaches are refused.
+constexpr std::size_t longest_reach = 3000;
+
+// How many tokens before the last one its vector may depend on, where every layer has a window; at most longest_reach + 1 (windows come
+// from files, and their sum may not fit an integer).
 std::optional<std::int64_t> window_reach(const Model& model) {
-  std::int64_t reach = 0;
+  std::size_t reach = 0;
   for (const Layer& layer : model.layers) {
     if (!layer.attention.window) return std::nullopt;
-    reach += static_cast<std::int64_t>(*layer.attention.window) - 1;
+    reach = std::min(longest_reach + 1, reach + std::min(longest_reach + 1, *layer.attention.window - 1));
   }
-  return reach;
+  return static_cast<std::int64_t>(reach);
 }
 
 // Overflow is no collapse, so that of a constant vector must be excluded.
@@ -271,9 +276,6 @@ Verdict verdict_of(const InevitableQuestion& question, const Evaluation& e, std:
   }
 }
 
-// Longer enumerations below the window's reach are left to certify(): the answer is then a bracket.
-constexpr std::int64_t most_enumerated = 3000;
-
 // y depends on the last reach + 1 tokens, which S_n and S_{n+1} share from some n on; below it pairs are enumerated.
 void by_window(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& questions, const InevitableLimits& limits,
                std::int64_t reach, InevitableAnswer& answer, Progress& progress) {
@@ -281,7 +283,6 @@ void by_window(const Model& model, const Family& family, Place place, const std:
   const std::int64_t shared = std::max<std::int64_t>(0, (reach + 1 - suffix + unit - 1) / unit);  // least n with n |U| + |Q| >= reach + 1
   const std::int64_t constant_from = std::max(family.from, shared);
   Family below = family;
-  below.from = constant_from - family.from > most_enumerated ? constant_from : family.from;
   below.to = constant_from;
   const FamilyBlock block = family_block(below);
   const bool next_tokens = std::any_of(questions.begin(), questions.end(), [](const auto& q) { return q.criterion == Criterion::argmax; });
@@ -294,8 +295,11 @@ void by_window(const Model& model, const Family& family, Place place, const std:
     for (const InevitableQuestion& question : questions) {
       InevitableRow row;
       std::int64_t lower = family.from, upper = constant_from;
-      bool proved = question.criterion != Criterion::bitwise || fits(*question.format, e.vectors[e.first.back()]);
-      const bool constant_fits = proved;
+      // Equal vectors are no collapse where they overflow, nor where no next token is certified.
+      bool proved = true;
+      if (question.criterion == Criterion::bitwise) proved = fits(*question.format, e.vectors[e.first.back()]);
+      if (question.criterion == Criterion::argmax) proved = e.next_tokens[e.first.back()].has_value();
+      const bool constant_collapses = proved;
       for (std::int64_t n = constant_from - 1; n >= below.from; --n) {
         const Verdict verdict = verdict_of(question, e, static_cast<std::size_t>(n - below.from), bits + 32);
         if (verdict == Verdict::collapsed && proved) upper = n;
@@ -307,7 +311,7 @@ void by_window(const Model& model, const Family& family, Place place, const std:
         if (verdict == Verdict::undecided) ++row.undecided;
       }
       row.answer = {std::to_string(lower), std::nullopt, Scope::all, Status::unknown};
-      if (constant_fits) row.answer.upper = std::to_string(upper), row.answer.status = lower == upper ? Status::exact : Status::bracket;
+      if (constant_collapses) row.answer.upper = std::to_string(upper), row.answer.status = lower == upper ? Status::exact : Status::bracket;
       answer.rows.push_back(std::move(row));
     }
     answer.bits = bits;
@@ -325,7 +329,12 @@ std::optional<std::string> no_proof_for_all(const Model& model, const Family& fa
   if (family.sample) return "sampled tokens: nothing holds for all n";
   if (family.delimiter) return "delimiters between groups";
   if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
-  if (window_reach(model)) return std::nullopt;
+  // Nothing is known of lengths that are not examined, and S_0 is a sequence of another kind.
+  if (family.from != 1) return "lengths that do not begin at 1";
+  if (const auto reach = window_reach(model)) {
+    if (*reach > static_cast<std::int64_t>(longest_reach)) return fmt::format("windows that reach back over more than {} tokens", longest_reach);
+    return std::nullopt;
+  }
   if (!family.suffix.empty()) return "a suffix";
   if (family.unit.size() != 1) return "a unit of several tokens";
   for (const Layer& layer : model.layers) {
@@ -339,11 +348,12 @@ std::optional<std::string> no_proof_for_all(const Model& model, const Family& fa
 
 InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& questions,
                                     const InevitableLimits& limits, Progress& progress) {
+  if (const auto problem = problem_of(family, model)) throw InputError(problem->key, problem->description);
   InevitableAnswer answer;
   if (const auto reason = no_proof_for_all(model, family)) {
     answer.unsupported = *reason;
     answer.rows.resize(questions.size());
-    for (InevitableRow& row : answer.rows) row.answer = {std::to_string(family.from), std::nullopt, Scope::all, Status::unknown};
+    for (InevitableRow& row : answer.rows) row.answer = {std::to_string(std::min<std::int64_t>(family.from, 1)), std::nullopt, Scope::all, Status::unknown};
     return answer;
   }
   if (const auto reach = window_reach(model)) {

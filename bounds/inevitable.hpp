@@ -47,8 +47,8 @@ struct InevitableLimits {
 // Why no statement for all n can be made here; nothing if one can be tried.
 std::optional<std::string> no_proof_for_all(const Model& model, const Family& family);
 
-// For each row the least N >= family.from such that collapse is proved for every n >= N, and 1 + the largest n >= family.from proved distinct (eras: n >= 1).
-// The family's horizon plays no part.
+// For each row the least N >= 1 such that collapse is proved for every n >= N, and 1 + the largest n >= 1 proved distinct (1 where none is). The
+// family's horizon plays no part; its lengths begin at 1. InputError where the family does not fit the model.
 InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& rows,
                                     const InevitableLimits& limits, Progress& progress);
 

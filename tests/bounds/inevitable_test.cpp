@@ -1,6 +1,8 @@
 // Exact lengths for every n against enumeration, and against one another.
 #include "bounds/inevitable.hpp"
 
+#include "lib/error.hpp"
+
 #include "bounds/certify.hpp"
 #include "lib/number/length.hpp"
 #include "lib/model/synthetic.hpp"
@@ -165,4 +167,31 @@ TEST_CASE("what is not supported says so and proves nothing") {
   REQUIRE(unknown(small(PositionKind::none), family));
   family.unit = {2}, family.pair = Pair::repeat_last;
   REQUIRE(unknown(small(PositionKind::none), family));
+}
+
+TEST_CASE("what is not examined is not claimed") {
+  RandomModel description;
+  description.seed = 3, description.width = 8, description.heads = 2, description.hidden = 12, description.vocab = 8, description.layers = 1;
+  description.position = PositionKind::none;
+  Model model = synthetic_model(description);
+  Family family;
+  family.prefix = {1}, family.unit = {2}, family.from = family.to = 50;
+  SilentProgress silent;
+  const std::vector<InevitableQuestion> questions{{find_format("e4m3"), Criterion::bitwise, {}, {}}};
+  // Lengths that begin beyond 1 say nothing of those before, and those from 0 on begin with another kind of sequence.
+  for (const std::int64_t from : {0, 2, 50}) {
+    family.from = from;
+    const InevitableAnswer answer = inevitable_lengths(model, family, Place::final, questions, {}, silent);
+    REQUIRE(!answer.unsupported.empty());
+    REQUIRE((answer.rows[0].answer.status == Status::unknown && !answer.rows[0].answer.upper));
+  }
+  // Windows whose sum does not fit an integer are no short reach.
+  family.from = 1;
+  for (const std::size_t window : {std::size_t(-1), std::size_t(1) << 63, (std::size_t(1) << 62) + 1, std::size_t(4000)}) {
+    for (Layer& layer : model.layers) layer.attention.window = window;
+    const InevitableAnswer answer = inevitable_lengths(model, family, Place::final, questions, {}, silent);
+    REQUIRE(!answer.unsupported.empty());
+  }
+  family.unit = {99};
+  REQUIRE_THROWS_AS(inevitable_lengths(model, family, Place::final, questions, {}, silent), InputError);
 }
