@@ -39,7 +39,7 @@ struct RunSettings {
 
 class RunEvaluation {
  public:
-  // The model and the family must pass no_proof_for_all (bounds/inevitable.hpp).
+  // The model and the family must not be refused (`eras_refuse`, bounds/inevitable_by_eras.hpp).
   RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, Place place, const RunSettings& settings);
 
   const BallWorld& balls() const { return *balls_; }

@@ -84,7 +84,7 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
   const Model model = synthetic_model(small(PositionKind::none));
   const Family family = run_after({1});
   const InevitableAnswer answer = ask(model, family);
-  REQUIRE(answer.theorem == "inevitable_by_eras");
+  REQUIRE(answer.proofs.at(0).theorem == "inevitable_by_eras");
   REQUIRE(check_by_enumeration(model, family, answer, 1500) >= 9);
   REQUIRE(Length(answer.rows[5].answer.lower) > Length(10000000));  // fp32
 
@@ -107,7 +107,7 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
     for (const long bits : {24, 48, 64, 80, 4096}) {
       limits.max_bits = bits, limits.max_eras = bits == 4096 ? 20 : 1200, limits.attempts = 1;
       const InevitableAnswer short_of = ask(model, family, limits);
-      REQUIRE(short_of.bits <= bits);
+      REQUIRE(std::stol(short_of.proofs.at(0).numbers.at("bits")) <= bits);
       for (std::size_t r = 0; r < answer.rows.size(); ++r) {
         const Inevitable &a = answer.rows[r].answer, &b = short_of.rows[r].answer;
         REQUIRE(Length(b.lower) <= Length(a.lower));
@@ -142,7 +142,7 @@ TEST_CASE("a window: exact below the reach, and from the reach on nothing change
     reached += check_by_enumeration(model, family, ask(model, family), 40);
     family.suffix.clear(), family.unit = {2};
     const InevitableAnswer answer = ask(model, family);
-    REQUIRE(answer.tail_from == "9");  // 2 (5 - 1) + 1
+    REQUIRE(answer.proofs.at(0).numbers.at("tail from") == "9");  // 2 (5 - 1) + 1
     REQUIRE(answer.rows[5].answer.lower == "9");
   }
   REQUIRE(reached == 3 * 3 * 15);

@@ -1,0 +1,276 @@
+#include "bounds/inevitable_by_eras.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bounds/collapse.hpp"
+#include "bounds/distance.hpp"
+#include "bounds/era.hpp"
+#include "bounds/next_token.hpp"
+
+namespace snellen {
+namespace {
+
+// A row is searched for its last pair that is not proved to collapse by halving ranges of n; past this many undecided n the search for a distinct one ends.
+constexpr std::int64_t most_undecided = 200;
+constexpr std::size_t most_ranges = 200'000;
+
+// Judges the pairs of one row.
+class Judge {
+ public:
+  Judge(const Model& model, const InevitableQuestion& question, const RunEvaluation& run)
+      : model_(model), question_(question), run_(run), world_(run.balls()) {}
+
+  // All n >= tail.first.
+  bool collapses(const TailVector& tail) const {
+    if (question_.criterion == Criterion::argmax) return token(tail.final).has_value();
+    const CertifiedVector all = certified_column(world_, tail.vector, 0);
+    if (question_.criterion == Criterion::tolerance) return within(distance(*question_.metric, all, all, world_.bits()));
+    return one_value(all);
+  }
+
+  // All n with from <= n < to, both in the era.
+  bool collapses(const EraVector& era, const Length& from, const Length& to) const {
+    switch (question_.criterion) {
+      case Criterion::bitwise: return one_value(certified_column(world_, era.over(era.vector, from, to), 0));
+      case Criterion::tolerance: return within(norm(era.steps_over(from, to)));
+      default: return token(era.over(era.final, from, to)).has_value();
+    }
+  }
+
+  // The pair (n, n + 1), both in the era.
+  Verdict at(const EraVector& era, const Length& n) const {
+    if (question_.criterion == Criterion::tolerance) return tolerance(norm(era.step_at(n)), *question_.eps);
+    const BallMatrix& models = question_.criterion == Criterion::bitwise ? era.vector : era.final;
+    return of_two(era.over(models, n, n), era.over(models, n + 1, n + 1));
+  }
+
+  // The pair of the last length of one part and the first of the next.
+  Verdict between(const EraVector& era, const EraVector& next) const {
+    const bool final = question_.criterion == Criterion::argmax;
+    return of_two(era.over(final ? era.final : era.vector, era.era.last, era.era.last),
+                  next.over(final ? next.final : next.vector, next.era.first, next.era.first));
+  }
+  Verdict between(const EraVector& era, const TailVector& tail) const {
+    const bool final = question_.criterion == Criterion::argmax;
+    return of_two(era.over(final ? era.final : era.vector, era.era.last, era.era.last), final ? tail.final : tail.vector);
+  }
+  Verdict between_explicit_and(const EraVector& era) const {
+    const bool final = question_.criterion == Criterion::argmax;
+    return of_two(explicit_column(run_.explicit_tokens()), era.over(final ? era.final : era.vector, era.era.first, era.era.first));
+  }
+  Verdict between_explicit_and(const TailVector& tail) const {
+    return of_two(explicit_column(run_.explicit_tokens()), question_.criterion == Criterion::argmax ? tail.final : tail.vector);
+  }
+  // The pair (n, n + 1), both explicit.
+  Verdict at_explicit(std::int64_t n) const { return of_two(explicit_column(n), explicit_column(n + 1)); }
+
+ private:
+  BallMatrix explicit_column(std::int64_t n) const {
+    const std::vector<std::size_t> column{static_cast<std::size_t>(n - 1)};
+    return world_.select(question_.criterion == Criterion::argmax ? run_.explicit_finals() : run_.explicit_vectors(), column);
+  }
+  std::optional<Token> token(const BallMatrix& column) const { return certified_next_tokens(model_, world_, column)[0]; }
+  bool one_value(const CertifiedVector& all) const {
+    const RoundedHull hull(*question_.format, all);
+    return bitwise(hull, hull) == Verdict::collapsed;
+  }
+  bool within(const Enclosure& distance) const { return tolerance(distance, *question_.eps) == Verdict::collapsed; }
+  Enclosure norm(const BallMatrix& difference) const {
+    const BallMatrix zero(difference.rows(), 1);
+    return distance(*question_.metric, certified_column(world_, difference, 0), certified_column(world_, zero, 0), world_.bits());
+  }
+  Verdict of_two(const BallMatrix& a, const BallMatrix& b) const {
+    if (question_.criterion == Criterion::argmax) return argmax(token(a), token(b));
+    const CertifiedVector x = certified_column(world_, a, 0), y = certified_column(world_, b, 0);
+    if (question_.criterion == Criterion::tolerance) return tolerance(distance(*question_.metric, x, y, world_.bits()), *question_.eps);
+    return bitwise(RoundedHull(*question_.format, x), RoundedHull(*question_.format, y));
+  }
+
+  const Model& model_;
+  const InevitableQuestion& question_;
+  const RunEvaluation& run_;
+  const BallWorld& world_;
+};
+
+// Walks the pairs downwards from a length from which all are proved to collapse (if there is one).
+class Search {
+ public:
+  Search(const Judge& judge, const RunEvaluation& run, std::int64_t from) : judge_(judge), run_(run), from_(from) {}
+
+  // `tail` begins where era number `eras` would; none: nothing is proved at the end.
+  InevitableRow answer(const TailVector* tail, std::size_t eras) {
+    proved_ = tail != nullptr;
+    upper_ = eras < run_.eras().size() ? run_.eras()[eras].era.first : run_.next();
+    walk(tail, eras);
+    InevitableRow row;
+    row.undecided = undecided_;
+    row.answer = {lower_.str(), std::nullopt, Scope::all, Status::unknown};
+    if (tail) {
+      row.answer.upper = upper_.str();
+      row.answer.status = upper_ == lower_ ? Status::exact : Status::bracket;
+    }
+    return row;
+  }
+
+ private:
+  void walk(const TailVector* tail, std::size_t eras) {
+    lower_ = from_;
+    const std::vector<EraVector>& all = run_.eras();
+    for (std::size_t e = eras; e-- > 0;) {
+      const EraVector& era = all[e];
+      if (era.era.last < from_) return;
+      // The next part's evaluation at its first length, where there is one; else the tail as a whole.
+      if (e + 1 < all.size()) {
+        if (stops(era.era.last, judge_.between(era, all[e + 1]))) return;
+      } else if (tail) {
+        if (stops(era.era.last, judge_.between(era, *tail))) return;
+      }
+      if (inside(era)) return;
+    }
+    if (!all.empty()) {
+      if (stops(run_.explicit_tokens(), judge_.between_explicit_and(all[0]))) return;
+    } else if (tail) {
+      if (stops(run_.explicit_tokens(), judge_.between_explicit_and(*tail))) return;
+    }
+    for (std::int64_t n = run_.explicit_tokens() - 1; n >= from_; --n)
+      if (stops(n, judge_.at_explicit(n))) return;
+  }
+
+  // Takes note of the pair at n; true where the search is over.
+  bool stops(const Length& n, Verdict verdict) {
+    if (n < from_) return true;
+    if (verdict == Verdict::collapsed) {
+      if (proved_) upper_ = n;
+      return false;
+    }
+    proved_ = false;
+    if (verdict == Verdict::distinct) return lower_ = n + 1, true;
+    return ++undecided_ >= most_undecided;
+  }
+
+  // The pairs with both ends in the era, largest n first.
+  bool inside(const EraVector& era) {
+    std::vector<std::pair<Length, Length>> open;
+    if (era.era.first < era.era.last) open.push_back({era.era.first, era.era.last});
+    while (!open.empty()) {
+      const auto [first, last] = open.back();
+      open.pop_back();
+      if (last <= from_) return true;
+      if (++ranges_ > most_ranges) return true;
+      if (last - first == 1) {
+        if (stops(first, judge_.at(era, first))) return true;
+      } else if (judge_.collapses(era, first, last)) {
+        if (proved_) upper_ = std::max(first, Length(from_));
+      } else {
+        const Length middle = (first + last) / 2;
+        open.push_back({first, middle});
+        open.push_back({middle, last});
+      }
+    }
+    return false;
+  }
+
+  const Judge& judge_;
+  const RunEvaluation& run_;
+  std::int64_t from_;
+  bool proved_ = false;
+  Length upper_, lower_;
+  std::int64_t undecided_ = 0;
+  std::size_t ranges_ = 0;
+};
+
+bool has_alibi(const Model& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) { return !layer.attention.alibi.empty(); });
+}
+
+RunSettings settings_for(const Model& model, int attempt) {
+  const auto layers = static_cast<long>(model.layers.size());
+  RunSettings s;
+  s.degree = static_cast<std::size_t>(10 + 5 * layers + 8 * attempt);
+  s.bits = 96 + 32 * layers + 64 * attempt;
+  s.one_token_eras = has_alibi(model);
+  return s;
+}
+
+// Eras between two attempts to close the tail, which costs as much as an era.
+std::size_t eras_between_tails(const RunSettings& settings) { return settings.one_token_eras ? 64 : 1; }
+
+// Eras until every row's tail closes or none will, then each row's search.
+InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings, Progress& progress) {
+  const auto& [model, family, place, questions, limits] = task;
+  RunEvaluation run(model, family.prefix, family.unit[0], place, settings);
+  std::vector<Judge> judges;
+  for (const InevitableQuestion& question : questions) judges.emplace_back(model, question, run);
+  std::vector<std::optional<std::pair<TailVector, std::size_t>>> closed(questions.size());
+  // Beyond this length the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
+  const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64));
+  const std::size_t most_eras = settings.one_token_eras ? limits.max_tokens : limits.max_eras;
+  progress.begin(fmt::format("eras of lengths, degree {}, {} bits", settings.degree, settings.bits), most_eras);
+  for (;;) {
+    const TailVector tail = run.tail();
+    std::size_t open = 0;
+    for (std::size_t r = 0; r < questions.size(); ++r) {
+      if (!closed[r] && judges[r].collapses(tail)) closed[r] = {tail, run.eras().size()};
+      if (!closed[r]) ++open;
+    }
+    if (open == 0 || run.eras().size() >= most_eras || run.next() > beyond) break;
+    for (std::size_t i = 0; i < eras_between_tails(settings); ++i) {
+      run.extend();
+      progress.step();
+    }
+  }
+  run.extend();  // so that the last pair below the tail has both its vectors at single lengths
+  InevitableAnswer answer;
+  InevitableProof proof;
+  for (std::size_t r = 0; r < questions.size(); ++r) {
+    Search search(judges[r], run, family.from);
+    answer.rows.push_back(closed[r] ? search.answer(&closed[r]->first, closed[r]->second) : search.answer(nullptr, run.eras().size() - 1));
+    answer.rows.back().theorem = "inevitable_by_eras";
+    if (closed[r]) proof.numbers["tail from"] = run.eras().back().era.first.str();
+  }
+  proof.theorem = "inevitable_by_eras";
+  proof.hypotheses = {
+      "No layer has a window, a soft-cap or rotary positions, no positions are added to the embeddings; the run is of one token, without suffix.",
+      fmt::format("Of {} eras only finite enclosures are used: where a mass is not bounded away from 0, a norm's argument not proved positive or the residual "
+                  "of an inverse or a root not below 1, the enclosure is infinite and proves nothing.", run.eras().size())};
+  proof.numbers["eras"] = std::to_string(run.eras().size());
+  proof.numbers["explicit tokens"] = std::to_string(settings.explicit_tokens);
+  proof.numbers["degree"] = std::to_string(settings.degree);
+  proof.numbers["bits"] = std::to_string(settings.bits);
+  answer.proofs.push_back(std::move(proof));
+  answer.limit = certified_column(run.balls(), run.limit(), 0);
+  return answer;
+}
+
+}  // namespace
+
+std::optional<std::string> eras_refuse(const InevitableTask& task) {
+  const auto& [model, family, place, questions, limits] = task;
+  if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
+  if (family.delimiter) return "delimiters between groups";
+  if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
+  if (!family.suffix.empty()) return "a suffix";
+  if (family.unit.size() != 1) return "a unit of several tokens";
+  for (const Layer& layer : model.layers) {
+    const Attention& a = layer.attention;
+    if (a.rotary) return "rotary positions";
+    if (a.window) return "a sliding window in some layers only";
+    if (a.softcap) return "soft-capped scores";
+  }
+  return std::nullopt;
+}
+
+InevitableAnswer by_eras(const InevitableTask& task, Progress& progress) {
+  InevitableAnswer answer;
+  for (int i = 0; i < task.limits.attempts && !answer.decided(); ++i) {
+    RunSettings settings = settings_for(task.model, i);
+    if (i > 0 && settings.bits > task.limits.max_bits) break;
+    settings.bits = std::min(settings.bits, task.limits.max_bits);
+    answer.sharpen(attempt(task, settings, progress));
+  }
+  return answer;
+}
+
+}  // namespace snellen
