@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "lib/number/length.hpp"
-
 namespace snellen {
 namespace {
 
@@ -42,15 +40,9 @@ std::string id_of(const CollapseRow& row, std::string_view fact) {
   return id;
 }
 
-// The last n that is proved distinct, where one is.
-std::optional<std::string> last_distinct(const Inevitable& known) {
-  const Length lower(known.lower);
-  return lower > 1 ? std::optional(Length(lower - 1).str()) : std::nullopt;
-}
-
 std::string statement_for_all(const CollapseRow& row) {
   const Inevitable& known = row.inevitable;
-  const auto distinct = last_distinct(known);
+  const auto distinct = last_distinct(row);
   const std::string before = distinct ? fmt::format("at n = {}, {}", *distinct, opposite(row)) : "";
   if (known.status == Status::never) return fmt::format("For infinitely many n, {}.", opposite(row));
   if (row.basis.overflow_from)
@@ -70,7 +62,7 @@ Claim claim_for_all(const CollapseRow& row, const std::vector<InevitableProof>& 
   if (row.format) claim.numbers["format"] = row.format->name;
   if (row.eps) claim.numbers["eps"] = row.eps->hex();
   if (row.inevitable.upper) claim.numbers["from"] = *row.inevitable.upper;
-  if (const auto n = last_distinct(row.inevitable)) claim.numbers["distinct at"] = *n;
+  if (const auto n = last_distinct(row)) claim.numbers["distinct at"] = *n;
   if (row.basis.overflow_from) claim.numbers["overflow from"] = *row.basis.overflow_from;
   return claim;
 }

@@ -78,6 +78,9 @@ struct CollapseRow {
   std::vector<Verdict> verdicts;  // one for each n = from, ..., to
 };
 
+// The largest n proved distinct, beyond the horizon too where the row's answer has the scope `all`.
+std::optional<std::string> last_distinct(const CollapseRow& row);
+
 // Where an engine run first produced a NaN or an infinity.
 struct Trouble {
   std::string what;       // "nan" or "overflow"
