@@ -13,26 +13,30 @@
 namespace snellen {
 namespace {
 
+constexpr double largest_slope = 1.1;
+
 // At least |silu'(x)|; s is 1/(1 + e^-x) to 50 bits. Between -64 and 64 doubles are within 2^-42 s of s (1 + x (1 - s)).
 double silu_slope(double x, double s) {
-  constexpr double largest_slope = 1.1;
-  if (!(std::fabs(x) <= 64)) return largest_slope;
-  return std::min(largest_slope, s * (std::fabs(1 + x * (1 - s)) + 0x1p-40));
+  return std::fabs(x) <= 64 ? std::min(largest_slope, s * (std::fabs(1 + x * (1 - s)) + 0x1p-40)) : largest_slope;
 }
 
 void silu(arb_ptr y, arb_srcptr x, arb_srcptr logistic, long bits) {
   const Magnitude radius = Magnitude::radius_of(x);
+  const double point = arf_get_d(arb_midref(x), ARF_RND_NEAR);
+  Magnitude slope, curvature, largest;
+  mag_set_d(slope.get(), silu_slope(point, arf_get_d(arb_midref(logistic), ARF_RND_NEAR)));
+  mag_set_d(curvature.get(), 0.5), mag_set_d(largest.get(), largest_slope);
+  if (point < 0) {
+    // |silu'| <= s (1 + |x|); and up to 1 away s grows by e at most: |silu''| <= e s (3 + |x|).
+    const Magnitude value = Magnitude::of(logistic);
+    Magnitude size = Magnitude::of(x) + Magnitude::of(1ul);
+    slope = std::min(slope, value * size);
+    if (radius < Magnitude::of(1ul)) curvature = std::min(curvature, Magnitude::of(3ul) * (value * (size + Magnitude::of(2ul))));
+  }
   Ball midpoint;
   arb_get_mid_arb(midpoint, x);
-  const double slope = silu_slope(arf_get_d(arb_midref(x), ARF_RND_NEAR), arf_get_d(arb_midref(logistic), ARF_RND_NEAR));
   arb_mul(y, midpoint, logistic, bits);
-  if (radius.is_zero()) return;
-  Magnitude growth, largest;
-  mag_set_d(growth.get(), slope);
-  growth += shifted(radius, -1);
-  mag_set_d(largest.get(), 1.1);
-  if (largest < growth) growth = largest;
-  mag_addmul(arb_radref(y), growth.get(), radius.get());
+  mag_addmul(arb_radref(y), std::min(largest, slope + shifted(curvature * radius, -1)).get(), radius.get());
 }
 
 }  // namespace
@@ -65,8 +69,9 @@ void activate(Activation activation, std::span<arb_ptr const> y, std::span<arb_s
       silu(y[i], x[i], logistic, deserved_bits(x[i], bits));
       continue;
     }
-    // The logistic function's slope is at most 1/4, and its values lie in [0, 1].
-    Magnitude change = shifted(Magnitude::radius_of(points[f]), -2);
+    // |s(x + d) - s(x)| <= |d| / 4, and s(x) (e^|d| - 1).
+    const Magnitude radius = Magnitude::radius_of(points[f]);
+    Magnitude change = std::min(shifted(radius, -2), Magnitude::of(logistic) * expm1(radius));
     mag_add(arb_radref(logistic), arb_radref(logistic), change.get());
     arb_mul(y[i], x[i], logistic, deserved_bits(x[i], bits));
   }

@@ -1,7 +1,7 @@
 // Activations of many balls at once, by the exponentials in lanes (lib/number/exp_lanes.hpp).
 //
-// silu(x) = x s(x), s(x) = 1/(1 + e^-x), encloses silu of a ball with midpoint m and radius r within silu(m) +- r min(|silu'(m)| + r/2, 1.1):
-// silu'' = s(1-s)(2 - x tanh(x/2)) lies in [-1/2, 1/2], and silu' in [-0.1, 1.1].
+// silu(x) = x s(x), s(x) = 1/(1 + e^-x), encloses silu of a ball with midpoint m and radius r within silu(m) +- r min(|silu'(m)| + c r/2, 1.1):
+// silu'' = s(1-s)(2 - x tanh(x/2)) lies in [-1/2, 1/2], and silu' in [-0.1, 1.1]; c is the smaller bound e s(m) (3 + |m|) of |silu''| where m < 0, r < 1.
 #pragma once
 
 #include <span>
