@@ -75,15 +75,16 @@ InevitableAnswer by_window(const InevitableTask& task, Progress& progress) {
     answer.rows.clear();
     bool open = false;
     for (const InevitableQuestion& question : questions) {
-      std::vector<Verdict> verdicts, kinds;
-      for (std::size_t i = 0; i < e.first.size(); ++i) {
+      const auto verdict_at = [&](std::int64_t n) {
+        const auto i = static_cast<std::size_t>(n - 1);
         const std::size_t a = e.first[i], b = e.second[i];
-        const bool same = i >= below && equal[i - below];
-        (i < below ? verdicts : kinds)
-            .push_back(same ? judge_equal(question, e.vectors[a], token(a)) : judge(question, e.vectors[a], e.vectors[b], token(a), token(b), bits + 32));
-      }
+        if (i >= below && equal[i - below]) return judge_equal(question, e.vectors[a], token(a));
+        return judge(question, e.vectors[a], e.vectors[b], token(a), token(b), bits + 32);
+      };
+      std::vector<Verdict> kinds;
+      for (std::int64_t n = lengths.settled; n <= evaluated.to; ++n) kinds.push_back(verdict_at(n));
       const Verdict for_ever = judge_for_ever(kinds);
-      answer.rows.push_back(row_from(verdicts, for_ever, proof.theorem));
+      answer.rows.push_back(row_from(lengths.settled - 1, verdict_at, for_ever, proof.theorem));
       open = open || answer.rows.back().undecided > 0 || for_ever == Verdict::undecided;
     }
     proof.numbers["bits"] = std::to_string(bits);

@@ -37,20 +37,22 @@ Verdict judge_for_ever(const std::vector<Verdict>& kinds) {
   return Verdict::collapsed;
 }
 
-InevitableRow row_from(const std::vector<Verdict>& verdicts, Verdict for_ever, std::string theorem) {
+InevitableRow row_from(std::int64_t count, const std::function<Verdict(std::int64_t)>& verdict_at, Verdict for_ever, std::string theorem) {
   InevitableRow row;
-  std::size_t lower = verdicts.size(), upper = verdicts.size();  // how many n lie below
+  std::int64_t lower = count + 1, upper = count + 1;
   bool proved = true;
-  for (; lower > 0 && verdicts[lower - 1] != Verdict::distinct; --lower) {
-    proved = proved && verdicts[lower - 1] == Verdict::collapsed;
+  for (; lower > 1; --lower) {
+    const Verdict verdict = verdict_at(lower - 1);
+    if (verdict == Verdict::distinct) break;
+    proved = proved && verdict == Verdict::collapsed;
     if (proved) upper = lower - 1;
-    if (verdicts[lower - 1] == Verdict::undecided) ++row.undecided;
+    if (verdict == Verdict::undecided) ++row.undecided;
   }
   row.theorem = std::move(theorem);
-  row.answer = {std::to_string(lower + 1), std::nullopt, Scope::all, Status::unknown};
+  row.answer = {std::to_string(lower), std::nullopt, Scope::all, Status::unknown};
   if (for_ever == Verdict::distinct) row.answer.status = Status::never, row.undecided = 0;
   if (for_ever == Verdict::collapsed) {
-    row.answer.upper = std::to_string(upper + 1);
+    row.answer.upper = std::to_string(upper);
     row.answer.status = lower == upper ? Status::exact : Status::bracket;
   }
   return row;

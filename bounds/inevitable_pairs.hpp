@@ -1,6 +1,8 @@
 // From verdicts on pairs, one by one, to a row of the answer: what the ways to a proof for all n share where they end in an enumeration.
 #pragma once
 
+#include <functional>
+
 #include "bounds/collapse.hpp"
 #include "bounds/inevitable.hpp"
 
@@ -17,8 +19,9 @@ Verdict judge_equal(const InevitableQuestion& question, const CertifiedVector& b
 // that infinitely many pairs are; collapsed: all are.
 Verdict judge_for_ever(const std::vector<Verdict>& kinds);
 
-// What the verdicts on n = 1, 2, ..., verdicts.size() and the one on all later n (of judge_for_ever) make of a row. `theorem` as in InevitableRow.
-InevitableRow row_from(const std::vector<Verdict>& verdicts, Verdict for_ever, std::string theorem);
+// What the verdicts on n = 1, ..., count and the one on all later n (of judge_for_ever) make of a row. `theorem` as in InevitableRow. Asks for verdicts from `count`
+// downwards, until one is distinct.
+InevitableRow row_from(std::int64_t count, const std::function<Verdict(std::int64_t)>& verdict_at, Verdict for_ever, std::string theorem);
 
 // Some question asks for next tokens.
 bool asks_next_tokens(const std::vector<InevitableQuestion>& questions);

@@ -33,13 +33,6 @@ BallVector midpoints_of_constants(const BallMatrix& x) {
   return result;
 }
 
-// e^(slope position): only the weights' ratios matter, so that the distance i - j of the score can be written -j.
-void set_alibi_factor(arb_ptr result, const Slope& slope, std::int64_t position, long bits) {
-  set_slope(result, slope, bits + 64);
-  arb_mul_si(result, result, position, bits + 64);
-  arb_exp(result, result, bits);
-}
-
 }  // namespace
 
 EraWorld::EraWorld(Extent extent, std::size_t degree, std::shared_ptr<const BallWorld> balls, long accuracy)
@@ -241,7 +234,7 @@ void EraWorld::attend_head(const Attention& a, std::size_t head, const Block& q,
     Ball weight, factor;
     arb_exp(weight, score[0], bits);
     if (!a.alibi.empty()) {
-      set_alibi_factor(factor, a.alibi[head], position, bits);
+      set_alibi_factor(factor, a.alibi[head], position, bits);  // only the weights' ratios matter: -slope (i - j) becomes slope j
       arb_mul(weight, weight, factor, bits);
     }
     BallVector key(size), value(size);

@@ -149,18 +149,19 @@ Proof.
 Qed.
 
 (** One head, a query n copies of a period after the first settled copy. Its mass and its sum of mass times value over the tokens before that copy are
-    E and F for n = 0, and fall by L a copy. Each of `period` positions has a copy in every settled copy, its own copy's only if it is not later (last r = 1, else
-    0); the newest of them has mass g r (times h r, the mean of the copies' own masses) and the mean of their values is v r. The head's output lies between what it
-    is for n = 0 and what it would be after infinitely many copies, if these had the same h and v. *)
-Theorem periodic_hull period (L E F lo hi : R) (g h v : nat -> R) (own : nat -> nat) n :
-  0 < L < 1 -> 0 <= E -> (forall r, (r < period)%nat -> 0 < g r * h r /\ (own r <= 1)%nat) -> (0 < period)%nat ->
-  0 < E + sum period (fun r => g r * h r * INR (own r)) ->
-  lo <= sum period (fun r => g r * h r * v r) / sum period (fun r => g r * h r) <= hi ->
-  lo <= (F + sum period (fun r => g r * h r * INR (own r) * v r)) / (E + sum period (fun r => g r * h r * INR (own r))) <= hi ->
-  lo <= (L ^ n * F + sum period (fun r => g r * h r * sum (n + own r) (fun m => L ^ m) * v r)) /
-        (L ^ n * E + sum period (fun r => g r * h r * sum (n + own r) (fun m => L ^ m))) <= hi.
+    E and F for n = 0, and fall by L a copy; over tokens of its own that follow the run (a branch) they are M and N for every n. Each of `period` positions has a
+    token in every settled copy, in the query's own copy only if it is not later (own r = 1, else 0); the newest of them has the mass g r h r, where h is the
+    tokens' mean of e^{q.k} with weights L^m, and the mean of their values is v r. The head's output lies between what it is for n = 0 and what it would be
+    after infinitely many copies, if these had the same h and v. *)
+Theorem periodic_hull period (L E F M N lo hi : R) (g h v : nat -> R) (own : nat -> nat) n :
+  0 < L < 1 -> 0 <= M -> (forall r, (r < period)%nat -> 0 < g r * h r /\ (own r <= 1)%nat) -> (0 < period)%nat ->
+  0 < E + M + sum period (fun r => g r * h r * INR (own r)) ->
+  lo <= (N + sum period (fun r => g r * h r * v r) / (1 - L)) / (M + sum period (fun r => g r * h r) / (1 - L)) <= hi ->
+  lo <= (F + N + sum period (fun r => g r * h r * INR (own r) * v r)) / (E + M + sum period (fun r => g r * h r * INR (own r))) <= hi ->
+  lo <= (L ^ n * F + N + sum period (fun r => g r * h r * sum (n + own r) (fun m => L ^ m) * v r)) /
+        (L ^ n * E + M + sum period (fun r => g r * h r * sum (n + own r) (fun m => L ^ m))) <= hi.
 Proof.
-  intros HL HE Hg Hp Hown H0 H1.
+  intros HL HM Hg Hp Hown H0 H1.
   assert (Hf : 0 <= L ^ n <= 1).
   { split; [apply pow_le; lra|]. replace 1 with (1 ^ n) by apply pow1. apply pow_incr. lra. }
   set (f := L ^ n) in *.
@@ -171,7 +172,7 @@ Proof.
     destruct (own r) as [|[|k]]; [|  |lia].
     - rewrite Nat.add_0_r, G'. simpl. ring.
     - replace (n + 1)%nat with (S n) by lia. cbn [sum]. rewrite G'. simpl. fold f. ring. }
-  set (G := sum period (fun r => g r * h r)). set (V := sum period (fun r => g r * h r * v r)).
+  set (G := sum period (fun r => g r * h r)) in *. set (V := sum period (fun r => g r * h r * v r)) in *.
   set (e := sum period (fun r => g r * h r * INR (own r))) in *. set (d := sum period (fun r => g r * h r * INR (own r) * v r)) in *.
   assert (PG : 0 < G) by (apply sum_pos; [exact Hp|intros; now apply Hg]).
   rewrite (sum_ext period (fun r => g r * h r * sum (n + own r) (fun m => L ^ m) * v r)
@@ -179,10 +180,10 @@ Proof.
   rewrite (sum_ext period (fun r => g r * h r * sum (n + own r) (fun m => L ^ m))
     (fun r => (g r * h r) * ((1 - f) / (1 - L)) + (g r * h r * INR (own r)) * f)) by (intros; rewrite Hc by assumption; ring).
   rewrite !sum_plus, !sum_scal_r. fold G V e d.
-  replace (f * F + (V * ((1 - f) / (1 - L)) + d * f)) with (V / (1 - L) + f * (F + d - V / (1 - L))) by (field; lra).
-  replace (f * E + (G * ((1 - f) / (1 - L)) + e * f)) with (G / (1 - L) + f * (E + e - G / (1 - L))) by (field; lra).
+  replace (f * F + N + (V * ((1 - f) / (1 - L)) + d * f)) with (N + V / (1 - L) + f * (F + d - V / (1 - L))) by (field; lra).
+  replace (f * E + M + (G * ((1 - f) / (1 - L)) + e * f)) with (M + G / (1 - L) + f * (E + e - G / (1 - L))) by (field; lra).
   assert (P : 0 < G / (1 - L)) by (apply Rdiv_lt_0_compat; lra).
-  apply quotient_between; [exact P|lra|exact Hf| |].
-  - replace (V / (1 - L) / (G / (1 - L))) with (V / G) by (field; lra). exact H0.
-  - replace (V / (1 - L) + (F + d - V / (1 - L))) with (F + d) by ring. replace (G / (1 - L) + (E + e - G / (1 - L))) with (E + e) by ring. exact H1.
+  apply quotient_between; [lra|lra|exact Hf|exact H0|].
+  replace (N + V / (1 - L) + (F + d - V / (1 - L))) with (F + N + d) by ring.
+  replace (M + G / (1 - L) + (E + e - G / (1 - L))) with (E + M + e) by ring. exact H1.
 Qed.
