@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "bounds/inevitable_by_eras.hpp"
+#include "bounds/inevitable_by_period.hpp"
 #include "bounds/inevitable_by_window.hpp"
 #include "bounds/work.hpp"
 #include "lib/error.hpp"
@@ -22,7 +23,7 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 2> ways{{{"windows", window_refuses, by_window}, {"eras", eras_refuse, by_eras}}};
+constexpr std::array<Way, 3> ways{{{"windows", window_refuses, by_window}, {"eras", eras_refuse, by_eras}, {"periods", period_refuses, by_period}}};
 
 // What no way can say anything of, or only for more than it may cost.
 std::optional<std::string> no_proof_for_all(const InevitableTask& task) {

@@ -29,6 +29,12 @@ void set_slope(arb_ptr result, const Slope& slope, long bits) {
   arb_pow(result, result, exponent, bits);
 }
 
+void set_alibi_factor(arb_ptr result, const Slope& slope, std::int64_t position, long bits) {
+  set_slope(result, slope, bits + 64);
+  arb_mul_si(result, result, position, bits + 64);
+  arb_exp(result, result, bits);
+}
+
 void set_frequency(arb_ptr result, double base, std::size_t f, std::size_t dimensions, long bits) {
   Ball logarithm;
   arb_set_d(logarithm, base);

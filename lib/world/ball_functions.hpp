@@ -10,6 +10,8 @@ namespace snellen {
 void set_root(arb_ptr result, const Root& root, long bits);
 // 2^(-numerator/denominator).
 void set_slope(arb_ptr result, const Slope& slope, long bits);
+// e^(slope position), position of either sign: a token's weight under ALiBi but for a factor that all tokens share.
+void set_alibi_factor(arb_ptr result, const Slope& slope, std::int64_t position, long bits);
 // base^(-2f/dimensions): the rotary (or sinusoidal) frequency of pair f, base an exact double.
 void set_frequency(arb_ptr result, double base, std::size_t f, std::size_t dimensions, long bits);
 // activation(x); may alias.
