@@ -119,7 +119,7 @@ std::optional<std::int64_t> below_error_from(const std::vector<PairDistances>& d
 
 void add_run(const CertifyRequest& request, const Profile& profile, const Evaluation& evaluation, const EngineVectors& vectors, long bits,
              Certification& result) {
-  EngineRun run{profile.name, profile.description, vectors.trouble, pair_distances(request, evaluation, vectors.vectors, bits), {}};
+  EngineRun run{profile.name, profile.description, vectors.trouble, pair_distances(request, evaluation, vectors.vectors, bits), {}, {}};
   for (std::size_t i = 0; i < evaluation.first.size(); ++i) {
     PairDistances error{result.distances[i].n, {}};
     const std::size_t a = evaluation.first[i];
