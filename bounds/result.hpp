@@ -52,7 +52,7 @@ struct Observed {
   std::optional<std::int64_t> collapsed_from;
   // From here to the horizon D(n) is certified to be below the certified error of the run itself. Tolerance rows only.
   std::optional<std::int64_t> below_error_from;
-  std::optional<EngineLength> for_ever;  // where it was asked for
+  std::optional<EngineLength> for_ever = std::nullopt;  // where it was asked for
 };
 
 struct CollapseRow {
@@ -79,7 +79,7 @@ struct EngineRun {
   std::optional<Trouble> trouble;
   std::vector<PairDistances> distances;  // of the run's own vectors, enclosed
   std::vector<PairDistances> errors;     // || y_run(S_n) - y(S_n) ||, certified
-  std::optional<EngineLength> constant;  // the same bits for every n from here on; where it was asked for
+  std::optional<EngineLength> constant = std::nullopt;  // the same bits for every n from here on; where it was asked for
 };
 
 struct Claim {
