@@ -45,6 +45,7 @@ class RunEvaluation {
   const BallWorld& balls() const { return *balls_; }
   // y([a]): the limit, and what the model remembers.
   const BallMatrix& limit() const { return limit_.vector; }
+  const BallMatrix& limit_final() const { return limit_.final; }
   // Columns n - 1 = 0, ..., explicit_tokens - 1.
   const BallMatrix& explicit_vectors() const { return explicit_.vector; }
   const BallMatrix& explicit_finals() const { return explicit_.final; }

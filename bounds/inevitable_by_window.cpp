@@ -6,6 +6,7 @@
 
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
+#include "bounds/family_text.hpp"
 
 namespace snellen {
 namespace {
@@ -31,6 +32,11 @@ bool fits(const Format& format, const CertifiedVector& vector) {
   });
 }
 
+bool overflows(const Format& format, const CertifiedVector& vector) {
+  const RoundedHull hull(format, vector);
+  return bitwise(hull, hull) == Verdict::overflow;
+}
+
 Verdict verdict_of(const InevitableQuestion& question, const Evaluation& e, std::size_t i, long bits) {
   const std::size_t a = e.first[i], b = e.second[i];
   switch (question.criterion) {
@@ -48,7 +54,7 @@ std::optional<std::string> window_refuses(const InevitableTask& task) {
   if (task.family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
   const auto reach = window_reach(task.model);
   if (!reach) return "layers without a window";
-  if (*reach > static_cast<std::int64_t>(longest_reach)) return fmt::format("windows that reach back over more than {} tokens", longest_reach);
+  if (*reach > static_cast<std::int64_t>(std::min(longest_reach, task.limits.max_tokens))) return fmt::format("windows that reach back over more than {} tokens", std::min(longest_reach, task.limits.max_tokens));
   return std::nullopt;
 }
 
@@ -89,16 +95,20 @@ InevitableAnswer by_window(const InevitableTask& task, Progress& progress) {
         if (verdict == Verdict::undecided) ++row.undecided;
       }
       row.theorem = proof.theorem;
+      if (question.criterion == Criterion::bitwise && overflows(*question.format, e.vectors[e.first.back()])) row.overflow_from = std::to_string(constant_from);
+      if (lower < upper || !constant_collapses) row.open = fmt::format("some pairs overflow or are not decided at {} bits", bits);
       row.answer = {std::to_string(lower), std::nullopt, Scope::all, Status::unknown};
       if (constant_collapses) row.answer.upper = std::to_string(upper), row.answer.status = lower == upper ? Status::exact : Status::bracket;
       answer.rows.push_back(std::move(row));
     }
     proof.numbers["bits"] = std::to_string(bits);
     answer.limit = e.vectors[e.first.back()];
+    if (next_tokens) answer.limit_next_token = e.next_tokens[e.first.back()];
     if (answer.decided() || bits == limits.max_bits) break;
     if (std::none_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.undecided > 0; })) break;
   }
   proof.numbers["tail from"] = std::to_string(constant_from);
+  answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), constant_from, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
   answer.proofs.push_back(std::move(proof));
   return answer;
 }
