@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
@@ -108,6 +109,37 @@ class RowScan {
 };
 
 }  // namespace
+
+EngineLimits engine_limits_within(double work) {
+  EngineLimits limits;
+  limits.layer.steps = static_cast<std::int64_t>(std::min(work / 8, 0x1p40));
+  limits.last_steps = limits.layer.steps / 8;
+  return limits;
+}
+
+void join(EngineLength& length, const Observed& run, std::int64_t from, std::int64_t to) {
+  Inevitable& known = length.known;
+  const std::int64_t seen_lower = run.last_distinct ? *run.last_distinct + 1 : 1;
+  std::optional<std::int64_t> upper;
+  if (known.upper) {
+    upper = std::stoll(*known.upper);
+    // From here to the horizon the run collapsed, as is proved of it.
+    const std::int64_t collapses = std::max(from, *upper);
+    if (seen_lower > *upper || (collapses <= to && (!run.collapsed_from || *run.collapsed_from > collapses)))
+      throw std::logic_error("engine " + run.profile + ": its run contradicts what is proved of it");
+  }
+  if (known.status == Status::exact) {
+    // n = upper - 1 does not collapse.
+    if (*upper > from && *upper - 1 <= to && run.collapsed_from && *run.collapsed_from < *upper)
+      throw std::logic_error("engine " + run.profile + ": its run collapses where it is proved not to");
+    return;
+  }
+  const std::int64_t lower = std::max(std::stoll(known.lower), seen_lower);
+  known.lower = std::to_string(lower);
+  // All lengths from the run's collapse on were seen or are proved to collapse.
+  if (upper && run.collapsed_from && *upper <= to + 1) known.upper = std::to_string(std::min(*upper, *run.collapsed_from));
+  if (known.upper == known.lower) known.status = Status::exact, length.reason.clear();
+}
 
 std::optional<std::string> engine_length_refuses(const Model& model, const Profile& profile, const Family& family) {
   if (profile.couples_tokens()) return "the profile's scales couple all tokens of a batch";
