@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "bounds/inevitable_by_eras.hpp"
+#include "bounds/inevitable_by_majorant.hpp"
 #include "bounds/inevitable_by_window.hpp"
 #include "lib/error.hpp"
 #include "lib/number/length.hpp"
@@ -21,7 +22,7 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 2> ways{{{"windows", window_refuses, by_window}, {"eras", eras_refuse, by_eras}}};
+constexpr std::array<Way, 3> ways{{{"windows", window_refuses, by_window}, {"eras", eras_refuse, by_eras}, {"majorants", majorant_refuses, by_majorant}}};
 
 // What no way can say anything of.
 std::optional<std::string> no_proof_for_all(const Family& family) {
