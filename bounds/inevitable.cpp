@@ -8,6 +8,7 @@
 
 #include "bounds/inevitable_by_eras.hpp"
 #include "bounds/inevitable_by_period.hpp"
+#include "bounds/inevitable_by_majorant.hpp"
 #include "bounds/inevitable_by_window.hpp"
 #include "bounds/work.hpp"
 #include "lib/error.hpp"
@@ -23,7 +24,10 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 3> ways{{{"windows", window_refuses, by_window}, {"eras", eras_refuse, by_eras}, {"periods", period_refuses, by_period}}};
+constexpr std::array<Way, 4> ways{{{"windows", window_refuses, by_window},
+                                   {"eras", eras_refuse, by_eras},
+                                   {"periods", period_refuses, by_period},
+                                   {"majorants", majorant_refuses, by_majorant}}};
 
 // What no way can say anything of, or only for more than it may cost.
 std::optional<std::string> no_proof_for_all(const InevitableTask& task) {
