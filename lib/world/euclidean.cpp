@@ -185,11 +185,11 @@ const BallWorld& EuclideanWorld::world(long bits) const { return worlds_->try_em
 EuclideanWorld::Block EuclideanWorld::stream(BallMatrix balls, Magnitudes radii, long bits) const {
   const std::size_t rows = balls.rows(), columns = balls.columns();
   for (std::size_t c = 0; c < columns; ++c) radii[c] += radius_norm(balls, 0, rows, c);
-  double wanted = 0;  // for decisions about speed only: nothing certified depends on it
-  for (std::size_t c = 0; c < columns; ++c) {
-    if (radii[c].is_zero()) wanted = static_cast<double>(bits);
-    else if (radii[c].is_finite()) wanted = std::max(wanted, largest_entry(balls, c).log2() - radii[c].log2() + guard_bits);
-  }
+  // For decisions about speed only: nothing certified depends on it. What a token moves others by is its relative radius, so that
+  // none needs to be much more accurate than the worst.
+  double wanted = static_cast<double>(bits);
+  for (std::size_t c = 0; c < columns; ++c)
+    if (!radii[c].is_zero() && radii[c].is_finite()) wanted = std::min(wanted, largest_entry(balls, c).log2() - radii[c].log2() + guard_bits);
   const long rounded = bits_step * static_cast<long>(std::ceil(wanted / bits_step));
   const long working = std::min(bits, std::max(least_bits, rounded));
   parallel_for(columns, [&](std::size_t c) {

@@ -12,43 +12,59 @@ namespace snellen {
 namespace {
 
 constexpr std::size_t tile = 16;    // lanes of a panel: a tile is tile x tile entries of a Gram matrix
-constexpr std::size_t chunk = 256;  // terms summed before the sum is added to another
+constexpr std::size_t chunk = 64;   // terms summed before the sum is added to another
+
+// Eight floats; every operation is one on each of them.
+using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
+constexpr std::size_t lanes = 8;
 
 // sums[i * tile + j] = sum over m < length of x[m * tile + i] y[m * tile + j], in chunks.
 SNELLEN_MULTIVERSION void gram_tile(float* sums, const float* x, const float* y, std::size_t length) {
-  constexpr std::size_t rows = 4;  // kept in registers, with all lanes
+  constexpr std::size_t rows = 4, parts = tile / lanes;  // kept in registers
   for (std::size_t first = 0; first < tile; first += rows) {
-    float total[rows][tile] = {};
+    Lanes total[rows][parts] = {};
     for (std::size_t begin = 0; begin < length; begin += chunk) {
-      float sum[rows][tile] = {};
+      Lanes sum[rows][parts] = {};
       const std::size_t end = std::min(length, begin + chunk);
-      for (std::size_t m = begin; m < end; ++m)
+      for (std::size_t m = begin; m < end; ++m) {
+        const auto* columns = reinterpret_cast<const Lanes*>(y + m * tile);
+        const Lanes left = columns[0], right = columns[1];
         for (std::size_t i = 0; i < rows; ++i) {
           const float factor = x[m * tile + first + i];
-          for (std::size_t j = 0; j < tile; ++j) sum[i][j] += factor * y[m * tile + j];
+          sum[i][0] += factor * left, sum[i][1] += factor * right;
         }
+      }
       for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < tile; ++j) total[i][j] += sum[i][j];
+        for (std::size_t p = 0; p < parts; ++p) total[i][p] += sum[i][p];
     }
     for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = 0; j < tile; ++j) sums[(first + i) * tile + j] = total[i][j];
+      for (std::size_t p = 0; p < parts; ++p) reinterpret_cast<Lanes*>(sums + (first + i) * tile)[p] = total[i][p];
   }
 }
 
 // sums[t] += sum over i, j of x[i * count + t] matrix[i * tile + j] y[j * count + t]; count is a multiple of `side`.
-constexpr std::size_t side = 16;
+constexpr std::size_t side = 2 * lanes;
 SNELLEN_MULTIVERSION void add_forms(float* sums, const float* matrix, const float* x, const float* y, std::size_t count) {
+  constexpr std::size_t rows = 4;
   for (std::size_t begin = 0; begin < count; begin += side) {
-    float total[side] = {};
-    for (std::size_t i = 0; i < tile; ++i) {
-      float row[side] = {};
+    Lanes total[2] = {};
+    for (std::size_t first = 0; first < tile; first += rows) {
+      Lanes row[rows][2] = {};
       for (std::size_t j = 0; j < tile; ++j) {
-        const float factor = matrix[i * tile + j];
-        for (std::size_t t = 0; t < side; ++t) row[t] += factor * y[j * count + begin + t];
+        const auto* values = reinterpret_cast<const Lanes*>(y + j * count + begin);
+        const Lanes left = values[0], right = values[1];
+        for (std::size_t i = 0; i < rows; ++i) {
+          const float factor = matrix[(first + i) * tile + j];
+          row[i][0] += factor * left, row[i][1] += factor * right;
+        }
       }
-      for (std::size_t t = 0; t < side; ++t) total[t] += row[t] * x[i * count + begin + t];
+      for (std::size_t i = 0; i < rows; ++i) {
+        const auto* values = reinterpret_cast<const Lanes*>(x + (first + i) * count + begin);
+        total[0] += row[i][0] * values[0], total[1] += row[i][1] * values[1];
+      }
     }
-    for (std::size_t t = 0; t < side; ++t) sums[begin + t] += total[t];
+    auto* place = reinterpret_cast<Lanes*>(sums + begin);
+    place[0] += total[0], place[1] += total[1];
   }
 }
 
@@ -81,10 +97,11 @@ FrobeniusForm::FrobeniusForm(std::span<const double> down, std::span<const doubl
 
 FrobeniusForm::Panels FrobeniusForm::panels(std::span<const double> rows, std::size_t length) const {
   const std::size_t count = (hidden_ + tile - 1) / tile;
-  Panels result{length, std::vector<float>(count * length * tile), std::vector<int>(hidden_)};
+  Panels result{length, std::vector<float>(count * length * tile), std::vector<int>(hidden_), std::vector<double>(hidden_)};
   for (std::size_t k = 0; k < hidden_; ++k) {
     const auto row = rows.subspan(k * length, length);
-    result.exponents[k] = std::ilogb(euclidean_norm(row));
+    const double norm = euclidean_norm(row);
+    result.exponents[k] = std::ilogb(norm), result.sizes[k] = std::ldexp(norm, -result.exponents[k]);
     float* place = result.values.data() + (k / tile) * length * tile + k % tile;
     for (std::size_t m = 0; m < length; ++m) place[m * tile] = static_cast<float>(std::ldexp(row[m], -result.exponents[k]));
   }
@@ -102,7 +119,7 @@ std::vector<double> FrobeniusForm::norms(std::span<const double> a, std::span<co
   const std::size_t panel_count = (hidden_ + tile - 1) / tile, padded = (count + side - 1) / side * side;
   std::vector<float> alpha(panel_count * tile * padded), beta(gated ? alpha.size() : 0);
   std::vector<int> largest(count);
-  std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| with rows scaled to norms below 2
+  std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the scaled rows
   for (std::size_t t = 0; t < count; ++t) {
     double most = 0x1p-200;
     bool moderate = true;
@@ -120,13 +137,13 @@ std::vector<double> FrobeniusForm::norms(std::span<const double> a, std::span<co
     for (std::size_t k = 0; k < hidden_; ++k) {
       const double x = std::ldexp(a[t * hidden_ + k], down_.exponents[k] + gate_.exponents[k] - largest[t]);
       alpha[k * padded + t] = static_cast<float>(x);
-      crude[t] += std::fabs(x);
+      crude[t] += std::fabs(x) * down_.sizes[k] * gate_.sizes[k];
       if (!gated) continue;
       const double y = std::ldexp(b[t * hidden_ + k], down_.exponents[k] + up_.exponents[k] - largest[t]);
       beta[k * padded + t] = static_cast<float>(y);
-      crude[t] += std::fabs(y);
+      crude[t] += std::fabs(y) * down_.sizes[k] * up_.sizes[k];
     }
-    crude[t] *= 4;  // scaled rows of D, G and U are shorter than 2
+    crude[t] = upward(crude[t]);
   }
 
   // Row of tiles k: its sums over l >= k; whoever computes it, the additions have one order.

@@ -26,16 +26,15 @@ class FrobeniusForm {
   std::span<const double> up_rows() const { return up_rows_; }
 
  private:
-  // The columns of `down`, the rows of `gate` or `up`, each divided by a power of two near its norm, in panels: [panel][length][lanes].
+  // The columns of `down`, the rows of `gate` or `up`, each divided by a power of two near its norm, in panels of 16: [panel][length][16].
   struct Panels {
     std::size_t length = 0;
     std::vector<float> values;
     std::vector<int> exponents;   // [hidden]
+    std::vector<double> sizes;    // [hidden]: at least the norm of the row divided by 2^exponent, in [1, 2]
   };
-  static constexpr std::size_t lanes = 16;
 
   Panels panels(std::span<const double> rows, std::size_t length) const;  // [hidden, length]
-  void add_tile(std::size_t k, std::size_t l, const float* left, const float* right, std::size_t count, double* totals) const;
 
   std::size_t hidden_;
   double down_norm_ = 0;
