@@ -6,7 +6,7 @@
 #include "lib/number/upward.hpp"
 #include "lib/world/activation_slopes.hpp"
 #include "lib/world/ball_functions.hpp"
-#include "lib/world/frobenius_form.hpp"
+#include "lib/world/mlp_norm.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {
@@ -370,8 +370,7 @@ namespace {
 Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down, std::size_t hidden, std::size_t tokens) {
   const auto& source = *inner.source;
   if (all_zero(source.moves)) return Magnitudes(tokens);
-  const FrobeniusForm form(read_all(down), folded(*inner.first, source.weights), inner.second ? folded(*inner.second, source.weights) : std::vector<double>(),
-                           hidden);
+  const MlpNorm form(read_all(down), folded(*inner.first, source.weights), inner.second ? folded(*inner.second, source.weights) : std::vector<double>(), hidden);
   const std::vector<double> norms = form.norms(inner.a, inner.second ? std::span<const double>(inner.b) : std::span<const double>(), tokens);
   Magnitudes result(tokens);
   for (std::size_t c = 0; c < tokens; ++c) {

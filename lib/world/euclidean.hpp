@@ -2,7 +2,7 @@
 //
 // The residual stream's vector of a token is known up to a Euclidean ball: an exact midpoint m and a radius rho in the 2-norm. A branch (attention, MLP) is
 // evaluated twice: by the ball world at the midpoints, whose balls then hold nothing but this branch's own rounding errors; and as a bound on how far its result
-// moves when the stream moves by rho, from the norm of the branch's derivative over the whole ball (attention_norm.hpp, frobenius_form.hpp). The sum
+// moves when the stream moves by rho, from the norm of the branch's derivative over the whole ball (attention_norm.hpp, mlp_norm.hpp). The sum
 // of stream and branch is a new Euclidean ball. Entry by entry propagation loses |W|_1 at each map, this one |J|_2 at each branch.
 //
 // As rho grows, the branch's rounding errors matter less: the working precision of the ball world falls from branch to branch by itself.
