@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <vector>
 
 #include "lib/number/magnitude.hpp"
 
@@ -54,6 +55,21 @@ inline Magnitude magnitude_of(double x) {
   Magnitude result;
   if (x <= std::numeric_limits<double>::max()) mag_set_d(result.get(), x);
   else mag_inf(result.get());
+  return result;
+}
+
+// Upper bounds relative to a power of two above the largest finite one: doubles have no room for 2^-4096.
+struct RelativeMagnitudes {
+  std::vector<double> values;  // values[i] 2^exponent is at least the i-th; infinite where that is
+  long exponent = 0;
+};
+inline RelativeMagnitudes relative(std::span<const Magnitude> magnitudes) {
+  Magnitude largest;
+  for (const Magnitude& m : magnitudes)
+    if (m.is_finite() && largest < m) largest = m;
+  RelativeMagnitudes result;
+  if (!largest.is_zero()) result.exponent = fmpz_get_si(MAG_EXPREF(largest.get()));
+  for (const Magnitude& m : magnitudes) result.values.push_back(m.is_finite() ? upper_double(shifted(m, -result.exponent)) : infinite_bound);
   return result;
 }
 

@@ -370,19 +370,10 @@ std::vector<double> folded(const Tensor& matrix, std::span<const double> weights
 std::vector<Magnitude> attention_moves(const AttentionBranch& branch, const Tensor& output) {
   const auto& moves = branch.past->moves;
   std::vector<Magnitude> result(branch.columns.size());
-  // Relative to a power of two above the largest finite move: doubles have no room for 2^-4096.
-  Magnitude largest;
-  bool all_zero = true;
-  for (const Magnitude& m : moves) {
-    all_zero = all_zero && m.is_zero();
-    if (m.is_finite() && largest < m) largest = m;
-  }
-  if (all_zero) return result;
-  const long exponent = largest.is_zero() ? 0 : fmpz_get_si(MAG_EXPREF(largest.get()));
-  std::vector<double> relative(moves.size());
-  for (std::size_t j = 0; j < moves.size(); ++j) relative[j] = moves[j].is_finite() ? upper_double(shifted(moves[j], -exponent)) : infinite_bound;
-  const std::vector<double> found = Bound(branch, output).moves(relative);
-  for (std::size_t i = 0; i < result.size(); ++i) result[i] = shifted(magnitude_of(found[i]), exponent);
+  if (std::all_of(moves.begin(), moves.end(), [](const Magnitude& m) { return m.is_zero(); })) return result;
+  const RelativeMagnitudes from = relative(moves);
+  const std::vector<double> found = Bound(branch, output).moves(from.values);
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = shifted(magnitude_of(found[i]), from.exponent);
   return result;
 }
 

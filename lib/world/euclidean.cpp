@@ -371,7 +371,8 @@ Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down, s
   const auto& source = *inner.source;
   if (all_zero(source.moves)) return Magnitudes(tokens);
   const MlpNorm form(read_all(down), folded(*inner.first, source.weights), inner.second ? folded(*inner.second, source.weights) : std::vector<double>(), hidden);
-  const std::vector<double> norms = form.norms(inner.a, inner.second ? std::span<const double>(inner.b) : std::span<const double>(), tokens);
+  const std::vector<double> norms = form.norms(inner.a, inner.second ? std::span<const double>(inner.b) : std::span<const double>(),
+                                                relative(source.moves).values);
   Magnitudes result(tokens);
   for (std::size_t c = 0; c < tokens; ++c) {
     // The derivative elsewhere in the ball: |D (diag(da) G + diag(db) U)|_F <= |D|_F (|diag(da) G|_F + |diag(db) U|_F).

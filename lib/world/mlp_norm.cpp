@@ -85,6 +85,8 @@ double roundings(std::size_t length) { return static_cast<double>(std::min(lengt
 // (1 + 2^-24)^n - 1 <= n 2^-23 for the n that occur.
 constexpr double float_error = 0x1p-23;
 
+constexpr std::size_t most_references = 2;
+
 std::size_t panels_of(std::size_t count) { return (count + tile - 1) / tile; }
 
 }  // namespace
@@ -110,7 +112,8 @@ MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size
     const double norm = euclidean_norm(row);
     result.exponents[k] = std::ilogb(norm), result.sizes[k] = std::ldexp(norm, -result.exponents[k]);
     float* place = result.panels.values.data() + (k / tile) * length * tile + k % tile;
-    for (std::size_t m = 0; m < length; ++m) place[m * tile] = static_cast<float>(std::ldexp(row[m], -result.exponents[k]));
+    const double unit = std::ldexp(1.0, -result.exponents[k]);
+    for (std::size_t m = 0; m < length; ++m) place[m * tile] = static_cast<float>(row[m] * unit);
   }
   return result;
 }
@@ -216,12 +219,11 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   for (const double x : down_) most_down = std::max(most_down, std::fabs(x));
   const int e = std::ilogb(most_down) + 1, f = std::ilogb(most_inner) + 1;
   Panels rows{hidden_, std::vector<float>(panels_of(out_) * hidden_ * tile)}, columns{hidden_, std::vector<float>(panels_of(in_) * hidden_ * tile)};
-  for (std::size_t k = 0; k < hidden_; ++k) {
-    for (std::size_t i = 0; i < out_; ++i)
-      rows.values[((i / tile) * hidden_ + k) * tile + i % tile] = static_cast<float>(std::ldexp(down_[i * hidden_ + k], -e));
-    for (std::size_t j = 0; j < in_; ++j)
-      columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(std::ldexp(inner[k * in_ + j], -f));
-  }
+  const double down_unit = std::ldexp(1.0, -e), inner_unit = std::ldexp(1.0, -f);
+  for (std::size_t i = 0; i < out_; ++i)
+    for (std::size_t k = 0; k < hidden_; ++k) rows.values[((i / tile) * hidden_ + k) * tile + i % tile] = static_cast<float>(down_[i * hidden_ + k] * down_unit);
+  for (std::size_t k = 0; k < hidden_; ++k)
+    for (std::size_t j = 0; j < in_; ++j) columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(inner[k * in_ + j] * inner_unit);
   const std::vector<float> jacobian = products(rows, columns, out_, in_, false);
   // |J - computed|_F <= error, by | |D| |B| |_F <= sum_k |D_k| |B_k|, B_k off by two roundings of doubles.
   double crude = 0, squares = 0;
@@ -232,17 +234,17 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
 
   // |J|_2^2 <= |S|_2 + error of S = J J^T, |S|_2^2 <= |S^2|_F + error of S^2, with J scaled to a Frobenius norm in [1/2, 1].
   const int g = std::ilogb(frobenius) + 1;
-  if (g < -200) return upward(std::ldexp(frobenius, e + f) + error);
-  const auto panels = [&](const std::vector<float>& matrix, std::size_t length, int exponent) {  // of rows [out, length]
+  if (std::abs(g) > 100) return upward(std::ldexp(frobenius, e + f) + error);
+  const auto panels = [&](const std::vector<float>& matrix, std::size_t length, float factor) {  // of rows [out, length]
     Panels result{length, std::vector<float>(panels_of(out_) * length * tile)};
     for (std::size_t i = 0; i < out_; ++i)
       for (std::size_t m = 0; m < length; ++m)
-        result.values[((i / tile) * length + m) * tile + i % tile] = std::ldexp(matrix[i * length + m], exponent);
+        result.values[((i / tile) * length + m) * tile + i % tile] = matrix[i * length + m] * factor;
     return result;
   };
-  const Panels once = panels(jacobian, in_, -g);
+  const Panels once = panels(jacobian, in_, std::ldexp(1.0F, -g));
   const std::vector<float> square = products(once, once, out_, out_, true);
-  const Panels twice = panels(square, out_, 0);
+  const Panels twice = panels(square, out_, 1);
   const std::vector<float> fourth = products(twice, twice, out_, out_, true);
   double square_size = 0, fourth_size = 0;
   for (const float x : square) square_size += static_cast<double>(x) * static_cast<double>(x);
@@ -252,50 +254,42 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   return upward(std::ldexp(std::min(bound, 1.0), g + e + f) + error);
 }
 
-// Greedily from a few candidates: the one that lowers the bounds most, where |J|_F^2 is taken to be sum_k |D_k|^2 (a_k^2 |G_k|^2 + b_k^2 |U_k|^2), of
+// Greedily: the token whose Jacobian matters most under what is chosen so far, where |J|_F^2 is taken to be sum_k |D_k|^2 (a_k^2 |G_k|^2 + b_k^2 |U_k|^2), of
 // differences too, and |J_r|_2 to be |J_r|_F / 4. Any choice is valid.
-std::vector<std::size_t> MlpNorm::choose_references(std::span<const double> a, std::span<const double> b, std::size_t count) const {
-  const std::size_t wanted = count < 8 ? 0 : count < 32 ? 1 : 2, candidates = std::min<std::size_t>(count, 16);
+std::vector<std::size_t> MlpNorm::choose_references(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const {
+  const std::size_t count = importance.size();
   std::vector<std::size_t> chosen;
-  if (wanted == 0) return chosen;
-  const auto size = [&](std::size_t t, std::optional<std::size_t> minus) {
-    double sum = 0;
-    for (std::size_t k = 0; k < hidden_; ++k) {
-      const double x = (a[t * hidden_ + k] - (minus ? a[*minus * hidden_ + k] : 0)) * gate_rows_[k];
-      const double y = up_.empty() ? 0 : (b[t * hidden_ + k] - (minus ? b[*minus * hidden_ + k] : 0)) * up_rows_[k];
-      sum += down_columns_[k] * down_columns_[k] * (x * x + y * y);
-    }
-    return std::sqrt(sum);
+  std::vector<double> best(count), distance(count);
+  const auto measure = [&](std::vector<double>& result, std::optional<std::size_t> minus) {
+    parallel_for(count, [&](std::size_t t) {
+      double sum = 0;
+      for (std::size_t k = 0; k < hidden_; ++k) {
+        const double x = (a[t * hidden_ + k] - (minus ? a[*minus * hidden_ + k] : 0)) * gate_rows_[k];
+        const double y = up_.empty() ? 0 : (b[t * hidden_ + k] - (minus ? b[*minus * hidden_ + k] : 0)) * up_rows_[k];
+        sum += down_columns_[k] * down_columns_[k] * (x * x + y * y);
+      }
+      result[t] = std::sqrt(sum);
+    });
   };
-  const auto token = [&](std::size_t i) { return (2 * i + 1) * count / (2 * candidates); };
-  std::vector<double> best(count), distance(candidates * count);
-  parallel_for(count, [&](std::size_t t) {
-    best[t] = size(t, std::nullopt);
-    for (std::size_t i = 0; i < candidates; ++i) distance[i * count + t] = size(t, token(i));
-  });
-  for (std::size_t i = 0; i < candidates; ++i) {
-    const double own = best[token(i)] / 4;
-    for (std::size_t t = 0; t < count; ++t) distance[i * count + t] += own;
-  }
-  while (chosen.size() < wanted) {
-    std::size_t winner = candidates;
-    double most = 0;
-    for (std::size_t i = 0; i < candidates; ++i) {
-      double gain = 0;
-      for (std::size_t t = 0; t < count; ++t)
-        if (distance[i * count + t] < best[t]) gain += (best[t] - distance[i * count + t]) / best[t];
-      if (gain > most) most = gain, winner = i;
-    }
-    if (winner == candidates) break;
-    chosen.push_back(token(winner));
-    for (std::size_t t = 0; t < count; ++t) best[t] = std::min(best[t], distance[winner * count + t]);
+  measure(best, std::nullopt);
+  const auto matters = [&](std::size_t t) { return importance[t] < infinite_bound ? importance[t] * best[t] : 0; };
+  const std::vector<double> own = best;
+  while (chosen.size() < std::min(count / 8, most_references)) {
+    std::size_t next = 0;
+    for (std::size_t t = 1; t < count; ++t)
+      if (matters(t) > matters(next)) next = t;
+    if (std::find(chosen.begin(), chosen.end(), next) != chosen.end()) break;
+    chosen.push_back(next);
+    measure(distance, next);
+    for (std::size_t t = 0; t < count; ++t) best[t] = std::min(best[t], distance[t] + own[next] / 4);
   }
   return chosen;
 }
 
-std::vector<double> MlpNorm::norms(std::span<const double> a, std::span<const double> b, std::size_t count) const {
+std::vector<double> MlpNorm::norms(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const {
+  const std::size_t count = importance.size();
   if (!fits_) return std::vector<double>(count, infinite_bound);
-  const std::vector<std::size_t> references = choose_references(a, b, count);
+  const std::vector<std::size_t> references = choose_references(a, b, importance);
   // The pairs, then their differences to each reference: a rounding of doubles is far below what floats lose, and counted there.
   std::vector<double> all_a(a.begin(), a.end()), all_b(b.begin(), b.end());
   for (const std::size_t r : references)

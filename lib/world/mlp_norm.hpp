@@ -20,8 +20,9 @@ class MlpNorm {
   // down [out, hidden], gate and up [hidden, in], row-major; up may be empty: then b is not used.
   MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector<double> up, std::size_t hidden);
 
-  // a and b are [count][hidden] (b empty where there is no up). At least |J|_2 of each; infinite where floats do not serve.   -> [count]
-  std::vector<double> norms(std::span<const double> a, std::span<const double> b, std::size_t count) const;
+  // a and b are [count][hidden] (b empty where there is no up). At least |J|_2 of each; infinite where floats do not serve. The bounds of
+  // tokens of large importance [count] are the sharpest.                                                                     -> [count]
+  std::vector<double> norms(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const;
 
   // The parts: at least |J|_F of each pair, and at least |J|_2 of one pair.
   std::vector<double> frobenius_norms(std::span<const double> a, std::span<const double> b, std::size_t count) const;
@@ -46,7 +47,7 @@ class MlpNorm {
   };
   ScaledRows scaled_rows(std::span<const double> rows, std::size_t length) const;  // [hidden, length]
   static std::vector<float> products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric);
-  std::vector<std::size_t> choose_references(std::span<const double> a, std::span<const double> b, std::size_t count) const;
+  std::vector<std::size_t> choose_references(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const;
 
   std::size_t hidden_, out_, in_;
   bool fits_ = false;             // every entry is moderate
