@@ -12,7 +12,7 @@
 namespace snellen {
 namespace {
 
-constexpr std::size_t explicit_tokens = 256;          // of the run, at the first attempt; twice as many at each further one
+constexpr std::size_t fewest_tokens = 128, most_tokens = 1024;  // of the run, explicit
 constexpr std::size_t most_weights = 8'000'000;       // larger models take too long: a stage multiplies by all of them, column by column
 constexpr std::size_t longest_listed_window = 4096;   // whose tokens are weighed one by one
 constexpr std::size_t most_enumerated = 4000;         // columns of the pairs that are enumerated
@@ -78,11 +78,12 @@ void enumerate(const InevitableTask& task, std::int64_t to, long bits, Progress&
   }
 }
 
-InevitableAnswer attempt(const InevitableTask& task, std::size_t tokens, long bits, Progress& progress) {
+InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
   const std::size_t unit = family.unit.size();
-  const auto copies = static_cast<std::int64_t>((tokens + unit - 1) / unit);
-  MajorantRun run(model, family, place, copies, bits);
+  const auto copies_of = [&](std::size_t tokens) { return static_cast<std::int64_t>((tokens + unit - 1) / unit); };
+  MajorantRun run(model, family, place, copies_of(fewest_tokens), copies_of(most_tokens), bits);
+  const std::int64_t copies = run.copies();
   InevitableAnswer answer;
   answer.rows.resize(questions.size());
   for (InevitableRow& row : answer.rows) {
@@ -91,7 +92,7 @@ InevitableAnswer attempt(const InevitableTask& task, std::size_t tokens, long bi
   }
   // Beyond this length the deviation is lost in the rounding of the limit: a row still open has its limit on a boundary, or needs more bits.
   const Length beyond = Length(1) << static_cast<unsigned>(bits);
-  progress.begin(fmt::format("majorants, {} explicit tokens, {} bits", tokens, bits), static_cast<std::size_t>(bits));
+  progress.begin(fmt::format("majorants, {} explicit copies of the unit, {} bits", copies, bits), static_cast<std::size_t>(bits));
   Length first = copies + 1;
   std::optional<MajorantStage> before;
   std::size_t stages = 0, open = questions.size();
@@ -148,7 +149,7 @@ InevitableAnswer by_majorant(const InevitableTask& task, Progress& progress) {
   for (int i = 0; i < task.limits.attempts; ++i) {
     const long bits = 96 + 32 * layers + 96 * i;
     if (i > 0 && bits > task.limits.max_bits) break;
-    answer.sharpen(attempt(task, explicit_tokens << i, std::min(bits, task.limits.max_bits), progress));
+    answer.sharpen(attempt(task, std::min(bits, task.limits.max_bits), progress));
     if (std::all_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.answer.upper.has_value(); })) break;
   }
   return answer;

@@ -9,7 +9,7 @@ namespace snellen {
 // Why this way does not serve; nothing if it does.
 std::optional<std::string> majorant_refuses(const InevitableTask& task);
 
-// The task must not be refused. More explicit tokens and precision while some row has no upper end.
+// The task must not be refused. More precision while some row has no upper end.
 InevitableAnswer by_majorant(const InevitableTask& task, Progress& progress);
 
 }  // namespace snellen

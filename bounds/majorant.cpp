@@ -1,21 +1,46 @@
 #include "bounds/majorant.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace snellen {
+namespace {
 
-MajorantRun::MajorantRun(const Model& model, const Family& family, Place place, std::int64_t copies, long bits)
-    : model_(model), place_(place), shape_{family.prefix.size(), family.unit.size(), family.suffix.size(), static_cast<std::size_t>(copies)},
-      balls_(std::make_shared<const BallWorld>(bits)) {
-  if (copies < 1) throw std::logic_error("MajorantRun: at least one explicit copy of the unit");
-  std::vector<Token> tokens = family.prefix;
-  for (std::int64_t i = 0; i < copies; ++i) tokens.insert(tokens.end(), family.unit.begin(), family.unit.end());
-  const Decoder<BallWorld> decoder(model, *balls_);
-  Decoder<BallWorld>::Memory memory;
-  decoder.hidden(SequenceTree(tokens).columns(), memory);
-  for (BallWorld::Memory& layer : memory) memory_.push_back(MajorantWorld::prepare(std::move(layer), bits));
+// Explicit tokens only enter what dies away.
+constexpr long bits_of_explicit_tokens = 64, bits_a_layer = 24;
+
+}  // namespace
+
+
+MajorantRun::MajorantRun(const Model& model, const Family& family, Place place, std::int64_t least, std::int64_t most, long bits)
+    : model_(model), place_(place), shape_{family.prefix.size(), family.unit.size(), family.suffix.size(), 0},
+      balls_(std::make_shared<const BallWorld>(bits)), memory_(model.layers.size()) {
+  if (least < 1 || most < least) throw std::logic_error("MajorantRun: at least one explicit copy of the unit");
   for (const Token token : family.unit) abstract_.push_back({token, 0, 0, 0});
   for (const Token token : family.suffix) abstract_.push_back({token, 0, 0, 0});
+  for (std::int64_t copies = least;; copies = std::min(most, 2 * copies)) {
+    read_copies(family, static_cast<std::size_t>(copies));
+    if (copies == most) return;
+    stage(copies + 1);
+    const bool settled = std::all_of(memory_.begin(), memory_.end(), [](const MajorantMemory& layer) { return layer.parts.back().spread < Magnitude::of(1UL); });
+    for (MajorantMemory& layer : memory_) layer.parts.clear();
+    if (settled) return;
+  }
+}
+
+// Goes on with the explicit tokens up to this copy.
+void MajorantRun::read_copies(const Family& family, std::size_t copies) {
+  std::vector<Token> tokens = family.prefix;
+  for (std::size_t i = 0; i < copies; ++i) tokens.insert(tokens.end(), family.unit.begin(), family.unit.end());
+  const SequenceTree tree(tokens);
+  const std::size_t known = shape_.copies == 0 ? 0 : shape_.prefix + shape_.copies * shape_.unit;
+  const BallWorld world(std::min(balls_->bits(), bits_of_explicit_tokens + bits_a_layer * static_cast<long>(model_.layers.size())));
+  const Decoder<BallWorld> decoder(model_, world);
+  Decoder<BallWorld>::Memory past;
+  for (MajorantMemory& layer : memory_) past.push_back(std::move(layer.tokens));
+  decoder.hidden(std::span(tree.columns()).subspan(known), past);
+  for (std::size_t l = 0; l < past.size(); ++l) memory_[l] = MajorantWorld::prepare(std::move(past[l]), world.bits());
+  shape_.copies = copies;
 }
 
 MajorantStage MajorantRun::stage(const Length& first, const Decoder<MajorantWorld>::Observer& observe) {

@@ -23,14 +23,18 @@ struct MajorantStage {
 
 class MajorantRun {
  public:
-  // Evaluates P . U^copies token by token, copies >= 1. The model and the family must not be refused (`majorant_refuses`, bounds/inevitable_by_majorant.hpp).
-  MajorantRun(const Model& model, const Family& family, Place place, std::int64_t copies, long bits);
+  // Evaluates P . U^copies token by token: `least` copies >= 1, and twice as many as long as the weights of later tokens are known badly, up to `most`. Limits are
+  // computed to `bits`. The model and the family must not be refused (`majorant_refuses`, bounds/inevitable_by_majorant.hpp).
+  MajorantRun(const Model& model, const Family& family, Place place, std::int64_t least, std::int64_t most, long bits);
 
   const BallWorld& balls() const { return *balls_; }
-  // The stage that holds from n = first on: copies + 1 for the first one, then larger each time.
+  std::int64_t copies() const { return static_cast<std::int64_t>(shape_.copies); }
+  // The stage that holds from n = first on: copies() + 1 for the first one, then larger each time.
   MajorantStage stage(const Length& first, const Decoder<MajorantWorld>::Observer& observe = {});
 
  private:
+  void read_copies(const Family& family, std::size_t copies);
+
   const Model& model_;
   Place place_;
   RunShape shape_;

@@ -10,6 +10,9 @@
 namespace snellen {
 namespace {
 
+constexpr long coarse_bits = 64;
+constexpr std::size_t most_factors = 3;  // times the width: more are folded together
+
 // At least |x - y|.
 Magnitude apart(arb_srcptr x, arb_srcptr y, long bits) {
   Ball difference;
@@ -26,8 +29,8 @@ void cut_to(arb_ptr x, arb_srcptr known, long bits) {
   }
 }
 
-// At least |f'| on the ball x, f an activation. Each has a bound of its own on the whole line (proofs/majorant.md, `slopes`).
-Magnitude slope(Activation activation, arb_srcptr x, long bits) {
+// Contains f' on the ball x, f an activation. Each |f'| has a bound of its own on the whole line (proofs/majorant.md, `slopes`).
+Ball slope(Activation activation, arb_srcptr x, long bits) {
   Ball t, u, one, result;
   arb_one(one);
   double everywhere = 1;
@@ -46,8 +49,12 @@ Magnitude slope(Activation activation, arb_srcptr x, long bits) {
     arb_mul(result, rest, s, bits);
   };
   switch (activation) {
-    case Activation::identity: return Magnitude::of(1UL);
-    case Activation::relu: return arb_is_negative(x) ? Magnitude() : Magnitude::of(1UL);
+    case Activation::identity: return one;
+    case Activation::relu:  // a slope in the sense of differences
+      if (arb_is_negative(x)) return result;
+      if (arb_is_positive(x)) return one;
+      arb_union(result, result, one, bits);
+      return result;
     case Activation::silu:
       everywhere = 1.375;
       arb_set(t, x), arb_set(u, x);
@@ -90,12 +97,31 @@ Magnitude slope(Activation activation, arb_srcptr x, long bits) {
       break;
     }
   }
-  Magnitude bound, here = Magnitude::of(result);
-  mag_set_d(bound.get(), everywhere);
-  return here < bound ? here : bound;
+  Ball bound;
+  mag_set_d(arb_radref(static_cast<arb_ptr>(bound)), everywhere);
+  cut_to(result, bound, bits);
+  return result;
 }
 
-MajorantBlock empty_block(std::size_t width, std::size_t columns) { return {BallMatrix(width, 2 * columns), std::vector<Decay>(width * columns)}; }
+void scale_column(BallMatrix& result, const BallMatrix& x, std::size_t i, std::size_t begin, std::size_t count, arb_srcptr factor) {
+  for (std::size_t g = begin; g < begin + count; ++g) arb_mul(result(i, g), x(i, g), factor, coarse_bits);
+}
+
+// A block of the same factors, with no linear part yet.
+MajorantBlock with_factors_of(const MajorantBlock& x, BallMatrix balls) {
+  MajorantBlock y(std::move(balls));
+  y.factors = x.factors;
+  y.linear = BallMatrix(y.width(), x.linear.columns());
+  return y;
+}
+
+// work(i) for i < count, on all threads where `size` says that it is worth it.
+template <class Work>
+void for_each_index(std::size_t count, std::size_t size, const Work& work) {
+  constexpr std::size_t worth_threads = 1 << 15;
+  if (size >= worth_threads) return parallel_for(count, work);
+  for (std::size_t i = 0; i < count; ++i) work(i);
+}
 
 std::vector<double> entries_or(const TensorPtr& tensor, std::size_t size, double otherwise) {
   if (!tensor) return std::vector<double>(size, otherwise);
@@ -113,7 +139,7 @@ Magnitude magnitude(double x) {
 }  // namespace
 
 MajorantWorld::MajorantWorld(Length first, const RunShape& shape, std::shared_ptr<const BallWorld> balls)
-    : shape_(shape), balls_(std::move(balls)), decays_(std::move(first)) {}
+    : shape_(shape), balls_(std::move(balls)), coarse_(std::make_shared<const BallWorld>(coarse_bits)), decays_(std::move(first)) {}
 
 MajorantMemory MajorantWorld::prepare(BallWorld::Memory tokens, long bits) {
   MajorantMemory memory;
@@ -131,20 +157,34 @@ MajorantMemory MajorantWorld::prepare(BallWorld::Memory tokens, long bits) {
 }
 
 void MajorantWorld::tighten(Block& x) const {
-  const std::size_t columns = x.columns();
-  for (std::size_t c = 0; c < columns; ++c)
-    for (std::size_t i = 0; i < x.width(); ++i) {
+  const std::size_t columns = x.columns(), factors = x.factor_count();
+  for_each_index(x.width(), x.width() * columns * factors, [&](std::size_t i) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      Decay by_factors = x.rest_of(i, c);
+      for (std::size_t g = 0; g < factors; ++g) by_factors.add(x.factors[c * factors + g], Magnitude::of(x.linear(i, c * factors + g)));
+      Decay& deviation = x.deviation(i, c);
+      if (decays_.supremum(by_factors) < decays_.supremum(deviation)) deviation = std::move(by_factors);
       Ball known;
       arb_set(known, x.limit(i, c));
-      arb_add_error_mag(known, decays_.supremum(x.deviation(i, c)).get());
+      arb_add_error_mag(known, decays_.supremum(deviation).get());
       cut_to(x.balls(i, columns + c), known, balls_->bits());
     }
+  });
+}
+
+void MajorantWorld::rebase(Block& x) const {
+  const std::size_t width = x.width();
+  x.linear = BallMatrix(width, x.columns() * width);
+  x.factors = x.deviations;
+  x.rest.assign(width * x.columns(), Decay());
+  for (std::size_t c = 0; c < x.columns(); ++c)
+    for (std::size_t i = 0; i < width; ++i) arb_one(x.linear(i, c * width + i));
 }
 
 MajorantBlock MajorantWorld::embed(const TensorPtr& table, std::span<const Column> columns) const {
   std::vector<Column> twice(columns.begin(), columns.end());
   twice.insert(twice.end(), columns.begin(), columns.end());
-  return {balls_->embed(table, twice), std::vector<Decay>(table->columns() * columns.size())};
+  return Block(balls_->embed(table, twice));
 }
 
 MajorantBlock MajorantWorld::add_rows(const Block&, const TensorPtr&, std::span<const Column>) const {
@@ -156,28 +196,51 @@ MajorantBlock MajorantWorld::add_sinusoids(const Block&, std::span<const Column>
 }
 
 MajorantBlock MajorantWorld::scale(const Block& x, const Root& factor) const {
-  Block y{balls_->scale(x.balls, factor), std::vector<Decay>(x.deviations.size())};
+  Block y = with_factors_of(x, balls_->scale(x.balls, factor));
   Ball f;
   set_root(f, factor, balls_->bits());
-  for (std::size_t i = 0; i < y.deviations.size(); ++i) y.deviations[i].add(x.deviations[i], Magnitude::of(f));
+  const Magnitude size = Magnitude::of(f);
+  for (std::size_t i = 0; i < x.deviations.size(); ++i) y.deviations[i].add(x.deviations[i], size), y.rest[i].add(x.rest[i], size);
+  for (std::size_t i = 0; i < x.width(); ++i) scale_column(y.linear, x.linear, i, 0, x.linear.columns(), f);
   return y;
 }
 
 MajorantBlock MajorantWorld::add(const Block& x, const Block& y) const {
-  Block sum{balls_->add(x.balls, y.balls), x.deviations};
-  for (std::size_t i = 0; i < sum.deviations.size(); ++i) sum.deviations[i] += y.deviations[i];
+  const Block &more = x.factors.size() < y.factors.size() ? y : x, &fewer = x.factors.size() < y.factors.size() ? x : y;
+  const std::size_t all = more.factor_count(), old = fewer.factor_count();  // the first factors are the same
+  Block sum = with_factors_of(more, balls_->add(x.balls, y.balls));
+  for (std::size_t i = 0; i < sum.deviations.size(); ++i) {
+    sum.deviations[i] += x.deviations[i], sum.deviations[i] += y.deviations[i];
+    sum.rest[i] += x.rest[i], sum.rest[i] += y.rest[i];
+  }
+  sum.linear = more.linear;
+  for (std::size_t i = 0; i < sum.width(); ++i)
+    for (std::size_t c = 0; c < sum.columns(); ++c)
+      for (std::size_t g = 0; g < old; ++g) arb_add(sum.linear(i, c * all + g), sum.linear(i, c * all + g), fewer.linear(i, c * old + g), coarse_bits);
   tighten(sum);
+  if (all > most_factors * sum.width()) rebase(sum);
   return sum;
 }
 
-// x y - r s = x (y - s) + s (x - r).
+// x y - r s = x (y - s) + s (x - r) = s (x - r) + r (y - s) + (x - r)(y - s).
 MajorantBlock MajorantWorld::multiply(const Block& x, const Block& y) const {
-  Block product{balls_->multiply(x.balls, y.balls), std::vector<Decay>(x.deviations.size())};
+  Block product = with_factors_of(x, balls_->multiply(x.balls, y.balls));
+  const std::size_t factors = x.factor_count();
+  Ball t;
   for (std::size_t c = 0; c < x.columns(); ++c)
     for (std::size_t i = 0; i < x.width(); ++i) {
-      Decay& d = product.deviation(i, c);
+      const Magnitude r = Magnitude::of(x.limit(i, c)), s = Magnitude::of(y.limit(i, c));
+      Decay &d = product.deviation(i, c), &rest = product.rest_of(i, c);
       d.add(y.deviation(i, c), Magnitude::of(x.range(i, c)));
-      d.add(x.deviation(i, c), Magnitude::of(y.limit(i, c)));
+      d.add(x.deviation(i, c), s);
+      rest.add(x.rest_of(i, c), s);
+      rest.add(y.rest_of(i, c), r);
+      rest.add(y.deviation(i, c), decays_.supremum(x.deviation(i, c)));
+      for (std::size_t g = c * factors; g < (c + 1) * factors; ++g) {
+        arb_mul(t, x.linear(i, g), y.limit(i, c), coarse_bits);
+        arb_addmul(t, y.linear(i, g), x.limit(i, c), coarse_bits);
+        arb_set(product.linear(i, g), t);
+      }
     }
   tighten(product);
   return product;
@@ -185,14 +248,18 @@ MajorantBlock MajorantWorld::multiply(const Block& x, const Block& y) const {
 
 MajorantBlock MajorantWorld::linear(const Linear& map, const Block& x) const {
   const std::size_t columns = x.columns();
-  Block y{balls_->linear(map, x.balls), std::vector<Decay>(map.weight->rows() * columns)};
-  parallel_for(y.width(), [&](std::size_t i) {
+  Block y = with_factors_of(x, balls_->linear(map, x.balls));
+  if (x.linear.columns() > 0) y.linear = coarse_->linear({map.weight, nullptr}, x.linear);
+  for_each_index(y.width(), y.width() * x.width() * columns, [&](std::size_t i) {
     std::vector<double> row(x.width());
     map.weight->read_row(i, row);
     for (std::size_t j = 0; j < row.size(); ++j) {
       if (row[j] == 0) continue;
       const Magnitude weight = magnitude(row[j]);
-      for (std::size_t c = 0; c < columns; ++c) y.deviation(i, c).add(x.deviation(j, c), weight);
+      for (std::size_t c = 0; c < columns; ++c) {
+        y.deviation(i, c).add(x.deviation(j, c), weight);
+        y.rest_of(i, c).add(x.rest_of(j, c), weight);
+      }
     }
   });
   tighten(y);
@@ -202,14 +269,15 @@ MajorantBlock MajorantWorld::linear(const Linear& map, const Block& x) const {
 MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t groups) const {
   const long bits = balls_->bits();
   const std::size_t size = x.width() / groups, columns = x.columns();
-  Block y{balls_->norm(n, x.balls, groups), std::vector<Decay>(x.deviations.size())};
+  Block y = with_factors_of(x, balls_->norm(n, x.balls, groups));
+  const std::size_t factors = x.factor_count();
   std::vector<double> weight = entries_or(n.weight, size, 1), bias = entries_or(n.bias, size, 0);
+  BallVector exact_weights(size);
   std::vector<Magnitude> weights;
-  for (const double w : weight) {
-    Ball exact;
-    arb_set_d(exact, w);
-    if (n.weight && n.unit_offset) arb_add_ui(exact, exact, 1, bits);
-    weights.push_back(Magnitude::of(exact));
+  for (std::size_t i = 0; i < size; ++i) {
+    arb_set_d(exact_weights[i], weight[i]);
+    if (n.weight && n.unit_offset) arb_add_ui(exact_weights[i], exact_weights[i], 1, bits);
+    weights.push_back(Magnitude::of(exact_weights[i]));
   }
   const Magnitude root_of_size = [&] {
     Magnitude root = Magnitude::of(size);
@@ -217,18 +285,20 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
     return root;
   }();
 
-  parallel_for(columns * groups, [&](std::size_t job) {
+  for_each_index(columns * groups, size * columns * groups * factors, [&](std::size_t job) {
     const std::size_t c = job / groups, begin = job % groups * size;
     // What is normalised: its limit, range and deviation.
     BallVector limit(size), range(size);
-    std::vector<Decay> deviation(size);
+    std::vector<Decay> deviation(size), rest(size);
+    BallMatrix moves(size, factors);
     Ball mean, range_mean;
-    Decay of_mean;
+    Decay of_mean, rest_of_mean;
     for (std::size_t i = 0; i < size; ++i) {
       arb_set(limit[i], x.limit(begin + i, c)), arb_set(range[i], x.range(begin + i, c));
-      deviation[i] = x.deviation(begin + i, c);
+      deviation[i] = x.deviation(begin + i, c), rest[i] = x.rest_of(begin + i, c);
+      for (std::size_t g = 0; g < factors; ++g) arb_set(moves(i, g), x.linear(begin + i, c * factors + g));
       arb_add(mean, mean, limit[i], bits), arb_add(range_mean, range_mean, range[i], bits);
-      of_mean += deviation[i];
+      of_mean += deviation[i], rest_of_mean += rest[i];
     }
     Magnitude share = Magnitude::of(1UL);
     mag_div_ui(share.get(), share.get(), size);
@@ -237,12 +307,20 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
       for (std::size_t i = 0; i < size; ++i) {
         arb_sub(limit[i], limit[i], mean, bits), arb_sub(range[i], range[i], range_mean, bits);
         deviation[i].add(of_mean, share);  // |x_i - mean - limit| <= |dx_i| + mean of |dx|
+        rest[i].add(rest_of_mean, share);
         Ball known;
         arb_set(known, limit[i]);
         arb_add_error_mag(known, decays_.supremum(deviation[i]).get());
         cut_to(range[i], known, bits);
       }
     }
+    if (n.kind == NormKind::layer)
+      for (std::size_t g = 0; g < factors; ++g) {
+        arb_zero(mean);
+        for (std::size_t i = 0; i < size; ++i) arb_add(mean, mean, moves(i, g), coarse_bits);
+        arb_div_ui(mean, mean, size, coarse_bits);
+        for (std::size_t i = 0; i < size; ++i) arb_sub(moves(i, g), moves(i, g), mean, coarse_bits);
+      }
     // rho = sqrt(mean square + epsilon) from below: at the limit, and on the range. With y = x / rho at x and s = r / rho' at the limit,
     // y_i - s_i = (x_i - r_i) / rho' + y_i (rho' - rho) / rho', where |y_i| <= sqrt(size).
     const auto root_below = [&](const BallVector& v) {
@@ -275,6 +353,36 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
       of_root.add(deviation[i], inverse_root_of_size);
     }
     if (decays_.supremum(by_squares) < decays_.supremum(of_root)) of_root = std::move(by_squares);
+
+    // The linear part (dx_i - r_i (mean of r dx) / rho'^2) / rho' of y_i - s_i. What is left: with D = rho - rho', L = mean of r dx and Q = mean of dx^2,
+    // D - L/rho' = (Q - L D / rho') / (rho + rho'), and y_i D / rho' - s_i D / rho' = (y_i - s_i) D / rho'.
+    Ball square_root, inverse, t;
+    for (std::size_t i = 0; i < size; ++i) arb_addmul(square_root, limit[i], limit[i], bits);
+    arb_div_ui(square_root, square_root, size, bits);
+    arb_set_d(t, n.epsilon);
+    arb_add(square_root, square_root, t, bits);
+    arb_rsqrt(inverse, square_root, bits);
+    const Magnitude by_root = Magnitude::of(inverse), largest_root = decays_.supremum(of_root);
+    Decay products, curved, rest_products;  // |L|, |D - L/rho'|, and what the rests add to L
+    for (std::size_t i = 0; i < size; ++i) {
+      const Magnitude r = Magnitude::of(limit[i]) * share;
+      products.add(deviation[i], r), rest_products.add(rest[i], r);
+      curved.add(deviation[i], decays_.supremum(deviation[i]) * share * inverse_roots);
+    }
+    curved.add(products, largest_root * by_root * inverse_roots);
+    for (std::size_t g = 0; g < factors; ++g) {
+      Ball product;
+      for (std::size_t i = 0; i < size; ++i) arb_addmul(product, limit[i], moves(i, g), coarse_bits);
+      arb_div_ui(product, product, size, coarse_bits);
+      arb_mul(product, product, inverse, coarse_bits);
+      arb_mul(product, product, inverse, coarse_bits);
+      for (std::size_t i = 0; i < size; ++i) {
+        arb_mul(t, limit[i], product, coarse_bits);
+        arb_sub(t, moves(i, g), t, coarse_bits);
+        arb_mul(t, t, inverse, coarse_bits);
+        arb_mul(y.linear(begin + i, c * factors + g), t, exact_weights[i], coarse_bits);
+      }
+    }
     Magnitude inverse_range;
     mag_inv(inverse_range.get(), below_range.get());
     for (std::size_t i = 0; i < size; ++i) {
@@ -283,6 +391,14 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
       Decay& d = y.deviation(begin + i, c);
       d.add(deviation[i], inverse_root * weights[i]);
       d.add(of_root, normalised * inverse_root * weights[i]);
+      Decay& left = y.rest_of(begin + i, c);
+      const Magnitude s = Magnitude::of(limit[i]) * by_root;
+      left.add(rest[i], by_root * weights[i]);
+      left.add(rest_products, s * by_root * by_root * weights[i]);
+      left.add(curved, s * by_root * weights[i]);
+      Decay moved;  // |y_i - s_i| before the weight
+      moved.add(deviation[i], inverse_root), moved.add(of_root, normalised * inverse_root);
+      left.add(moved, largest_root * by_root * weights[i]);
       // No entry exceeds the root of the sum of squares.
       Ball known;
       arb_set_d(known, bias[i]);
@@ -295,21 +411,36 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
 }
 
 MajorantBlock MajorantWorld::activate(Activation activation, const Block& x) const {
-  Block y{balls_->activate(activation, x.balls), std::vector<Decay>(x.deviations.size())};
+  Block y = with_factors_of(x, balls_->activate(activation, x.balls));
+  const std::size_t factors = x.factor_count();
   for (std::size_t c = 0; c < x.columns(); ++c)
-    for (std::size_t i = 0; i < x.width(); ++i) y.deviation(i, c).add(x.deviation(i, c), slope(activation, x.range(i, c), balls_->bits()));
+    for (std::size_t i = 0; i < x.width(); ++i) {
+      const Ball everywhere = slope(activation, x.range(i, c), balls_->bits()), here = slope(activation, x.limit(i, c), balls_->bits());
+      y.deviation(i, c).add(x.deviation(i, c), Magnitude::of(everywhere));
+      // f(x) - f(r) = f'(r)(x - r) + (f'(some point) - f'(r))(x - r).
+      Decay& rest = y.rest_of(i, c);
+      rest.add(x.rest_of(i, c), Magnitude::of(here));
+      rest.add(x.deviation(i, c), apart(everywhere, here, balls_->bits()));
+      scale_column(y.linear, x.linear, i, c * factors, factors, here);
+    }
   tighten(y);
   return y;
 }
 
 MajorantBlock MajorantWorld::select(const Block& x, std::span<const std::size_t> columns) const {
-  Block y = empty_block(x.width(), columns.size());
-  for (std::size_t c = 0; c < columns.size(); ++c)
+  const std::size_t factors = x.factor_count();
+  Block y(BallMatrix(x.width(), 2 * columns.size()));
+  y.linear = BallMatrix(x.width(), columns.size() * factors);
+  y.factors.resize(columns.size() * factors);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    for (std::size_t g = 0; g < factors; ++g) y.factors[c * factors + g] = x.factors[columns[c] * factors + g];
     for (std::size_t i = 0; i < x.width(); ++i) {
       arb_set(y.balls(i, c), x.limit(i, columns[c]));
       arb_set(y.balls(i, columns.size() + c), x.range(i, columns[c]));
-      y.deviation(i, c) = x.deviation(i, columns[c]);
+      y.deviation(i, c) = x.deviation(i, columns[c]), y.rest_of(i, c) = x.rest_of(i, columns[c]);
+      for (std::size_t g = 0; g < factors; ++g) arb_set(y.linear(i, c * factors + g), x.linear(i, columns[c] * factors + g));
     }
+  }
   return y;
 }
 
@@ -342,18 +473,37 @@ MajorantBlock MajorantWorld::attend(const Attention& a, const Block& q, const Bl
   if (!memory.parts.empty()) close(memory.parts.back(), decays_.first(), bits);
   std::vector<std::size_t> unit(shape_.unit);
   for (std::size_t b = 0; b < unit.size(); ++b) unit[b] = b;
-  memory.parts.push_back({decays_.first(), 0, select(k, unit), select(v, unit), {}, {}});
+  memory.parts.push_back({decays_.first(), 0, select(k, unit), select(v, unit), {}, {}, {}});
 
   const std::size_t columns = q.columns(), group = a.heads / a.kv_heads;
-  Block mixed = empty_block(q.width(), columns);
   const MajorantAttention attention(a, shape_, decays_, q, k, v, memory, bits);
-  parallel_for(a.heads * columns, [&](std::size_t job) {
+  for (std::size_t head = 0; head < a.heads; ++head)
+    for (std::size_t c = 0; c < columns; ++c) {
+      const Magnitude spread = attention.spread(head, c);
+      if (memory.parts.back().spread < spread) memory.parts.back().spread = spread;
+    }
+  // New factors: those of each head's directions.
+  const std::size_t old = q.factor_count(), directions = attention.direction_count(), each = directions + a.head_size, all = old + a.heads * each;
+  Block mixed(BallMatrix(q.width(), 2 * columns));
+  mixed.linear = BallMatrix(q.width(), columns * all);
+  mixed.factors.resize(columns * all);
+  for (std::size_t c = 0; c < columns; ++c)
+    for (std::size_t g = 0; g < old; ++g) mixed.factors[c * all + g] = q.factors[c * old + g];
+  for_each_index(a.heads * columns, a.heads * columns * a.head_size * memory.tokens.entries, [&](std::size_t job) {
     const std::size_t head = job % a.heads, c = job / a.heads;
     HeadMajorant output = attention.output(head, c);
+    const std::size_t begin = c * all + old + head * each;
+    for (std::size_t d = 0; d < directions; ++d) mixed.factors[begin + d] = std::move(output.factors[d]);
     for (std::size_t i = 0; i < a.head_size; ++i) {
       const std::size_t row = head * a.head_size + i, value = head / group * a.head_size + i;
       arb_swap(mixed.balls(row, c), output.limit[i]);
-      mixed.deviation(row, c) = std::move(output.deviation[i]);
+      for (std::size_t d = 0; d < directions; ++d) {
+        mixed.deviation(row, c).add(mixed.factors[begin + d], Magnitude::of(output.directions[d][i]));
+        arb_swap(mixed.linear(row, begin + d), output.directions[d][i]);
+      }
+      mixed.deviation(row, c) += output.rest[i];
+      mixed.factors[begin + directions + i] = std::move(output.rest[i]);
+      arb_one(mixed.linear(row, begin + directions + i));
       // A mean of values: the explicit ones, those of all copies, and of the suffix.
       arb_ptr range = mixed.balls(row, columns + c);
       arb_set(range, v.range(value, 0));

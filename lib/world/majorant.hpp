@@ -49,11 +49,14 @@ class MajorantWorld {
   BallMatrix limit(const Block& x, std::size_t column) const;
 
  private:
-  // Cuts the ranges down to what the limits and the deviations leave.
+  // What the linear parts say of the deviations, where that is less; then the ranges are cut down to what the limits and the deviations leave.
   void tighten(Block& x) const;
+  // x - r = rest becomes x - r = e, one factor an entry.
+  void rebase(Block& x) const;
 
   RunShape shape_;
   std::shared_ptr<const BallWorld> balls_;
+  std::shared_ptr<const BallWorld> coarse_;  // for linear parts
   Decays decays_;
 };
 

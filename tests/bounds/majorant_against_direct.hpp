@@ -22,7 +22,7 @@ inline Checked check_majorants(const Model& model, const RunParts& parts, std::i
   Family family;
   family.prefix = parts.prefix, family.unit = parts.unit, family.suffix = parts.suffix;
   family.from = copies + 1, family.to = last - 1;
-  MajorantRun run(model, family, Place::final, copies, bits);
+  MajorantRun run(model, family, Place::final, copies, copies, bits);
   std::vector<MajorantStage> stages;
   std::vector<std::vector<MajorantBlock>> layers;
   for (Length first = copies + 1; first < last; first += first / 2 + 1) {
