@@ -134,7 +134,7 @@ void join(EngineLength& length, const Observed& run, std::int64_t from, std::int
       throw std::logic_error("engine " + run.profile + ": its run collapses where it is proved not to");
     return;
   }
-  const std::int64_t lower = std::max(std::stoll(known.lower), seen_lower);
+  const std::int64_t lower = std::max<std::int64_t>(std::stoll(known.lower), seen_lower);
   known.lower = std::to_string(lower);
   // All lengths from the run's collapse on were seen or are proved to collapse.
   if (upper && run.collapsed_from && *upper <= to + 1) known.upper = std::to_string(std::min(*upper, *run.collapsed_from));

@@ -124,3 +124,34 @@ Proof.
         * rewrite plus_IZR. replace (IZR i + / 2 - (IZR i + 1)) with (- / 2) by field. rewrite Rabs_left; lra. }
   now apply P.
 Qed.
+(** In a binade, both ends included, and below the least one, rd rounds to an integer number of units. *)
+Theorem binade_rounds_to_units t emin e x :
+  (2 <= t)%Z -> (emin - t + 1 <= e)%Z -> (e = (emin - t + 1)%Z \/ bpow radix2 (t - 1) <= Rabs x) -> Rabs x <= bpow radix2 t ->
+  rd t emin (x * bpow radix2 e) = IZR (ZnearestE x) * bpow radix2 e.
+Proof.
+  intros Ht He Hlow Hhigh.
+  destruct (Rle_lt_or_eq_dec _ _ Hhigh) as [Hlt|Heq].
+  - destruct (Req_dec x 0) as [->|NZ].
+    { rewrite Rmult_0_l. unfold rd. rewrite round_0 by typeclasses eauto. replace (ZnearestE 0) with 0%Z; [simpl; ring|]. symmetry. apply (@Zrnd_IZR ZnearestE _ 0). }
+    assert (C : cexp radix2 (exponent t emin) (x * bpow radix2 e) = e).
+    { unfold cexp, exponent, FLT_exp. rewrite mag_mult_bpow by exact NZ.
+      assert (M : (mag radix2 x <= t)%Z) by (apply mag_le_bpow; assumption).
+      destruct Hlow as [->|Hx]; [lia|].
+      assert (M2 : (t - 1 < mag radix2 x)%Z) by (apply mag_gt_bpow; exact Hx). lia. }
+    unfold rd, round, F2R, scaled_mantissa. rewrite C. simpl. rewrite Rmult_assoc, <- bpow_plus, Z.add_opp_diag_r, Rmult_1_r. reflexivity.
+  - assert (X : exists n, x = IZR n /\ (Z.abs n = 2 ^ t)%Z).
+    { rewrite <- (IZR_Zpower radix2) in Heq by lia. unfold Rabs in Heq. destruct (Rcase_abs x).
+      - exists (- (radix2 ^ t))%Z. rewrite opp_IZR. split; [lra|]. rewrite Z.abs_opp. change (radix_val radix2) with 2%Z. apply Z.abs_eq. apply Z.pow_nonneg. lia.
+      - exists (radix2 ^ t)%Z. split; [lra|]. change (radix_val radix2) with 2%Z. apply Z.abs_eq. apply Z.pow_nonneg. lia. }
+    destruct X as (n & -> & Hn). rewrite (@Zrnd_IZR ZnearestE _ n).
+    apply rounding_of_value; [exact Ht|].
+    assert (n = 2 ^ t \/ n = - 2 ^ t)%Z as [-> | ->] by lia.
+    + exists (2 ^ (t - 1))%Z, (e + t)%Z. replace (e + t - t + 1)%Z with (e + 1)%Z by ring. repeat split.
+      * rewrite bpow_plus. change (bpow radix2 1) with 2. replace t with (t - 1 + 1)%Z at 1 by ring. rewrite Z.pow_add_r, mult_IZR by lia. change (IZR (2 ^ 1)) with 2. ring.
+      * rewrite Z.abs_eq by (apply Z.pow_nonneg; lia). apply Z.pow_lt_mono_r; lia.
+      * lia.
+    + exists (- 2 ^ (t - 1))%Z, (e + t)%Z. replace (e + t - t + 1)%Z with (e + 1)%Z by ring. repeat split.
+      * rewrite bpow_plus. change (bpow radix2 1) with 2. replace t with (t - 1 + 1)%Z at 1 by ring. rewrite Z.pow_add_r by lia. rewrite !opp_IZR, mult_IZR. change (IZR (2 ^ 1)) with 2. ring.
+      * rewrite Z.abs_opp, Z.abs_eq by (apply Z.pow_nonneg; lia). apply Z.pow_lt_mono_r; lia.
+      * lia.
+Qed.
