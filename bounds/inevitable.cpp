@@ -8,6 +8,7 @@
 
 #include "bounds/inevitable_by_eras.hpp"
 #include "bounds/inevitable_by_period.hpp"
+#include "bounds/inevitable_by_phases.hpp"
 #include "bounds/inevitable_by_window.hpp"
 #include "lib/error.hpp"
 #include "lib/number/length.hpp"
@@ -22,7 +23,10 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 3> ways{{{"windows", window_refuses, by_window}, {"eras", eras_refuse, by_eras}, {"periods", period_refuses, by_period}}};
+constexpr std::array<Way, 4> ways{{{"windows", window_refuses, by_window},
+                                   {"eras", eras_refuse, by_eras},
+                                   {"periods", period_refuses, by_period},
+                                   {"phases", phases_refuse, by_phases}}};
 
 // What no way can say anything of.
 std::optional<std::string> no_proof_for_all(const Family& family) {
@@ -70,6 +74,7 @@ void InevitableAnswer::sharpen(InevitableAnswer other) {
     else *same = std::move(proof);  // a later attempt, with more precision
   }
   if (other.limit) limit = std::move(other.limit);
+  if (other.unsupported.empty()) unsupported.clear();
 }
 
 InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& questions,
