@@ -99,7 +99,7 @@ struct Claim {
   std::string id, statement, theorem;
   Scope scope = Scope::horizon;
   std::map<std::string, std::string> numbers;
-  std::vector<std::string> hypotheses;  // of the theorem, as they were checked
+  std::vector<std::string> hypotheses = {};  // of the theorem, as they were checked
 };
 
 // What y(S_n) (or x(L)) tends to: all that is left of the sequence when n grows.
