@@ -222,7 +222,7 @@ std::size_t eras_between_tails(const RunSettings& settings) { return settings.on
 // Eras until every row's tail closes or none will, then each row's search.
 InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
-  RunEvaluation run(model, family.prefix, family.unit[0], place, settings);
+  RunEvaluation run(model, family.prefix, family.unit[0], family.suffix, place, settings);
   std::vector<Judge> judges;
   for (const InevitableQuestion& question : questions) judges.emplace_back(model, question, run);
   std::vector<std::optional<std::pair<TailVector, std::size_t>>> closed(questions.size());
@@ -263,7 +263,7 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
   }
   proof.theorem = "inevitable_by_eras";
   proof.hypotheses = {
-      "No layer has a window, a soft-cap or rotary positions, no positions are added to the embeddings; the run is of one token, without suffix.",
+      "No layer has a window, a soft-cap or rotary positions, no positions are added to the embeddings; the run is of one token, and under ALiBi nothing follows it.",
       fmt::format("Of {} eras only finite enclosures are used: where a mass is not bounded away from 0, a norm's argument not proved positive or the residual "
                   "of an inverse or a root not below 1, the enclosure is infinite and proves nothing.", run.eras().size())};
   proof.numbers["eras"] = std::to_string(run.eras().size());
@@ -285,7 +285,7 @@ std::optional<std::string> eras_refuse(const InevitableTask& task) {
   if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
   if (family.delimiter) return "delimiters between groups";
   if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
-  if (!family.suffix.empty()) return "a suffix";
+  if (!family.suffix.empty() && has_alibi(model)) return "a suffix under ALiBi, which keeps its weight";
   if (family.unit.size() != 1) return "a unit of several tokens";
   for (const Layer& layer : model.layers) {
     const Attention& a = layer.attention;

@@ -29,7 +29,7 @@ TEST_CASE("every length of an era and of the tail is enclosed, for every kind of
   const auto check = [&](auto change) {
     RandomModel m = small();
     change(m);
-    tested += check_against_direct(synthetic_model(m), {1, 5}, 2, settings(), 420, 1e-5);
+    tested += check_against_direct(synthetic_model(m), {1, 5}, 2, {}, settings(), 420, 1e-5);
   };
   check([](RandomModel&) {});
   check([](RandomModel& m) { m.kv_heads = 2, m.layers = 1; });
@@ -41,12 +41,45 @@ TEST_CASE("every length of an era and of the tail is enclosed, for every kind of
   REQUIRE(tested == 6 * 420 * 16);
 }
 
+TEST_CASE("with a suffix every length of an era and of the tail is enclosed") {
+  std::size_t tested = 0;
+  const auto check = [&](const std::vector<Token>& suffix, auto change) {
+    RandomModel m = small();
+    change(m);
+    tested += check_against_direct(synthetic_model(m), {1, 5}, 2, suffix, settings(), 420, 1e-5);
+  };
+  check({3}, [](RandomModel&) {});
+  check({4, 2, 6}, [](RandomModel& m) { m.kv_heads = 2; });
+  check({2}, [](RandomModel& m) { m.layers = 1; });  // the suffix is one more run token
+  check({6, 3}, [](RandomModel& m) { m.norm = NormKind::layer, m.bias = true, m.activation = Activation::gelu_exact, m.gated = false, m.heads = 1; });
+  REQUIRE(tested == 4 * 420 * 16);
+}
+
+// S_n = P . a^n . a is P . a^(n+1).
+TEST_CASE("a suffix of run tokens is a longer run") {
+  const Model model = synthetic_model(small());
+  RunSettings s = settings();
+  s.degree = 24;
+  RunEvaluation run(model, {1, 5}, 2, {}, Place::final, s), suffixed(model, {1, 5}, 2, {2, 2}, Place::final, s);
+  while (run.next() < Length(1000000000)) run.extend(), suffixed.extend();
+  std::size_t tested = 0;
+  for (std::size_t e = 0; e < run.eras().size(); ++e) {
+    const EraVector &era = run.eras()[e], &other = suffixed.eras()[e];
+    const BallMatrix longer = era.over(era.vector, era.era.last, era.era.last), found = other.over(other.vector, era.era.last - 2, era.era.last - 2);
+    for (std::size_t i = 0; i < model.width; ++i, ++tested) {
+      REQUIRE(arb_overlaps(longer(i, 0), found(i, 0)));
+      REQUIRE(arb_rel_accuracy_bits(found(i, 0)) >= 30);
+    }
+  }
+  REQUIRE(tested >= 60 * 16);
+}
+
 TEST_CASE("under ALiBi single tokens and the tail enclose every length") {
   RandomModel m = small();
   m.position = PositionKind::alibi;
   RunSettings s = settings();
   s.one_token_eras = true;
-  REQUIRE(check_against_direct(synthetic_model(m), {1, 5}, 2, s, 420, 1e-9) == 420 * 16);
+  REQUIRE(check_against_direct(synthetic_model(m), {1, 5}, 2, {}, s, 420, 1e-9) == 420 * 16);
 }
 
 // The tail's hull at a length contains what every later length gives: here the limit and the explicit vectors beyond it.
@@ -56,7 +89,7 @@ TEST_CASE("the tail encloses the limit and every later length") {
   const Model model = synthetic_model(m);
   RunSettings near = settings(), far = settings();
   near.explicit_tokens = 300, far.explicit_tokens = 700;
-  RunEvaluation run(model, {1}, 2, Place::final, near), longer(model, {1}, 2, Place::final, far);
+  RunEvaluation run(model, {1}, 2, {}, Place::final, near), longer(model, {1}, 2, {}, Place::final, far);
   const TailVector tail = run.tail(), later = longer.tail();
   std::size_t tested = 0;
   for (std::size_t i = 0; i < model.width; ++i) {
@@ -76,7 +109,7 @@ TEST_CASE("one layer: the models at 10^12 agree with the closed form") {
   const Layer& layer = model.layers[0];
   RunSettings s = settings();
   s.degree = 20;
-  RunEvaluation run(model, {1, 5}, 2, Place::hidden, s);
+  RunEvaluation run(model, {1, 5}, 2, {}, Place::hidden, s);
   while (run.next() < Length(1000000000000)) run.extend();
   const EraVector& era = run.eras().back();
   REQUIRE((era.era.first < Length(1000000000000) && Length(1000000000000) <= era.era.last));

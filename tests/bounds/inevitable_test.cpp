@@ -78,6 +78,20 @@ std::size_t check_by_enumeration(const Model& model, const Family& family, const
   return reached;
 }
 
+// The number of exact lengths above 1 that are one less in the second answer; all must be.
+std::size_t lowered_by_one(const InevitableAnswer& answer, const InevitableAnswer& appended) {
+  std::size_t tested = 0;
+  for (std::size_t r = 0; r < answer.rows.size(); ++r) {
+    REQUIRE(answer.rows[r].answer.status == Status::exact);
+    REQUIRE(appended.rows[r].answer.status == Status::exact);
+    const Length one = Length(answer.rows[r].answer.lower), less = Length(appended.rows[r].answer.lower);
+    if (one == 1) continue;
+    REQUIRE(less == one - 1);
+    ++tested;
+  }
+  return tested;
+}
+
 }  // namespace
 
 TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches") {
@@ -89,17 +103,7 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
   REQUIRE(Length(answer.rows[5].answer.lower) > Length(10000000));  // fp32
 
   SECTION("the run token appended to the prefix lowers every exact length by one") {
-    const InevitableAnswer appended = ask(model, run_after({1, 2}));
-    std::size_t tested = 0;
-    for (std::size_t r = 0; r < answer.rows.size(); ++r) {
-      REQUIRE(appended.rows[r].answer.status == Status::exact);
-      const Length one = Length(answer.rows[r].answer.lower), less = Length(appended.rows[r].answer.lower);
-      if (one > 1) {
-        REQUIRE(less == one - 1);
-        ++tested;
-      }
-    }
-    REQUIRE(tested >= 12);
+    REQUIRE(lowered_by_one(answer, ask(model, run_after({1, 2}))) >= 12);
   }
   SECTION("too few bits prove nothing false") {
     InevitableLimits limits;
@@ -119,6 +123,22 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
     REQUIRE(unknown >= 20);
     REQUIRE(exact >= 10);
   }
+}
+
+TEST_CASE("NoPE with a suffix: every length is exact and enumeration agrees where it reaches") {
+  const Model model = synthetic_model(small(PositionKind::none));
+  for (const std::vector<Token>& suffix : {std::vector<Token>{3}, std::vector<Token>{4, 2, 6}}) {
+    Family family = run_after({1}), appended = run_after({1, 2});
+    family.suffix = appended.suffix = suffix;
+    const InevitableAnswer answer = ask(model, family);
+    REQUIRE(check_by_enumeration(model, family, answer, 800) >= 8);
+    REQUIRE(Length(answer.rows[5].answer.lower) > Length(1000000));  // fp32
+    REQUIRE(lowered_by_one(answer, ask(model, appended)) >= 10);
+  }
+  // A suffix of run tokens is a longer run.
+  Family run = run_after({1}), longer = run_after({1});
+  longer.suffix = {2};
+  REQUIRE(lowered_by_one(ask(model, run), ask(model, longer)) >= 12);
 }
 
 TEST_CASE("ALiBi: every length is exact and enumeration agrees") {
@@ -162,7 +182,7 @@ TEST_CASE("what is not supported says so and proves nothing") {
   REQUIRE(unknown(capped, run_after({1})));
   Family family = run_after({1});
   family.suffix = {3};
-  REQUIRE(unknown(small(PositionKind::none), family));
+  REQUIRE(unknown(small(PositionKind::alibi), family));
   family.suffix.clear(), family.unit = {2, 3};
   REQUIRE(unknown(small(PositionKind::none), family));
   family.unit = {2}, family.pair = Pair::repeat_last;
