@@ -108,6 +108,7 @@ InevitableAnswer by_window(const InevitableTask& task, Progress& progress) {
     if (std::none_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.undecided > 0; })) break;
   }
   proof.numbers["tail from"] = std::to_string(constant_from);
+  answer.tail = answer.limit, answer.tail_from = std::to_string(constant_from), answer.tail_theorem = "window_reach";
   answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), constant_from, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
   answer.proofs.push_back(std::move(proof));
   return answer;

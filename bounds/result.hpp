@@ -108,6 +108,8 @@ struct Limit {
   std::vector<Enclosure> vector;
   std::optional<std::int64_t> next_token;  // of the exact model, where it was asked for and is certified
   std::vector<Enclosure> distances;        // from y(S_n) at the horizon, in the order of Certification::metrics
+  std::string tail_from, tail_theorem;     // for every n from here on the distances are at most
+  std::vector<Dyadic> tail_distances;
 };
 
 struct Certification {
