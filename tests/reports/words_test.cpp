@@ -62,7 +62,7 @@ TEST_CASE("for ever is said of what is proved for every n, and of nothing else",
   CHECK(sentences(with_only({"1", "1", Scope::all, Status::exact}, nullopt))[0] == "From n = 1 on, for ever, bf16 cannot tell S_n from S_{n+1}.");
   CHECK(sentences(with_only({"79", "79", Scope::all, Status::exact}, 78, Criterion::tolerance))[0] ==
         "From n = 79 on, for ever, S_n and S_{n+1} are within bf16's threshold (L1 <= 2^-7); at n = 78 they are not.");
-  for (const std::string& sentence : sentences(sample::certification())) CHECK(sentence.find("ever") == std::string::npos == (sentence.find("Every") == std::string::npos));
+  for (const std::string& sentence : sentences(sample::certification())) CHECK(sentence.find("for ever") == std::string::npos);
 
   const Certification c = sample::for_ever();
   const auto said = sentences(c);
