@@ -178,6 +178,8 @@ std::string observed_cell(const CollapseRow& row, const EngineRun& run, std::int
     text = fmt::format("<i>not by {}</i>", horizon);
   else if (found != row.observed.end() && run.trouble)
     text = "<i>" + html_escaped(run.trouble->what) + "</i>";
+  if (found != row.observed.end() && found->for_ever && found->for_ever->known.upper)
+    text += "<br>for ever: " + for_ever_text(found->for_ever);
   return "<td class=\"number observed\">" + text + "</td>";
 }
 

@@ -48,12 +48,22 @@ Json json_of(const std::vector<PairDistances>& pairs, const std::vector<Metric>&
   return result;
 }
 
+Json json_of(const std::optional<EngineLength>& length) {
+  if (!length) return nullptr;
+  return {{"n", or_null(length->known.upper)},
+          {"lower", length->known.lower},
+          {"scope", name_of(length->known.scope)},
+          {"status", name_of(length->known.status)},
+          {"reason", length->reason}};
+}
+
 Json json_of(const Observed& o) {
   return {{"first_distinct", or_null(o.first_distinct)},
           {"last_distinct", or_null(o.last_distinct)},
           {"first_collapse", or_null(o.first_collapse)},
           {"collapsed_from", or_null(o.collapsed_from)},
-          {"below_error_from", or_null(o.below_error_from)}};
+          {"below_error_from", or_null(o.below_error_from)},
+          {"constant_from", json_of(o.for_ever)}};
 }
 
 Json json_of(const std::map<std::string, std::string>& numbers) {
@@ -128,6 +138,7 @@ Json json_of(const EngineRun& run, const std::vector<Metric>& metrics) {
   return {{"profile", run.profile},
           {"description", run.description},
           {"trouble", std::move(trouble)},
+          {"constant_from", json_of(run.constant)},
           {"distances", json_of(run.distances, metrics)},
           {"errors", json_of(run.errors, metrics)}};
 }

@@ -220,6 +220,11 @@ Verdict verdict_of_run(const PairDistances& pair) {
   return Verdict::undecided;
 }
 
+std::string for_ever_text(const std::optional<EngineLength>& length) {
+  if (!length || !length->known.upper) return "-";
+  return length->known.status == Status::exact ? *length->known.upper : "at most " + *length->known.upper;
+}
+
 std::optional<std::int64_t> identical_from(const EngineRun& run) {
   std::optional<std::int64_t> from;
   for (auto pair = run.distances.rbegin(); pair != run.distances.rend() && verdict_of_run(*pair) == Verdict::collapsed; ++pair)
@@ -270,6 +275,11 @@ std::vector<std::string> sentences(const Certification& c) {
       observed += fmt::format("{}{} from {}", observed.empty() ? "" : ", ", run.profile, *from);
   if (!observed.empty())
     result.push_back(fmt::format("Observed in emulated engines, identical vectors up to n = {}: {}.", c.to, observed));
+  std::string for_ever;
+  for (const EngineRun& run : c.runs)
+    if (const std::string from = for_ever_text(run.constant); from != "-")
+      for_ever += fmt::format("{}{} from {}", for_ever.empty() ? "" : ", ", run.profile, from);
+  if (!for_ever.empty()) result.push_back(fmt::format("Emulated engines, proved to give the same vector for ever: {}.", for_ever));
   return result;
 }
 

@@ -33,13 +33,6 @@ BallVector midpoints_of_column(const BallMatrix& x, std::size_t column) {
   return result;
 }
 
-// e^(slope position): only the weights' ratios matter, so that the distance i - j of the score can be written -j.
-void set_alibi_factor(arb_ptr result, const Slope& slope, std::int64_t position, long bits) {
-  set_slope(result, slope, bits + 64);
-  arb_mul_si(result, result, position, bits + 64);
-  arb_exp(result, result, bits);
-}
-
 // Every number of [0, w / (w + mass)], for all points of the balls: what a token of weight w > 0 weighs beside others of at least this mass.
 void set_share(arb_ptr result, arb_srcptr weight, arb_srcptr mass, long bits) {
   Ball ratio, zero;

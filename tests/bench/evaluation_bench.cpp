@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t sizes = 4;
 using Sizes = std::array<std::int64_t, sizes>;  // tokens, width, layers, bits
-constexpr Sizes standard = {128, 64, 4, 384}, from = {16, 32, 1, 128}, to = {1024, 512, 16, 1024};
+constexpr Sizes standard = {128, 64, 2, 384}, from = {16, 32, 1, 128}, to = {1024, 512, 16, 1024};
 
 // The size that grows, and the time it took: of the benchmark before.
 struct Point {

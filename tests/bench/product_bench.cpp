@@ -215,7 +215,7 @@ void product(benchmark::State& state, Stored stored) {
   state.counters["mpfi"] = median_ratio(intervals.seconds, ours.seconds);
 #ifdef SNELLEN_OPENBLAS
   // What the exact product keeps of a column: 7 bits more than it returns.
-  const long products = fewest_dgemm_products(weight_bits(weights.width()), bits + 7, size);
+  const long products = fewest_dgemms(weight_bits(weights.width()), bits + 7, size).products;
   const double in_best = static_cast<double>(columns) / static_cast<double>(best_columns);  // one product of this shape, at the best rate
   state.counters["dgemms"] = median_ratio(ours.seconds, dgemm.seconds);
   state.counters["products"] = static_cast<double>(products);
