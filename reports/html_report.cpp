@@ -96,9 +96,9 @@ std::string header(const Certification& c) {
       fmt::format("<header>\n<p class=\"eyebrow\">Snellen &middot; certified representational collapse</p>\n<h1>{}</h1>\n",
                   html_escaped(c.title));
   result += fmt::format(
-      "<p class=\"subject\">{} &middot; {}, {} layers of width {} &middot; <code>{}</code> &middot; last token "
+      "<p class=\"subject\">{} &middot; {}, {} of width {} &middot; <code>{}</code> &middot; last token "
       "{}</p>\n</header>\n",
-      html_escaped(c.model_source), html_escaped(c.model_architecture), c.layers, c.width, html_escaped(c.family),
+      html_escaped(c.model_source), html_escaped(c.model_architecture), layers_text(c), c.width, html_escaped(c.family),
       place_of(c.at));
   return result;
 }

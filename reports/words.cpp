@@ -236,6 +236,8 @@ std::string trouble_text(const Trouble& trouble) {
   return fmt::format("{} first in {}, token {}", trouble.what, trouble.place, trouble.position);
 }
 
+std::string layers_text(const Certification& c) { return fmt::format("{} layer{}", c.layers, c.layers == 1 ? "" : "s"); }
+
 std::int64_t undecided_count(const Certification& c) {
   std::int64_t count = 0;
   for (const CollapseRow& row : c.rows) count += row.undecided;

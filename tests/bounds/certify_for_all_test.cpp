@@ -45,7 +45,7 @@ bool overlaps(const Inevitable& a, const Inevitable& b) {
 TEST_CASE("NoPE: every row is exact for every n, and says on what it rests") {
   const Model model = synthetic_model(small(PositionKind::none));
   const CertifyRequest r = request(1, 60, {"e4m3", "bf16", "fp32"});
-  const Certification c = run(model, r);
+  static const Certification c = run(model, r);  // once for all sections
   REQUIRE((c.inevitable && c.unsupported.empty() && c.proofs.size() == 1));
   REQUIRE(c.rows.size() == 7);
   std::size_t beyond = 0;
@@ -214,7 +214,7 @@ TEST_CASE("rows that can never collapse close early and burn no eras of the othe
   on_boundary.at = Place::hidden;
   const Certification m = run(synthetic_model(bare), on_boundary);
   REQUIRE(m.rows[1].basis.open.find("the limit itself cannot be judged") != std::string::npos);
-  REQUIRE(m.rows[1].inevitable.scope == Scope::horizon);
+  REQUIRE((m.rows[1].inevitable.status == Status::unknown && !m.rows[1].inevitable.upper));
   REQUIRE(m.rows[3].inevitable.status == Status::exact);  // its tolerance row
   REQUIRE(m.rows[3].inevitable.scope == Scope::all);
 }
@@ -223,7 +223,7 @@ TEST_CASE("ALiBi and a window through certify(): exact for every n") {
   for (const bool window : {false, true}) {
     RandomModel description = small(PositionKind::alibi);
     if (window) description.position = PositionKind::rope, description.window = 5, description.layers = 2;
-    const Certification c = run(synthetic_model(description), request(1, 30, {"e4m3", "bf16"}));
+    const Certification c = run(synthetic_model(description), request(1, 30, {"e4m3"}));
     for (const CollapseRow& row : c.rows) REQUIRE((row.inevitable.scope == Scope::all && row.inevitable.status == Status::exact));
     REQUIRE(c.limit.has_value());
     if (window) REQUIRE((c.limit->sequence == "[2]^9" && c.proofs[0].theorem == "window_reach" && c.limit->tail_from == "9"));

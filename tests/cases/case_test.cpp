@@ -165,7 +165,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   const auto model = [](const std::string& keys) { return "[model]\nrandom = { " + keys + " }\n" + small_family; };
   REQUIRE(complaint(folder, small_model + small_family).empty());
 
-  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, engine, precision; did you mean title?");
+  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision; did you mean title?");
   refuses(with("[measure]\nformat = []\n"), "bad.toml:8: measure.format: found an unknown key, expected one of formats, ");
   refuses(with("xyzzyplugh = 1\n"), "bad.toml:7: family.xyzzyplugh: found an unknown key, expected one of prefix, ");
   refuses(model("seed = 1, hiden = 3"), "bad.toml:2: model.random.hiden: found an unknown key");
@@ -216,7 +216,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   refuses(with("[precision]\nmax_bits = 64\nstart_bits = 65\n"), "bad.toml:9: precision.start_bits: found 65, expected an integer from 53 to 64");
   refuses(with("\"a\\nb\" = 1\n"), "bad.toml:7: family.a\\x0ab: found an unknown key");
   refuses(with("pair = \"a\\nb\"\n"), "bad.toml:7: family.pair: found \"a\\x0ab\", expected one of next, repeat-last");
-  CHECK(refused == 49);
+  CHECK(refused == 51);
 
   CHECK_THROWS_WITH(read_case(folder.path() / "none.toml"), Catch::Matchers::EndsWith("none.toml: found no such file, expected a case (a .toml file)"));
   CHECK_THROWS_AS(read_case(folder.path()), InputError);
