@@ -66,15 +66,19 @@ std::string text_report(const Certification& c) {
       if (row->undecided > 0) known += fmt::format(", {} undecided", row->undecided);
       if (row->overflow > 0) known += fmt::format(", {} overflow", row->overflow);
       lines.push_back({cut(format_label(*row), 18), cut(criterion_label(*row), 16), or_dash(row->first),
-                       or_dash(row->last_distinct), cut(collapse_start(*row, c.to), 24), known,
+                       cut(last_distinct(*row).value_or("-"), 22), cut(collapse_start(*row, c.to), 24), known,
                        row->inevitable.scope == Scope::all ? "every n" : fmt::format("horizon {}", c.to)});
     }
     result += '\n' + table(lines);
   }
   if (!c.runs.empty()) {
     std::vector<std::vector<std::string>> lines = {{"engine (observed)", "identical from", "trouble"}};
-    for (const EngineRun& run : c.runs)
+    const bool for_ever = std::any_of(c.runs.begin(), c.runs.end(), [](const EngineRun& run) { return run.constant.has_value(); });
+    if (for_ever) lines[0].push_back("for every n from");
+    for (const EngineRun& run : c.runs) {
       lines.push_back({cut(run.profile, 30), or_dash(identical_from(run)), run.trouble ? trouble_text(*run.trouble) : "none"});
+      if (for_ever) lines.back().push_back(for_ever_text(run.constant));
+    }
     result += '\n' + table(lines);
   }
   // A terminal would obey control characters in a title.

@@ -1,84 +1,9 @@
 // Exact lengths for every n against enumeration, and against one another.
-#include "bounds/inevitable.hpp"
-
 #include "lib/error.hpp"
-
-#include "bounds/certify.hpp"
-#include "lib/number/length.hpp"
-#include "lib/model/synthetic.hpp"
-#include "tests/catch.hpp"
+#include "tests/bounds/inevitable_by_enumeration.hpp"
 
 using namespace snellen;
-
-namespace {
-
-RandomModel small(PositionKind position) {
-  RandomModel m;
-  m.seed = 3, m.width = 8, m.heads = 2, m.hidden = 12, m.vocab = 8, m.layers = 1, m.position = position, m.gain = 0.5;
-  return m;
-}
-
-Family run_after(std::vector<Token> prefix) {
-  Family family;
-  family.prefix = std::move(prefix), family.unit = {2}, family.from = 1, family.to = 1;
-  return family;
-}
-
-InevitableQuestion bitwise_in(const char* format) {
-  InevitableQuestion q;
-  q.format = find_format(format).value();
-  return q;
-}
-
-std::vector<InevitableQuestion> questions() {
-  std::vector<InevitableQuestion> all;
-  for (const char* name : {"e5m2", "e4m3", "bf16", "fp16", "tf32", "fp32"}) all.push_back(bitwise_in(name));
-  for (const char* name : {"e5m2", "e4m3", "bf16", "fp16"})
-    for (const Metric metric : {Metric::l1, Metric::linf}) {
-      InevitableQuestion q = bitwise_in(name);
-      q.criterion = Criterion::tolerance, q.metric = metric, q.eps = Dyadic::power_of_two(1 - q.format->precision);
-      all.push_back(q);
-    }
-  InevitableQuestion next;
-  next.criterion = Criterion::argmax;
-  all.push_back(next);
-  return all;
-}
-
-InevitableAnswer ask(const Model& model, const Family& family, const InevitableLimits& limits = {}) {
-  SilentProgress silent;
-  return inevitable_lengths(model, family, Place::final, questions(), limits, silent);
-}
-
-// Every exact answer below `horizon` is what certify() finds by enumeration up to there; a larger one is distinct at no smaller n than enumeration shows.
-std::size_t check_by_enumeration(const Model& model, const Family& family, const InevitableAnswer& answer, std::int64_t horizon) {
-  CertifyRequest request;
-  request.family = family;
-  request.family.to = horizon;
-  for (const char* name : {"e5m2", "e4m3", "bf16", "fp16", "tf32", "fp32"}) request.formats.push_back(find_format(name).value());
-  request.criteria = {Criterion::bitwise, Criterion::tolerance, Criterion::argmax};
-  request.metrics = {Metric::l1, Metric::linf};
-  SilentProgress silent;
-  const Certification c = certify(model, request, silent);
-  std::size_t reached = 0;
-  const auto asked = questions();
-  for (const CollapseRow& row : c.rows)
-    for (std::size_t r = 0; r < asked.size(); ++r) {
-      const bool same_format = row.format ? asked[r].format && *row.format == *asked[r].format && row.format->name == asked[r].format->name : !asked[r].format;
-      if (row.criterion != asked[r].criterion || row.metric != asked[r].metric || !same_format) continue;
-      INFO((row.format ? row.format->name : "argmax") << " " << name_of(row.criterion));
-      REQUIRE(answer.rows[r].answer.status == Status::exact);
-      REQUIRE(answer.rows[r].answer.scope == Scope::all);
-      const std::int64_t found = Length(answer.rows[r].answer.lower) > horizon ? horizon + 1 : std::stoll(answer.rows[r].answer.lower);
-      if (found > horizon) continue;
-      REQUIRE(row.inevitable.lower == std::to_string(found));
-      REQUIRE(row.inevitable.upper == std::to_string(found));
-      ++reached;
-    }
-  return reached;
-}
-
-}  // namespace
+using namespace snellen::testing;
 
 TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches") {
   const Model model = synthetic_model(small(PositionKind::none));
@@ -89,17 +14,7 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
   REQUIRE(Length(answer.rows[5].answer.lower) > Length(10000000));  // fp32
 
   SECTION("the run token appended to the prefix lowers every exact length by one") {
-    const InevitableAnswer appended = ask(model, run_after({1, 2}));
-    std::size_t tested = 0;
-    for (std::size_t r = 0; r < answer.rows.size(); ++r) {
-      REQUIRE(appended.rows[r].answer.status == Status::exact);
-      const Length one = Length(answer.rows[r].answer.lower), less = Length(appended.rows[r].answer.lower);
-      if (one > 1) {
-        REQUIRE(less == one - 1);
-        ++tested;
-      }
-    }
-    REQUIRE(tested >= 12);
+    REQUIRE(lowered_by_one(answer, ask(model, run_after({1, 2}))) >= 12);
   }
   SECTION("too few bits prove nothing false") {
     InevitableLimits limits;
