@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <span>
 
 #include "bounds/claims.hpp"
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
 #include "bounds/engine_run.hpp"
+#include "bounds/family_text.hpp"
+#include "bounds/work.hpp"
 #include "lib/error.hpp"
-#include "lib/files/sha256.hpp"
 
 namespace snellen {
 namespace {
@@ -25,26 +25,6 @@ long finest_precision(const std::vector<Format>& formats) {
   long precision = 24;
   for (const Format& format : formats) precision = std::max(precision, static_cast<long>(format.precision));
   return precision;
-}
-
-// The numbers of a list; of a long one the first and a digest of all, so that a report always says which family it is about.
-template <class Number>
-std::string list_text(const std::vector<Number>& list) {
-  constexpr std::size_t shown = 12;
-  const std::string all = fmt::format("{}", fmt::join(list, ", "));
-  if (list.size() <= shown) return "[" + all + "]";
-  return fmt::format("[{}, ... {} in all, sha256 {}]", fmt::join(list.begin(), list.begin() + shown, ", "), list.size(),
-                     sha256(std::as_bytes(std::span(all))));
-}
-
-std::string family_text(const Family& family) {
-  std::string text = family.prefix.empty() ? "" : list_text(family.prefix) + " . ";
-  text += family.sample ? fmt::format("n tokens sampled from {}{} (seed {})", list_text(family.sample->tokens),
-                                      family.sample->weights.empty() ? "" : " with weights " + list_text(family.sample->weights), family.sample->seed)
-                        : list_text(family.unit) + "^n";
-  if (family.delimiter) text += fmt::format(" with {} after every {}", list_text(family.delimiter->tokens), family.delimiter->every);
-  if (!family.suffix.empty()) text += " . " + list_text(family.suffix);
-  return text + (family.pair == Pair::next ? ", pairs (S_n, S_n+1)" : ", pairs (S_n, S_n with its last token repeated)");
 }
 
 std::vector<CollapseRow> empty_rows(const CertifyRequest& request) {
@@ -134,12 +114,35 @@ void add_run(const CertifyRequest& request, const Profile& profile, const Evalua
   result.runs.push_back(std::move(run));
 }
 
-std::vector<std::string> assumptions(const Model& model, Place at) {
+// All n >= 1, whatever the family's first length is.
+void prove_for_all(const Model& model, const CertifyRequest& request, const Evaluation& evaluation, Progress& progress, Certification& result) {
+  result.inevitable = true;
+  std::vector<InevitableQuestion> questions;
+  for (const CollapseRow& row : result.rows) questions.push_back({row.format, row.criterion, row.metric, row.eps});
+  Family family = request.family;
+  family.from = family.to = 1;
+  const InevitableLimits limits = limits_within(request.inevitable_work.value_or(default_inevitable_work), model, request.max_bits);
+  InevitableAnswer answer = inevitable_lengths(model, family, request.at, questions, limits, progress);
+  for (std::size_t r = 0; r < result.rows.size(); ++r) join(result.rows[r], request.family.from, answer.rows[r]);
+  result.proofs = std::move(answer.proofs);
+  result.unsupported = std::move(answer.unsupported);
+  if (!answer.limit) return;
+  Limit limit{std::move(answer.limit_sequence), {answer.limit->begin(), answer.limit->end()}, {}, {}};
+  const bool next_tokens = std::find(request.criteria.begin(), request.criteria.end(), Criterion::argmax) != request.criteria.end();
+  if (next_tokens) limit.next_token = answer.limit_next_token;
+  const CertifiedVector& last = evaluation.vectors[evaluation.first.back()];
+  for (const Metric metric : request.metrics) limit.distances.push_back(distance(metric, last, *answer.limit, result.precision_bits + 32));
+  result.limit = std::move(limit);
+}
+
+std::vector<std::string> assumptions(const Model& model, Place at, bool inevitable, std::int64_t from) {
   std::vector<std::string> lines{
       "The model is read as a function of real numbers: every stored weight means its stored value exactly, a decimal of the configuration means the "
       "double nearest to it, and roots, exponentials and rotations are the exact real functions.",
       "Certified numbers rest on FLINT/Arb, MPFR, the compiler and the processor's integer arithmetic; no floating-point result enters them unenclosed.",
       "Engine runs are facts about the stated profile on these inputs, up to the horizon; another summation order may give other bits."};
+  if (inevitable && from != 1)
+    lines.push_back(fmt::format("Lengths were evaluated from n = {} on; what is proved for every n speaks of every n >= 1, of the same prefix, unit and suffix.", from));
   if (at == Place::hidden) lines.push_back("Vectors are compared before the final norm; absolute tolerances depend on their scale.");
   if (model.logit_softcap) lines.push_back("The soft-cap of the logits is increasing, so that it changes no next token; it is left out.");
   return lines;
@@ -161,7 +164,7 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
   result.layers = model.layers.size(), result.width = model.width;
   result.metrics = request.metrics;
   result.rows = empty_rows(request);
-  result.assumptions = assumptions(model, request.at);
+  result.assumptions = assumptions(model, request.at, request.inevitable, request.family.from);
   const auto positions = static_cast<std::size_t>(std::max_element(block.columns.begin(), block.columns.end(), [](const Column& a, const Column& b) {
                                                     return a.position < b.position;
                                                   })->position) + 1;
@@ -183,6 +186,7 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
   if (result.undecided())
     result.warnings.push_back(fmt::format("At the stated maximum of {} bits some pairs stayed undecided; they are counted as neither collapsed nor distinct.", bits));
 
+  if (request.inevitable) prove_for_all(model, request, evaluation, progress, result);
   for (const Profile& profile : request.profiles)
     add_run(request, profile, evaluation, run_engine(model, profile, block, request.at, next_tokens, progress), result.precision_bits + 32, result);
   result.claims = claims_of(result);

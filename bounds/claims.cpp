@@ -40,6 +40,33 @@ std::string id_of(const CollapseRow& row, std::string_view fact) {
   return id;
 }
 
+std::string statement_for_all(const CollapseRow& row) {
+  const Inevitable& known = row.inevitable;
+  const auto distinct = last_distinct(row);
+  const std::string before = distinct ? fmt::format("at n = {}, {}", *distinct, opposite(row)) : "";
+  if (known.status == Status::never) return fmt::format("For infinitely many n, {}.", opposite(row));
+  if (row.basis.overflow_from)
+    return fmt::format("For every n >= {}, some coordinate has no finite value in {}, which is neither collapse nor distinctness.", *row.basis.overflow_from, row.format->name);
+  if (!known.upper) return fmt::format("A{}.", before.substr(1));
+  const std::string from = fmt::format("For every n >= {}, {}", *known.upper, subject(row));
+  if (known.status == Status::exact) return from + (distinct ? "; " + before + "." : ".");
+  return from + (distinct ? "; " + before : "") + ". What lies between is not decided.";
+}
+
+// What is proved for every n, to infinity.
+Claim claim_for_all(const CollapseRow& row, const std::vector<InevitableProof>& proofs) {
+  Claim claim{id_of(row, "inevitable"), statement_for_all(row), row.basis.theorem, Scope::all, row.basis.numbers, {}};
+  if (claim.theorem.empty()) claim.theorem = theorem(row.criterion);  // a single pair
+  for (const InevitableProof& proof : proofs)
+    if (proof.theorem == row.basis.theorem) claim.hypotheses = proof.hypotheses;
+  if (row.format) claim.numbers["format"] = row.format->name;
+  if (row.eps) claim.numbers["eps"] = row.eps->hex();
+  if (row.inevitable.upper) claim.numbers["from"] = *row.inevitable.upper;
+  if (const auto n = last_distinct(row)) claim.numbers["distinct at"] = *n;
+  if (row.basis.overflow_from) claim.numbers["overflow from"] = *row.basis.overflow_from;
+  return claim;
+}
+
 }  // namespace
 
 std::vector<Claim> claims_of(const Certification& c) {
@@ -47,24 +74,29 @@ std::vector<Claim> claims_of(const Certification& c) {
   for (std::size_t m = 0; m < c.metrics.size(); ++m)
     claims.push_back({fmt::format("distances.{}", name_of(c.metrics[m])),
                       fmt::format("For every n with {} <= n <= {}, D_{}(n) lies in the interval listed for n.", c.from, c.to, name_of(c.metrics[m])),
-                      "distance_enclosed", Scope::horizon, {{"from", std::to_string(c.from)}, {"to", std::to_string(c.to)}}});
+                      "distance_enclosed", Scope::horizon, {{"from", std::to_string(c.from)}, {"to", std::to_string(c.to)}}, {}});
   for (const CollapseRow& row : c.rows) {
     std::map<std::string, std::string> numbers{{"to", std::to_string(c.to)}};
     if (row.format) numbers["format"] = row.format->name;
     if (row.eps) numbers["eps"] = row.eps->hex();
-    if (row.inevitable.upper) {
-      numbers["from"] = *row.inevitable.upper;
-      claims.push_back({id_of(row, "collapse"),
-                        fmt::format("For every n with {} <= n <= {}, {}.", *row.inevitable.upper, c.to, subject(row)),
-                        theorem(row.criterion), Scope::horizon, numbers});
+    if (row.collapsed_from) {
+      numbers["from"] = std::to_string(*row.collapsed_from);
+      claims.push_back({id_of(row, "collapse"), fmt::format("For every n with {} <= n <= {}, {}.", *row.collapsed_from, c.to, subject(row)),
+                        theorem(row.criterion), Scope::horizon, numbers, {}});
       numbers.erase("from");
     }
     if (row.last_distinct) {
       numbers["n"] = std::to_string(*row.last_distinct);
       claims.push_back({id_of(row, "distinct"), fmt::format("At n = {}, {}.", *row.last_distinct, opposite(row)), theorem(row.criterion),
-                        Scope::horizon, numbers});
+                        Scope::horizon, numbers, {}});
     }
+    if (row.inevitable.scope == Scope::all || row.basis.overflow_from) claims.push_back(claim_for_all(row, c.proofs));
   }
+  for (std::size_t m = 0; c.limit && m < c.limit->distances.size(); ++m)
+    claims.push_back({fmt::format("limit.{}", name_of(c.metrics[m])),
+                      fmt::format("At n = {}, the distance in {} of S_n's vector from the limit, the vector of {}, lies in [{}, {}].", c.to, name_of(c.metrics[m]),
+                                  c.limit->sequence, c.limit->distances[m].lower.hex(), c.limit->distances[m].upper.hex()),
+                      "distance_enclosed", Scope::horizon, {{"n", std::to_string(c.to)}}, {}});
   return claims;
 }
 

@@ -7,7 +7,7 @@
 
 namespace snellen {
 
-// One claim for each row and fact: collapse from N to the horizon, the last distinct pair, and the enclosure of all distances.
+// One claim for each row and fact: collapse from N to the horizon, the last distinct pair, what is proved for every n, and the enclosure of all distances.
 std::vector<Claim> claims_of(const Certification& certification);
 
 }  // namespace snellen

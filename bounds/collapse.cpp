@@ -1,6 +1,9 @@
 #include "bounds/collapse.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+
+#include "lib/number/length.hpp"
 
 namespace snellen {
 
@@ -55,9 +58,37 @@ void summarise(CollapseRow& row, std::int64_t from) {
   // Without a distinct pair nothing is known of the lengths below `from`.
   const std::int64_t lower = row.last_distinct ? *row.last_distinct + 1 : std::min<std::int64_t>(from, 1);
   row.inevitable = {std::to_string(lower), std::nullopt, Scope::horizon, Status::unknown};
+  row.collapsed_from.reset();
   if (collapsed_from == end) return;
+  row.collapsed_from = collapsed_from;
   row.inevitable.upper = std::to_string(collapsed_from);
   row.inevitable.status = collapsed_from == lower ? Status::exact : Status::bracket;
+}
+
+void join(CollapseRow& row, std::int64_t from, const InevitableRow& all) {
+  row.basis = {all.theorem, all.numbers, all.undecided, all.overflow_from, all.open};
+  const Length seen = row.last_distinct ? Length(*row.last_distinct) + 1 : Length(1), proved(all.answer.lower);
+  const Length lower = std::max(std::max(seen, proved), Length(1));
+  if (all.answer.status == Status::never) {
+    row.inevitable = {lower.str(), std::nullopt, Scope::all, Status::never};
+    return;
+  }
+  if (!all.answer.upper) {
+    if (!all.overflow_from) row.basis.theorem.clear();
+    if (proved > from + static_cast<std::int64_t>(row.verdicts.size())) row.inevitable = {lower.str(), std::nullopt, Scope::all, Status::unknown};
+    return;
+  }
+  Length upper(*all.answer.upper);
+  const auto collapsed_at = [&](const Length& n) {
+    return n >= std::max<std::int64_t>(from, 1) && n < from + static_cast<std::int64_t>(row.verdicts.size()) &&
+           row.verdicts[static_cast<std::size_t>(static_cast<std::int64_t>(n) - from)] == Verdict::collapsed;
+  };
+  while (collapsed_at(upper - 1)) --upper;
+  if (lower > upper) throw std::logic_error("a proof for all n contradicts a pair that was evaluated");
+  row.inevitable = {lower.str(), upper.str(), Scope::all, lower == upper ? Status::exact : Status::bracket};
+  if (lower == upper) row.basis.undecided = 0, row.basis.open.clear();
+  if (lower > proved || upper < Length(*all.answer.upper))
+    row.basis.numbers["evaluated one by one to"] = std::to_string(from + static_cast<std::int64_t>(row.verdicts.size()) - 1);
 }
 
 }  // namespace snellen

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "bounds/inevitable.hpp"
 #include "bounds/result.hpp"
 #include "lib/world/world.hpp"
 
@@ -35,7 +36,12 @@ Verdict tolerance(const Enclosure& distance, const Dyadic& eps);
 // The next token where it is certified (none: not proved). collapsed: the same; distinct: two different ones.
 Verdict argmax(const std::optional<Token>& a, const std::optional<Token>& b);
 
-// Sums up the verdicts at n = from, from + 1, ...: fills first, last_distinct, undecided, overflow and inevitable (scope horizon).
+// Sums up the verdicts at n = from, from + 1, ...: fills first, last_distinct, collapsed_from, undecided, overflow and inevitable (scope horizon).
 void summarise(CollapseRow& row, std::int64_t from);
+
+// Joins what is proved for all n >= 1 with the verdicts at n = from, from + 1, ... of a row that is summed up: the last distinct one raises `lower`,
+// collapses just below `upper` lower it (each an era of one length in `inevitable_by_eras`). Where nothing is proved for all n the answer up to the horizon stays,
+// unless a pair beyond the horizon is proved distinct.
+void join(CollapseRow& row, std::int64_t from, const InevitableRow& all);
 
 }  // namespace snellen

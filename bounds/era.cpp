@@ -62,45 +62,50 @@ BallMatrix EraVector::step_at(const Length& n) const {
   return column;
 }
 
-RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, Place place, const RunSettings& settings)
+template <CertifiedWorld W>
+RunEvaluation::Vectors RunEvaluation::vectors(const W& world, std::span<const Column> columns, std::span<const std::size_t> chosen,
+                                              typename Decoder<W>::Memory& memory) const {
+  const Decoder<W> decoder(model_, world);
+  const typename W::Block x = world.select(decoder.hidden(columns, memory), chosen), y = decoder.final(x);
+  return {place_ == Place::final ? y : x, y};
+}
+
+RunEvaluation::Vectors RunEvaluation::run(const EraWorld& world) {
+  const std::size_t last = abstract_.size() - 1;
+  return vectors(world, abstract_, std::span(&last, 1), memory_);
+}
+
+RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, const std::vector<Token>& suffix, Place place,
+                             const RunSettings& settings)
     : model_(model), place_(place), settings_(settings), balls_(std::make_shared<const BallWorld>(settings.bits)), next_(settings.explicit_tokens + 1) {
-  const Decoder<BallWorld> decoder(model, *balls_);
-  abstract_ = {Column{token, 0, 0, 0}};
-  {
-    const EraWorld world(EraWorld::Limit{}, 0, balls_, settings.bits);
-    const Decoder<EraWorld> limit(model, world);
-    const BallMatrix x = limit.hidden(abstract_, memory_), y = limit.final(x);
-    limit_ = {placed(x, y), y};
-  }
-  std::vector<Token> tokens = prefix;
-  tokens.insert(tokens.end(), static_cast<std::size_t>(settings.explicit_tokens), token);
+  abstract_.push_back({token, 0, 0, 0});
+  for (const Token t : suffix) abstract_.push_back({t, 0, 0, 0});
+  limit_ = run(EraWorld(EraWorld::Limit{}, 0, balls_, settings.bits));
+
+  std::vector<Token> trunk = prefix;
+  trunk.insert(trunk.end(), static_cast<std::size_t>(settings.explicit_tokens), token);
+  SequenceTree tree(trunk);
+  std::vector<std::size_t> ends;
+  for (std::size_t length = prefix.size() + 1; length <= trunk.size(); ++length) ends.push_back(tree.add(length, suffix));
   Decoder<BallWorld>::Memory memory;
-  BallMatrix x = decoder.hidden(SequenceTree(tokens).columns(), memory);
-  std::vector<std::size_t> run;
-  for (std::size_t c = prefix.size(); c < tokens.size(); ++c) run.push_back(c);
-  x = balls_->select(x, run);
-  const BallMatrix y = decoder.final(x);
-  explicit_ = {placed(x, y), y};
+  explicit_ = vectors(*balls_, tree.columns(), ends, memory);
   const EraWorld world(EraWorld::Tail{next_}, 0, balls_, settings.bits);
-  for (std::size_t l = 0; l < memory.size(); ++l) world.add_tokens(model.layers[l].attention, memory[l], memory_[l]);
-  abstract_[0].position = static_cast<std::int64_t>(tokens.size());
+  for (std::size_t l = 0; l < memory.size(); ++l) world.add_tokens(model.layers[l].attention, memory[l], trunk.size(), memory_[l]);
+  abstract_[0].position = static_cast<std::int64_t>(trunk.size());
 }
 
 void RunEvaluation::extend() {
   const EraWorld::Era era{next_, settings_.one_token_eras ? next_ : Length(next_ + next_ / era_divisor)};
   const EraWorld world(era, settings_.degree, balls_, accuracy_for(settings_));
-  const Decoder<EraWorld> decoder(model_, world);
-  const BallMatrix x = decoder.hidden(abstract_, memory_), y = decoder.final(x);
-  eras_.push_back({era, placed(x, y), y, world});
+  Vectors v = run(world);
+  eras_.push_back({era, std::move(v.vector), std::move(v.final), world});
   abstract_[0].position += settings_.one_token_eras ? 1 : 0;
   next_ = era.last + 1;
 }
 
 TailVector RunEvaluation::tail() {
-  const EraWorld world(EraWorld::Tail{next_}, 0, balls_, settings_.bits);
-  const Decoder<EraWorld> decoder(model_, world);
-  const BallMatrix x = decoder.hidden(abstract_, memory_), y = decoder.final(x);
-  return {next_, placed(x, y), y};
+  Vectors v = run(EraWorld(EraWorld::Tail{next_}, 0, balls_, settings_.bits));
+  return {next_, std::move(v.vector), std::move(v.final)};
 }
 
 }  // namespace snellen

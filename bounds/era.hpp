@@ -1,4 +1,4 @@
-// Enclosures of y(S_n), S_n = P . a^n, for all n: explicit tokens one by one, then eras (Taylor models over n), then a tail that holds for every n
+// Enclosures of y(S_n), S_n = P . a^n . Q, for all n: explicit tokens one by one, then eras (Taylor models over n), then a tail that holds for every n
 // from its first on. Why they hold: proofs/era.md and proofs/tail.md.
 #pragma once
 
@@ -40,11 +40,12 @@ struct RunSettings {
 class RunEvaluation {
  public:
   // The model and the family must not be refused (`eras_refuse`, bounds/inevitable_by_eras.hpp).
-  RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, Place place, const RunSettings& settings);
+  RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, const std::vector<Token>& suffix, Place place, const RunSettings& settings);
 
   const BallWorld& balls() const { return *balls_; }
-  // y([a]): the limit, and what the model remembers.
+  // The limit of y(S_n), and what the model remembers: y([a]) without suffix; with one, its last token's where all weight is on the run.
   const BallMatrix& limit() const { return limit_.vector; }
+  const BallMatrix& limit_final() const { return limit_.final; }
   // Columns n - 1 = 0, ..., explicit_tokens - 1.
   const BallMatrix& explicit_vectors() const { return explicit_.vector; }
   const BallMatrix& explicit_finals() const { return explicit_.final; }
@@ -59,13 +60,17 @@ class RunEvaluation {
 
  private:
   struct Vectors { BallMatrix vector, final; };
-  BallMatrix placed(const BallMatrix& hidden, const BallMatrix& final) const { return place_ == Place::final ? final : hidden; }
+  // At the tokens chosen.
+  template <CertifiedWorld W>
+  Vectors vectors(const W& world, std::span<const Column> columns, std::span<const std::size_t> chosen, typename Decoder<W>::Memory& memory) const;
+  // At the last of the abstract tokens; appends the era to the memory.
+  Vectors run(const EraWorld& world);
 
   const Model& model_;
   Place place_;
   RunSettings settings_;
   std::shared_ptr<const BallWorld> balls_;
-  std::vector<Column> abstract_;  // the abstract token
+  std::vector<Column> abstract_;  // the run token and the suffix
   Vectors limit_, explicit_;
   Decoder<EraWorld>::Memory memory_;
   std::vector<EraVector> eras_;

@@ -10,6 +10,7 @@
 #include "bounds/inevitable_by_period.hpp"
 #include "bounds/inevitable_by_phases.hpp"
 #include "bounds/inevitable_by_window.hpp"
+#include "bounds/work.hpp"
 #include "lib/error.hpp"
 #include "lib/number/length.hpp"
 
@@ -28,53 +29,77 @@ constexpr std::array<Way, 4> ways{{{"windows", window_refuses, by_window},
                                    {"periods", period_refuses, by_period},
                                    {"phases", phases_refuse, by_phases}}};
 
-// What no way can say anything of.
-std::optional<std::string> no_proof_for_all(const Family& family) {
+// What no way can say anything of, or only for more than it may cost.
+std::optional<std::string> no_proof_for_all(const InevitableTask& task) {
+  const Family& family = task.family;
   if (family.sample) return "sampled tokens: nothing holds for all n";
-  // Nothing is known of lengths that are not examined, and S_0 is a sequence of another kind.
+  // Nothing is known of lengths that are not examined, and S_0 is a sequence of another kind. (certify() asks from 1 on.)
   if (family.from != 1) return "lengths that do not begin at 1";
+  const std::size_t least = family.prefix.size() + family.suffix.size() + static_cast<std::size_t>(least_tokens);
+  if (least > task.limits.max_tokens) return fmt::format("the budget allows {} tokens of this model, and a proof needs at least {}", task.limits.max_tokens, least);
   return std::nullopt;
 }
 
-void sharpen_row(InevitableRow& row, InevitableRow other) {
-  if (row.answer.status == Status::never) return;
+// True where the other row adds something.
+bool sharpen_row(InevitableRow& row, InevitableRow other) {
+  if (row.answer.status == Status::never && other.answer.upper) throw std::logic_error("two proofs contradict each other");
+  if (row.answer.status == Status::never) return false;
   if (other.answer.status == Status::never) {
+    if (row.answer.upper) throw std::logic_error("two proofs contradict each other");
+    const std::string lower = Length(row.answer.lower) > Length(other.answer.lower) ? row.answer.lower : other.answer.lower;
     row = std::move(other);
-    return;
+    row.answer.lower = lower;
+    return true;
   }
   const bool raises = Length(other.answer.lower) > Length(row.answer.lower);
   const bool lowers = other.answer.upper && (!row.answer.upper || Length(*other.answer.upper) < Length(*row.answer.upper));
+  const bool overflows = other.overflow_from && (!row.overflow_from || Length(*other.overflow_from) < Length(*row.overflow_from));
   if (raises) row.answer.lower = other.answer.lower;
-  if (lowers) row.answer.upper = other.answer.upper, row.theorem = other.theorem;
+  if (lowers) row.answer.upper = other.answer.upper;
+  if (overflows) row.overflow_from = other.overflow_from;
+  if (lowers || overflows) row.theorem = other.theorem, row.numbers = std::move(other.numbers);
   if (raises || lowers) row.undecided = other.undecided;
-  if (!row.answer.upper) return;
-  const Length lower(row.answer.lower), upper(*row.answer.upper);
-  if (lower > upper) throw std::logic_error("two proofs contradict each other");
-  row.answer.status = lower == upper ? Status::exact : Status::bracket;
-  if (lower == upper) row.undecided = 0;
+  row.open = std::move(other.open);
+  if (row.overflow_from && row.answer.upper) throw std::logic_error("two proofs contradict each other");
+  if (row.answer.upper) {
+    const Length lower(row.answer.lower), upper(*row.answer.upper);
+    if (lower > upper) throw std::logic_error("two proofs contradict each other");
+    row.answer.status = lower == upper ? Status::exact : Status::bracket;
+    if (lower == upper) row.undecided = 0;
+  }
+  if (row.decided()) row.open.clear();
+  return raises || lowers || overflows;
 }
 
 }  // namespace
 
+bool InevitableRow::decided() const { return answer.status == Status::exact || answer.status == Status::never || overflow_from.has_value(); }
+
 bool InevitableAnswer::decided() const {
-  return !rows.empty() && std::all_of(rows.begin(), rows.end(), [](const InevitableRow& row) {
-    return row.answer.status == Status::exact || row.answer.status == Status::never;
-  });
+  return !rows.empty() && std::all_of(rows.begin(), rows.end(), [](const InevitableRow& row) { return row.decided(); });
 }
 
 void InevitableAnswer::sharpen(InevitableAnswer other) {
+  for (InevitableRow& row : other.rows) {
+    if (!row.numbers.empty()) continue;
+    for (const InevitableProof& proof : other.proofs)
+      if (proof.theorem == row.theorem) row.numbers = proof.numbers;
+  }
   if (rows.empty()) {
     *this = std::move(other);
     return;
   }
-  for (std::size_t r = 0; r < rows.size(); ++r) sharpen_row(rows[r], std::move(other.rows[r]));
+  bool better = false;
+  for (std::size_t r = 0; r < rows.size(); ++r) better |= sharpen_row(rows[r], std::move(other.rows[r]));
   for (InevitableProof& proof : other.proofs) {
     const auto same = std::find_if(proofs.begin(), proofs.end(), [&](const InevitableProof& p) { return p.theorem == proof.theorem; });
     if (same == proofs.end()) proofs.push_back(std::move(proof));
-    else *same = std::move(proof);  // a later attempt, with more precision
+    else if (better) *same = std::move(proof);  // a later attempt, with more precision
   }
-  if (other.limit) limit = std::move(other.limit);
   if (other.unsupported.empty()) unsupported.clear();
+  if (!other.limit) return;
+  limit = std::move(other.limit), limit_sequence = std::move(other.limit_sequence);
+  if (other.limit_next_token) limit_next_token = other.limit_next_token;
 }
 
 InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Place place, const std::vector<InevitableQuestion>& questions,
@@ -83,7 +108,7 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
   const InevitableTask task{model, family, place, questions, limits};
   InevitableAnswer answer;
   std::vector<std::string> refusals;
-  if (const auto reason = no_proof_for_all(family)) {
+  if (const auto reason = no_proof_for_all(task)) {
     refusals.push_back(*reason);
   } else {
     for (const Way& way : ways) {

@@ -20,10 +20,11 @@ struct InevitableQuestion {
   std::optional<Dyadic> eps;
 };
 
+// What a proof may cost. certify() makes the numbers of eras and tokens small where a model is large (bounds/work.hpp).
 struct InevitableLimits {
   long max_bits = 4096;
   std::size_t max_eras = 1200;
-  std::size_t max_tokens = 20000;  // under ALiBi, where eras are single tokens
+  std::size_t max_tokens = 20000;  // evaluated one by one: explicit ones, and the eras under ALiBi
   int attempts = 3;  // with more degree and precision, while some row is not exact
 };
 
@@ -38,15 +39,14 @@ struct InevitableTask {
 // One row of the answer: what certify() answers for a CollapseRow, with the scope `all`.
 struct InevitableRow {
   Inevitable answer;           // scope `all`; `unknown` where nothing is proved for all n
-  std::int64_t undecided = 0;  // n between lower and upper that stayed undecided (counted up to a maximum)
-  std::string theorem;         // behind the answer; empty where nothing is proved
-};
-
-// One way that was taken: its theorem, what was checked (sentences), and its parameters.
-struct InevitableProof {
+  std::int64_t undecided = 0;  // as in Basis, like all that follows
   std::string theorem;
-  std::vector<std::string> hypotheses;
-  std::map<std::string, std::string> numbers;
+  std::map<std::string, std::string> numbers;  // empty: those of the proof with this theorem
+  std::optional<std::string> overflow_from;
+  std::string open;
+
+  // Nothing is left to prove: exact, never, or overflow for ever.
+  bool decided() const;
 };
 
 struct InevitableAnswer {
@@ -54,10 +54,13 @@ struct InevitableAnswer {
   std::vector<InevitableProof> proofs;
   std::string unsupported;                // why nothing is proved; empty otherwise
   std::optional<CertifiedVector> limit;   // of y(S_n) (or x(L)): y([a]) for a run without suffix; what is left of the prompt when n grows
+  std::string limit_sequence;             // whose vector it is, for people: "[2]"
+  std::optional<Token> limit_next_token;  // where it is asked for and certified
 
-  // Every row is exact or never.
+  // Every row is.
   bool decided() const;
-  // Takes over what another answer to the same questions proves beyond this one: the larger lower end, the smaller upper end, `never`.
+  // Takes over what another answer to the same questions proves beyond this one: the larger lower end, the smaller upper end, `never`, overflow
+  // for ever. No row becomes worse.
   void sharpen(InevitableAnswer other);
 };
 

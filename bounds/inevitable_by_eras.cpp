@@ -30,6 +30,21 @@ class Judge {
     return one_value(all);
   }
 
+  // For all n >= tail.first some coordinate has no finite value in the format.
+  bool overflows(const TailVector& tail) const { return question_.criterion == Criterion::bitwise && overflows(certified_column(world_, tail.vector, 0)); }
+  // The same for all n of the era.
+  bool overflows(const EraVector& era, const Length& from, const Length& to) const {
+    return question_.criterion == Criterion::bitwise && overflows(certified_column(world_, era.over(era.vector, from, to), 0));
+  }
+
+  // No tail can be judged whose limit cannot, at this precision: on a rounding boundary, without a certified next token.
+  bool hopeless() const {
+    if (question_.criterion == Criterion::argmax) return !token(run_.limit_final());
+    const CertifiedVector limit = certified_column(world_, run_.limit(), 0);
+    if (question_.criterion == Criterion::tolerance) return !within(distance(*question_.metric, limit, limit, world_.bits()));
+    return !one_value(limit) && !overflows(limit);
+  }
+
   // All n with from <= n < to, both in the era.
   bool collapses(const EraVector& era, const Length& from, const Length& to) const {
     switch (question_.criterion) {
@@ -75,6 +90,10 @@ class Judge {
   bool one_value(const CertifiedVector& all) const {
     const RoundedHull hull(*question_.format, all);
     return bitwise(hull, hull) == Verdict::collapsed;
+  }
+  bool overflows(const CertifiedVector& all) const {
+    const RoundedHull hull(*question_.format, all);
+    return bitwise(hull, hull) == Verdict::overflow;
   }
   bool within(const Enclosure& distance) const { return tolerance(distance, *question_.eps) == Verdict::collapsed; }
   Enclosure norm(const BallMatrix& difference) const {
@@ -147,6 +166,7 @@ class Search {
     }
     proved_ = false;
     if (verdict == Verdict::distinct) return lower_ = n + 1, true;
+    if (verdict == Verdict::overflow) return false;
     return ++undecided_ >= most_undecided;
   }
 
@@ -163,6 +183,8 @@ class Search {
         if (stops(first, judge_.at(era, first))) return true;
       } else if (judge_.collapses(era, first, last)) {
         if (proved_) upper_ = std::max(first, Length(from_));
+      } else if (judge_.overflows(era, first, last)) {
+        proved_ = false;
       } else {
         const Length middle = (first + last) / 2;
         open.push_back({first, middle});
@@ -200,10 +222,12 @@ std::size_t eras_between_tails(const RunSettings& settings) { return settings.on
 // Eras until every row's tail closes or none will, then each row's search.
 InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
-  RunEvaluation run(model, family.prefix, family.unit[0], place, settings);
+  RunEvaluation run(model, family.prefix, family.unit[0], family.suffix, place, settings);
   std::vector<Judge> judges;
   for (const InevitableQuestion& question : questions) judges.emplace_back(model, question, run);
   std::vector<std::optional<std::pair<TailVector, std::size_t>>> closed(questions.size());
+  std::vector<bool> hopeless(questions.size());
+  for (std::size_t r = 0; r < questions.size(); ++r) hopeless[r] = judges[r].hopeless();
   // Beyond this length the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
   const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64));
   const std::size_t most_eras = settings.one_token_eras ? limits.max_tokens : limits.max_eras;
@@ -212,8 +236,8 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
     const TailVector tail = run.tail();
     std::size_t open = 0;
     for (std::size_t r = 0; r < questions.size(); ++r) {
-      if (!closed[r] && judges[r].collapses(tail)) closed[r] = {tail, run.eras().size()};
-      if (!closed[r]) ++open;
+      if (!closed[r] && !hopeless[r] && (judges[r].collapses(tail) || judges[r].overflows(tail))) closed[r] = {tail, run.eras().size()};
+      if (!closed[r] && !hopeless[r]) ++open;
     }
     if (open == 0 || run.eras().size() >= most_eras || run.next() > beyond) break;
     for (std::size_t i = 0; i < eras_between_tails(settings); ++i) {
@@ -226,21 +250,31 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
   InevitableProof proof;
   for (std::size_t r = 0; r < questions.size(); ++r) {
     Search search(judges[r], run, family.from);
-    answer.rows.push_back(closed[r] ? search.answer(&closed[r]->first, closed[r]->second) : search.answer(nullptr, run.eras().size() - 1));
-    answer.rows.back().theorem = "inevitable_by_eras";
-    if (closed[r]) proof.numbers["tail from"] = run.eras().back().era.first.str();
+    const bool overflows = closed[r] && judges[r].overflows(closed[r]->first);
+    InevitableRow row = closed[r] ? search.answer(overflows ? nullptr : &closed[r]->first, closed[r]->second) : search.answer(nullptr, run.eras().size() - 1);
+    row.theorem = "inevitable_by_eras";
+    if (overflows) row.overflow_from = closed[r]->first.first.str();
+    if (closed[r]) row.numbers["tail from"] = closed[r]->first.first.str();
+    if (hopeless[r]) row.open = fmt::format("at {} bits the limit itself cannot be judged: it lies on a boundary, or too near to one", settings.bits);
+    else if (!closed[r]) row.open = fmt::format("{} {} were not enough: the tail from n = {} on is still too wide", run.eras().size(),
+                                                settings.one_token_eras ? "tokens" : "eras", run.next().str());
+    else if (!row.decided()) row.open = fmt::format("{} pairs stayed undecided at degree {} and {} bits", row.undecided, settings.degree, settings.bits);
+    answer.rows.push_back(std::move(row));
   }
   proof.theorem = "inevitable_by_eras";
   proof.hypotheses = {
-      "No layer has a window, a soft-cap or rotary positions, no positions are added to the embeddings; the run is of one token, without suffix.",
+      "No layer has a window, a soft-cap or rotary positions, no positions are added to the embeddings; the run is of one token, and under ALiBi nothing follows it.",
       fmt::format("Of {} eras only finite enclosures are used: where a mass is not bounded away from 0, a norm's argument not proved positive or the residual "
                   "of an inverse or a root not below 1, the enclosure is infinite and proves nothing.", run.eras().size())};
   proof.numbers["eras"] = std::to_string(run.eras().size());
   proof.numbers["explicit tokens"] = std::to_string(settings.explicit_tokens);
   proof.numbers["degree"] = std::to_string(settings.degree);
   proof.numbers["bits"] = std::to_string(settings.bits);
+  for (InevitableRow& row : answer.rows) row.numbers.insert(proof.numbers.begin(), proof.numbers.end());
   answer.proofs.push_back(std::move(proof));
   answer.limit = certified_column(run.balls(), run.limit(), 0);
+  answer.limit_sequence = fmt::format("[{}]", family.unit[0]);
+  answer.limit_next_token = certified_next_tokens(model, run.balls(), run.limit_final())[0];
   return answer;
 }
 
@@ -251,7 +285,7 @@ std::optional<std::string> eras_refuse(const InevitableTask& task) {
   if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
   if (family.delimiter) return "delimiters between groups";
   if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
-  if (!family.suffix.empty()) return "a suffix";
+  if (!family.suffix.empty() && has_alibi(model)) return "a suffix under ALiBi, which keeps its weight";
   if (family.unit.size() != 1) return "a unit of several tokens";
   for (const Layer& layer : model.layers) {
     const Attention& a = layer.attention;
@@ -268,7 +302,17 @@ InevitableAnswer by_eras(const InevitableTask& task, Progress& progress) {
     RunSettings settings = settings_for(task.model, i);
     if (i > 0 && settings.bits > task.limits.max_bits) break;
     settings.bits = std::min(settings.bits, task.limits.max_bits);
-    answer.sharpen(attempt(task, settings, progress));
+    std::vector<std::size_t> open;  // rows that are asked again
+    for (std::size_t r = 0; r < task.questions.size(); ++r)
+      if (answer.rows.empty() || !answer.rows[r].decided()) open.push_back(r);
+    std::vector<InevitableQuestion> asked;
+    for (const std::size_t r : open) asked.push_back(task.questions[r]);
+    InevitableAnswer found = attempt({task.model, task.family, task.place, asked, task.limits}, settings, progress);
+    std::vector<InevitableRow> rows = answer.rows;
+    rows.resize(task.questions.size());
+    for (std::size_t k = 0; k < open.size(); ++k) rows[open[k]] = std::move(found.rows[k]);
+    found.rows = std::move(rows);
+    answer.sharpen(std::move(found));
   }
   return answer;
 }

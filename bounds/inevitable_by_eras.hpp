@@ -1,4 +1,4 @@
-// P . a^n under NoPE or ALiBi: explicit tokens, eras of lengths and a tail; the last pair that is distinct is isolated among them. Why: proofs/era.md and
+// P . a^n . Q under NoPE, P . a^n under ALiBi: explicit tokens, eras of lengths and a tail; the last pair that is distinct is isolated among them. Why: proofs/era.md and
 // proofs/tail.md.
 #pragma once
 

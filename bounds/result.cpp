@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "lib/number/length.hpp"
+
 namespace snellen {
 
 std::string_view name_of(Metric metric) {
@@ -18,6 +20,14 @@ std::string_view name_of(Criterion criterion) {
     case Criterion::tolerance: return "tolerance";
     default: return "argmax";
   }
+}
+
+std::optional<std::string> last_distinct(const CollapseRow& row) {
+  if (row.inevitable.scope == Scope::all) {
+    const Length lower(row.inevitable.lower);
+    return lower > 1 ? std::optional(Length(lower - 1).str()) : std::nullopt;
+  }
+  return row.last_distinct ? std::optional(std::to_string(*row.last_distinct)) : std::nullopt;
 }
 
 bool Certification::undecided() const {

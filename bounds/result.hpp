@@ -38,6 +38,22 @@ struct Inevitable {
   Status status = Status::unknown;
 };
 
+// One way in which something was proved for every n: its theorem, what was checked (sentences), and its parameters.
+struct InevitableProof {
+  std::string theorem;
+  std::vector<std::string> hypotheses;
+  std::map<std::string, std::string> numbers;
+};
+
+// What a row's answer of scope `all` rests on, or why there is none.
+struct Basis {
+  std::string theorem;                         // empty where nothing is proved for all n
+  std::map<std::string, std::string> numbers;  // of the attempt that proved it
+  std::int64_t undecided = 0;                  // n between lower and upper that were examined in vain (counted up to a maximum)
+  std::optional<std::string> overflow_from;    // from here on, for ever, the vectors have no finite value in the format: neither collapse nor distinctness
+  std::string open;                            // why no more is proved; empty where the answer is exact or never
+};
+
 // What an engine run showed under a row's criterion, up to the horizon. A fact about that run, not a bound.
 struct Observed {
   std::string profile;
@@ -54,11 +70,16 @@ struct CollapseRow {
   std::optional<Metric> metric;  // tolerance only
   std::optional<Dyadic> eps;     // tolerance only
   std::optional<std::int64_t> first, last_distinct;  // the first n proved to collapse (an undecided one may precede it), the last proved distinct
-  std::int64_t undecided = 0, overflow = 0;
-  Inevitable inevitable;
+  std::optional<std::int64_t> collapsed_from;            // the least n from which to the horizon every pair is proved to collapse
+  std::int64_t undecided = 0, overflow = 0;              // up to the horizon
+  Inevitable inevitable;                                 // for every n >= 1 where something is proved of them all, else up to the horizon
+  Basis basis;
   std::vector<Observed> observed;
   std::vector<Verdict> verdicts;  // one for each n = from, ..., to
 };
+
+// The largest n proved distinct, beyond the horizon too where the row's answer has the scope `all`.
+std::optional<std::string> last_distinct(const CollapseRow& row);
 
 // Where an engine run first produced a NaN or an infinity.
 struct Trouble {
@@ -78,6 +99,15 @@ struct Claim {
   std::string id, statement, theorem;
   Scope scope = Scope::horizon;
   std::map<std::string, std::string> numbers;
+  std::vector<std::string> hypotheses;  // of the theorem, as they were checked
+};
+
+// What y(S_n) (or x(L)) tends to: all that is left of the sequence when n grows.
+struct Limit {
+  std::string sequence;                    // whose vector it is, for people: "[2]"
+  std::vector<Enclosure> vector;
+  std::optional<std::int64_t> next_token;  // of the exact model, where it was asked for and is certified
+  std::vector<Enclosure> distances;        // from y(S_n) at the horizon, in the order of Certification::metrics
 };
 
 struct Certification {
@@ -93,10 +123,14 @@ struct Certification {
   std::vector<PairDistances> distances;
   std::vector<CollapseRow> rows;
   std::vector<EngineRun> runs;
+  bool inevitable = false;               // a proof for all n was asked for
+  std::vector<InevitableProof> proofs;
+  std::string unsupported;               // why nothing is proved for all n, where that holds of every row
+  std::optional<Limit> limit;
   std::vector<Claim> claims;
   std::vector<std::string> assumptions;  // sentences
   std::vector<std::string> warnings;
-  bool undecided() const;
+  bool undecided() const;                // something up to the horizon
 };
 
 }  // namespace snellen

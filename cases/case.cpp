@@ -81,6 +81,7 @@ std::vector<std::string> names_of(const std::vector<Format>& formats) {
 
 void read_measure(const TomlSection& file, Case& c) {
   CertifyRequest& request = c.request;
+  request.inevitable = true;
   const auto section = file.section("measure", {"formats", "criteria", "norms", "at", "inevitable", "eps"});
   if (section) {
     request.formats = section->list("formats", names_of(shipped_formats()), find_format);
@@ -97,7 +98,7 @@ void read_measure(const TomlSection& file, Case& c) {
       return std::nullopt;
     });
     request.at = section->choice<Place>("at", {{"final", Place::final}, {"hidden", Place::hidden}}).value_or(Place::final);
-    c.inevitable = section->boolean("inevitable").value_or(true);
+    request.inevitable = section->boolean("inevitable").value_or(true);
     if (const auto eps = section->number("eps")) {
       if (*eps <= 0) section->refuse("eps", "a positive number");
       request.eps = Dyadic::of(*eps);
@@ -130,6 +131,15 @@ void read_precision(const TomlSection& file, Case& c) {
   if (const auto start = section->integer("start_bits", 53, c.request.max_bits)) c.request.start_bits = static_cast<long>(*start);
 }
 
+void read_inevitable(const TomlSection& file, Case& c) {
+  const auto section = file.section("inevitable", {"work"});
+  if (!section) return;
+  if (const auto work = section->number("work")) {
+    if (*work <= 0) section->refuse("work", "a positive number");
+    c.request.inevitable_work = *work;
+  }
+}
+
 // The file has the right shape; now what it says is judged.
 void check(const Case& c) {
   if (const auto problem = problem_of(c.request.family)) throw InputError(c.place("family." + problem->key), problem->description);
@@ -152,7 +162,7 @@ Case read_case(const std::filesystem::path& file, const std::optional<std::files
   const toml::table table = parsed(file.string());
   Case c;
   c.file = file;
-  const TomlSection section(file.string(), "", table, {"title", "model", "family", "measure", "engine", "precision"}, c.lines);
+  const TomlSection section(file.string(), "", table, {"title", "model", "family", "measure", "inevitable", "engine", "precision"}, c.lines);
   c.request.case_name = file.stem().string();
   c.request.title = section.string("title").value_or(c.request.case_name);
   c.model = read_model(section);
@@ -160,6 +170,7 @@ Case read_case(const std::filesystem::path& file, const std::optional<std::files
   Texts texts(c);
   c.request.family = read_family(section, texts);
   read_measure(section, c);
+  read_inevitable(section, c);
   read_engine(section, c);
   read_precision(section, c);
   check(c);

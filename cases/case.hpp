@@ -17,7 +17,6 @@ struct Case {
   std::filesystem::path file;
   std::variant<std::filesystem::path, RandomModel> model;  // a path as written: load_model(const Case&) looks for it
   CertifyRequest request;                                  // its case_name is the file's, without folder and .toml
-  bool inevitable = true;                                  // asked for a proof for all n; today every answer has the scope `horizon`
   std::vector<std::string> readings, warnings;             // about texts that became tokens: how, and what to beware of
   std::map<std::string, unsigned> lines;                   // of every key given, by its full name: "family.unit"
 

@@ -34,6 +34,17 @@ std::string scientific(const std::string& rough) {
   return rough.substr(0, e) + "&thinsp;&times;&thinsp;10" + superscript(std::string_view(rough).substr(e + 1));
 }
 
+// Long lengths in groups of three, which do not part at the end of a line.
+std::string grouped(const std::string& digits) {
+  if (digits.size() < 5) return digits;
+  std::string result;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) result += "&#8239;";
+    result += digits[i];
+  }
+  return result;
+}
+
 template <class Number>
 std::string or_dash(const std::optional<Number>& value) {
   return value ? fmt::format("{}", *value) : "&ndash;";
@@ -64,6 +75,16 @@ std::string column(const std::string& name, std::string_view kind = "") {
 std::string table(const std::string& columns, const std::string& body, const std::string& line_above = "") {
   return fmt::format("<div class=\"wide\"><table>\n<thead>{}<tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n", line_above,
                      columns, body);
+}
+
+// Both ends where they agree in the digits that are shown, to nearest; else as an interval.
+std::string coordinate_text(const Enclosure& x) {
+  const auto text = [](const Dyadic& d) {
+    const std::string rough = scientific(decimal_text(d, MPFR_RNDN, 7));
+    return rough.starts_with('-') ? "&minus;" + rough.substr(1) : rough;
+  };
+  const std::string low = text(x.lower), high = text(x.upper);
+  return low == high ? low : low + " to " + high;
 }
 
 std::string place_of(const std::string& at) {
@@ -122,6 +143,10 @@ std::string distance_figure(const Certification& c, std::size_t metric, const Pi
   return figure(picture, fmt::format("Distance D(n) against n, {}", label), typeset(caption));
 }
 
+bool proves_for_all(const Certification& c) {
+  return std::any_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::all; });
+}
+
 // Every row holds to the horizon: said once, above the table.
 bool all_to_horizon(const Certification& c) {
   return std::all_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::horizon; });
@@ -173,7 +198,7 @@ std::string result_table(const Certification& c) {
     line += fmt::format(
         "<td class=\"criterion\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number "
         "start\">{}</td><td>{}</td>",
-        typeset(criterion_label(row)), or_dash(row.first), or_dash(row.last_distinct), html_escaped(collapse_start(row, c.to)),
+        typeset(criterion_label(row)), or_dash(row.first), typeset(last_distinct(row).value_or("-")), typeset(collapse_start(row, c.to)),
         status_chips(row, c));
     for (const EngineRun& run : c.runs) line += observed_cell(row, run, c.to);
     body += fmt::format("<tr{}>{}</tr>\n", i > 0 && !(rows[i - 1]->format == row.format) ? " class=\"group\"" : "", line);
@@ -241,9 +266,40 @@ std::string claims_table(const Certification& c) {
   return table(column("claim") + column("statement") + column("theorem") + column("scope") + column("numbers"), body);
 }
 
+// What y(S_n) tends to: what the model remembers.
+std::string limit_section(const Certification& c) {
+  const Limit& limit = *c.limit;
+  std::string text = fmt::format("<p>{} These are its {} coordinates, enclosed: each of them is the last token's vector of <code>{}</code> in exact arithmetic.", typeset(limit_sentence(c)),
+                                 limit.vector.size(), html_escaped(limit.sequence));
+  if (limit.next_token) text += fmt::format(" Its next token, by a certified margin, is <code>{}</code>.", *limit.next_token);
+  text += "</p>\n";
+  constexpr std::size_t most_shown = 64;
+  std::string cells;
+  for (std::size_t i = 0; i < std::min(most_shown, limit.vector.size()); ++i)
+    cells += fmt::format("<span title=\"{} to {}\">{}</span>\n", lower_text(limit.vector[i].lower), upper_text(limit.vector[i].upper),
+                         coordinate_text(limit.vector[i]));
+  text += fmt::format("<div class=\"vector\">{}</div>\n", cells);
+  return text + fmt::format("<p class=\"note\">{}report.json has the enclosures, with their exact ends.</p>\n",
+                            limit.vector.size() > most_shown ? fmt::format("The first {} of {}. ", most_shown, limit.vector.size()) : std::string());
+}
+
+// What the answers for every n rest on, and what stays open.
+std::string proofs_section(const Certification& c) {
+  std::string body;
+  for (const InevitableProof& proof : c.proofs) {
+    std::string numbers;
+    for (const auto& [name, value] : proof.numbers) numbers += fmt::format("<div><i>{}</i> = {}</div>", html_escaped(name), typeset(value));
+    body += fmt::format("<tr><td><code>{}</code></td><td>{}</td><td class=\"figures\">{}</td></tr>\n", html_escaped(proof.theorem), list(proof.hypotheses), numbers);
+  }
+  std::string result = body.empty() ? "" : table(column("theorem") + column("hypotheses, as they were checked") + column("numbers"), body);
+  if (!c.unsupported.empty()) result += fmt::format("<p>Nothing is proved beyond the horizon: {}.</p>\n", typeset(c.unsupported));
+  const std::vector<std::string> open = open_rows(c);
+  if (!open.empty()) result += "<p class=\"note\">Not settled for every n:</p>\n" + list(open);
+  return result;
+}
+
 std::string reading_guide(const Certification& c) {
-  const bool beyond =
-      std::any_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::all; });
+  const bool beyond = proves_for_all(c);
   std::vector<std::string> items = {
       fmt::format("Certified: the model as a function of real numbers, with its stored weights taken exactly and nothing "
                   "rounded. D(n) and every verdict were "
@@ -255,7 +311,7 @@ std::string reading_guide(const Certification& c) {
       "tolerance: the distance is at most the format's threshold 2^{1-t} (t significand bits), the line that Barbero et al. "
       "draw. argmax: the same next token, with a certified margin.",
       fmt::format("\"To the horizon {}\" means evaluated one by one up to there; nothing is said about longer sequences.", c.to)};
-  if (beyond) items.push_back("\"For every n\" means proved for all lengths, without end.");
+  if (beyond) items.push_back("\"For every n\" and \"for ever\" mean proved for all lengths, without end; such a length N is exact where the pair at N - 1 is proved distinct.");
   items.push_back(
       "Observed: what one emulated engine did. A fact about that run up to its last n, not a bound on other engines.");
   return list(items);
@@ -314,6 +370,12 @@ std::string typeset(std::string_view plain) {
   const auto word_before = [&](std::size_t at) {
     return at > 0 && (std::isalnum(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == '_');
   };
+  // A number of its own, and no part of a decimal, a name or a hexadecimal number.
+  const auto is_part = [&](std::size_t at) { return std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_'; };
+  const auto joined_before = [&](std::size_t at) { return at > 0 && (is_part(at - 1) || text[at - 1] == '.' || text[at - 1] == '#'); };
+  const auto joined_after = [&](std::size_t at) {
+    return at < text.size() && (is_part(at) || (text[at] == '.' && at + 1 < text.size() && is_part(at + 1)));
+  };
   for (std::size_t at = 0; at < text.size();) {
     if (starts(at, "S_{n+1}") && !word_before(at)) {
       result += "S<sub>n+1</sub>", at += 7;
@@ -331,6 +393,10 @@ std::string typeset(std::string_view plain) {
     } else if (text[at] == '^' && at > 0 && is_digit(text[at - 1]) && integer_length(text, at + 1) > 0) {
       const std::size_t length = integer_length(text, at + 1);
       result += superscript(std::string_view(text).substr(at + 1, length)), at += 1 + length;
+    } else if (is_digit(text[at]) && !joined_before(at)) {
+      const std::string digits = text.substr(at, integer_length(text, at));
+      at += digits.size();
+      result += joined_after(at) ? digits : grouped(digits);
     } else {
       result += text[at++];
     }
@@ -345,6 +411,13 @@ std::string html_report(const Certification& c, const Pictures& pictures) {
   page += fmt::format("<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n", html_escaped(c.title), kPageStyle,
                       swatch_style());
   page += header(c) + result_box(c);
+  const auto collapse_figure = [&] {
+    return figure(pictures.collapse, "From which length on no difference is left, by format and criterion",
+                  typeset("From which length on S_n and its neighbour can no longer be told apart, in each format and by each criterion: full dots are proved for "
+                          "every n, without end. Beyond the dashed line no sequence was evaluated: there it is theorems that speak."));
+  };
+  const bool beyond = proves_for_all(c);
+  if (beyond) page += collapse_figure();
   if (!pictures.distances.empty()) page += distance_figure(c, 0, pictures.distances[0]);
   if (!c.rows.empty()) {
     page += section("From which length on", result_table(c));
@@ -356,6 +429,7 @@ std::string html_report(const Certification& c, const Pictures& pictures) {
                    "for several n, "
                    "the cell is divided in proportion. An engine run counts as collapsed where its two vectors are identical.")));
   }
+  if (c.limit) page += section("What the model remembers", limit_section(c));
   for (std::size_t m = 1; m < pictures.distances.size(); ++m)
     page += section("The same in " + typeset(label_of(c.metrics[m])), distance_figure(c, m, pictures.distances[m]));
   if (!c.runs.empty())
@@ -363,6 +437,7 @@ std::string html_report(const Certification& c, const Pictures& pictures) {
                     engine_table(c) +
                         "<p class=\"note\">Errors are certified upper bounds on the distance between the run's vector of " +
                         typeset("S_n") + " and the exact one.</p>\n");
+  if (c.inevitable) page += section("For every n: what it rests on", proofs_section(c));
   page += section("What is certified, and what is only observed", reading_guide(c));
   if (!c.assumptions.empty()) page += section("Assumptions", list(c.assumptions));
   if (!c.claims.empty()) page += section("Claims", claims_table(c));

@@ -54,6 +54,8 @@ td.observed i { color: var(--soft); font-style: normal; }
 .chip.bracket, .chip.never { background: #c9ddee; border-color: #c9ddee; color: #0b2a4a; }
 .chip.unknown { background: var(--warn-back); border-color: var(--warn-back); color: var(--warn); }
 .chip.overflow { background: #aa3377; border-color: #aa3377; color: #ffffff; white-space: normal; }
+.vector { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 2px 14px; background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 10px 14px; font-size: 13px; font-variant-numeric: tabular-nums; text-align: right; }
+td ul { margin: 0; padding-left: 16px; }
 .swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 7px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 0; font-size: 14.5px; }
 dt { color: var(--soft); }

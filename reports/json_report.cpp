@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
+#include "lib/files/sha256.hpp"
 #include "reports/numbers.hpp"
 #include "reports/words.hpp"
 
@@ -54,7 +56,43 @@ Json json_of(const Observed& o) {
           {"below_error_from", or_null(o.below_error_from)}};
 }
 
-Json json_of(const CollapseRow& row) {
+Json json_of(const std::map<std::string, std::string>& numbers) {
+  Json result = Json::object();
+  for (const auto& [name, value] : numbers) result[name] = value;
+  return result;
+}
+
+Json json_of(const Basis& basis) {
+  return {{"theorem", basis.theorem.empty() ? Json(nullptr) : Json(basis.theorem)},
+          {"numbers", json_of(basis.numbers)},
+          {"undecided", basis.undecided},
+          {"overflow_from", or_null(basis.overflow_from)},
+          {"open", basis.open.empty() ? Json(nullptr) : Json(basis.open)}};
+}
+
+Json json_of(const InevitableProof& proof) {
+  return {{"theorem", proof.theorem}, {"hypotheses", proof.hypotheses}, {"numbers", json_of(proof.numbers)}};
+}
+
+Json json_of(const Limit& limit, const std::vector<Metric>& metrics, std::int64_t horizon) {
+  constexpr std::size_t most_coordinates = 128;
+  std::string lines;
+  Json coordinates = Json::array();
+  for (const Enclosure& x : limit.vector) {
+    lines += x.lower.hex() + ' ' + x.upper.hex() + '\n';
+    if (limit.vector.size() <= most_coordinates) coordinates.push_back(json_of(x));
+  }
+  Json distances = {{"n", horizon}};
+  for (std::size_t m = 0; m < limit.distances.size(); ++m) distances[std::string(name_of(metrics[m]))] = json_of(limit.distances[m]);
+  return {{"sequence", limit.sequence},
+          {"next_token", or_null(limit.next_token)},
+          {"distance_at_horizon", std::move(distances)},
+          {"width", limit.vector.size()},
+          {"sha256", sha256(std::as_bytes(std::span(lines)))},
+          {"coordinates", std::move(coordinates)}};
+}
+
+Json json_of(const CollapseRow& row, bool inevitable) {
   Json observed = Json::object();
   for (const Observed& o : row.observed) observed[o.profile] = json_of(o);
   return {{"format", row.format ? Json(row.format->name) : Json(nullptr)},
@@ -64,6 +102,7 @@ Json json_of(const CollapseRow& row) {
           {"eps_hex", row.eps ? Json(row.eps->hex()) : Json(nullptr)},
           {"first", or_null(row.first)},
           {"last_distinct", or_null(row.last_distinct)},
+          {"collapsed_from", or_null(row.collapsed_from)},
           {"undecided", row.undecided},
           {"overflow", row.overflow},
           {"inevitable_from",
@@ -71,6 +110,7 @@ Json json_of(const CollapseRow& row) {
             {"upper", or_null(row.inevitable.upper)},
             {"scope", name_of(row.inevitable.scope)},
             {"status", name_of(row.inevitable.status)}}},
+          {"proof", inevitable ? json_of(row.basis) : Json(nullptr)},
           {"observed", std::move(observed)},
           {"verdicts", run_length(row.verdicts)}};
 }
@@ -132,13 +172,9 @@ std::string run_length(const std::vector<Verdict>& verdicts) {
 }
 
 Json json_of(const Claim& claim) {
-  Json numbers = Json::object();
-  for (const auto& [name, value] : claim.numbers) numbers[name] = value;
-  return {{"id", claim.id},
-          {"statement", claim.statement},
-          {"theorem", claim.theorem},
-          {"scope", name_of(claim.scope)},
-          {"numbers", std::move(numbers)}};
+  Json result = {{"id", claim.id}, {"statement", claim.statement}, {"theorem", claim.theorem}, {"scope", name_of(claim.scope)}, {"numbers", json_of(claim.numbers)}};
+  if (!claim.hypotheses.empty()) result["hypotheses"] = claim.hypotheses;
+  return result;
 }
 
 Json json_of_model(const Certification& c) {
@@ -152,9 +188,11 @@ Json json_of_model(const Certification& c) {
 Json json_report(const Certification& c) {
   Json metrics = Json::array(), rows = Json::array(), runs = Json::array(), claims = Json::array();
   for (const Metric metric : c.metrics) metrics.push_back(name_of(metric));
-  for (const CollapseRow& row : c.rows) rows.push_back(json_of(row));
+  for (const CollapseRow& row : c.rows) rows.push_back(json_of(row, c.inevitable));
   for (const EngineRun& run : c.runs) runs.push_back(json_of(run, c.metrics));
   for (const Claim& claim : c.claims) claims.push_back(json_of(claim));
+  Json proofs = Json::array();
+  for (const InevitableProof& proof : c.proofs) proofs.push_back(json_of(proof));
   Json legend = Json::object();
   for (const Verdict verdict : {Verdict::collapsed, Verdict::distinct, Verdict::undecided, Verdict::overflow})
     legend[std::string(1, letter_of(verdict))] = name_of(verdict);
@@ -172,6 +210,8 @@ Json json_report(const Certification& c) {
           {"assumptions", c.assumptions},
           {"warnings", c.warnings},
           {"collapse", std::move(rows)},
+          {"for_every_n", {{"asked", c.inevitable}, {"unsupported", c.unsupported.empty() ? Json(nullptr) : Json(c.unsupported)}, {"proofs", std::move(proofs)}}},
+          {"limit", c.limit ? json_of(*c.limit, c.metrics, c.to) : Json(nullptr)},
           {"verdict_legend", std::move(legend)},
           {"distances", json_of(c.distances, c.metrics)},
           {"engine_runs", std::move(runs)},

@@ -18,9 +18,14 @@ Picture distance_plot(const Certification& c, std::size_t metric, const std::str
 // Where a pixel stands for several n, the cell is divided in proportion.
 Picture verdict_plot(const Certification& c, const std::string& program = "gnuplot");
 
+// From which length on each format and criterion is proved to see no difference, on one logarithmic axis far beyond the horizon: a dot is N*, an interval
+// a bracket, an arrow a row that is still distinct where its knowledge ends; `never` and overflow stand in words.
+Picture collapse_plot(const Certification& c, const std::string& program = "gnuplot");
+
 struct Pictures {
   std::vector<Picture> distances;  // one a metric
   Picture verdicts;
+  Picture collapse;                // where a proof for all n was asked for
 };
 Pictures draw(const Certification& c, const std::string& program = "gnuplot");
 

@@ -66,7 +66,7 @@ std::string text_report(const Certification& c) {
       if (row->undecided > 0) known += fmt::format(", {} undecided", row->undecided);
       if (row->overflow > 0) known += fmt::format(", {} overflow", row->overflow);
       lines.push_back({cut(format_label(*row), 18), cut(criterion_label(*row), 16), or_dash(row->first),
-                       or_dash(row->last_distinct), cut(collapse_start(*row, c.to), 24), known,
+                       cut(last_distinct(*row).value_or("-"), 22), cut(collapse_start(*row, c.to), 24), known,
                        row->inevitable.scope == Scope::all ? "every n" : fmt::format("horizon {}", c.to)});
     }
     result += '\n' + table(lines);

@@ -141,6 +141,7 @@ Pictures draw(const Certification& c, const std::string& program) {
   Pictures result;
   for (std::size_t metric = 0; metric < c.metrics.size(); ++metric) result.distances.push_back(distance_plot(c, metric, program));
   result.verdicts = verdict_plot(c, program);
+  if (c.inevitable) result.collapse = collapse_plot(c, program);
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "reports/words.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -20,11 +21,11 @@ const CollapseRow* find_row(const Certification& c, std::string_view format, Cri
   return nullptr;
 }
 
-// The paper's format where there is an answer for it, else any row with an answer, bitwise before tolerance.
+// An answer for every n before one up to the horizon; among them the paper's format, bitwise before tolerance.
 const CollapseRow* headline_row(const Certification& c) {
   const CollapseRow* best = nullptr;
   const auto rank = [](const CollapseRow& row) {
-    return (has_start(row) ? 8 : 0) + (row.inevitable.status == Status::never ? 4 : 0) +
+    return (has_start(row) ? 16 : 0) + (row.inevitable.status == Status::never ? 8 : 0) + (row.inevitable.scope == Scope::all ? 4 : 0) +
            (row.format && row.format->name == "bf16" ? 2 : 0) + (row.criterion == Criterion::bitwise ? 1 : 0);
   };
   for (const CollapseRow& row : c.rows)
@@ -37,22 +38,29 @@ std::string cannot_tell(const CollapseRow& row, const Certification& c) {
   return fmt::format("S_n and {} are within {}'s threshold ({})", c.second, format_label(row), criterion_label(row));
 }
 
-std::string how_far_checked(const CollapseRow& row, const Certification& c) {
-  return row.inevitable.scope == Scope::all ? "proved for every n" : fmt::format("checked to {}", c.to);
+// "From n = 37 on, for ever, bf16 cannot tell S_n from S_{n+1}; at n = 36 it can."
+std::string headline_for_all(const CollapseRow& row, const Certification& c) {
+  const bool bitwise = row.criterion == Criterion::bitwise;
+  const auto distinct = last_distinct(row);
+  std::string text = fmt::format("From n = {} on{}, for ever, {}", *row.inevitable.upper, row.inevitable.status == Status::exact ? "" : " at the latest",
+                                 cannot_tell(row, c));
+  if (distinct) text += fmt::format("; at n = {} {}", *distinct, bitwise ? "it can" : "they are not");
+  if (row.inevitable.status == Status::bracket) text += distinct ? ", and what lies between is not decided" : "; what lies below is not decided";
+  return text + ".";
 }
 
 std::string headline(const CollapseRow& row, const Certification& c) {
   const Inevitable& known = row.inevitable;
+  if (has_start(row) && known.scope == Scope::all) return headline_for_all(row, c);
   const std::string apart = row.criterion == Criterion::bitwise ? "distinguishable" : "farther apart";
   const std::string last = !row.last_distinct ? fmt::format("no pair from n = {} on is {}", c.from, apart)
                            : row.criterion == Criterion::bitwise
                                ? fmt::format("the last distinguishable pair is n = {}", *row.last_distinct)
                                : fmt::format("the last pair farther apart is n = {}", *row.last_distinct);
   if (has_start(row) && known.status == Status::exact)
-    return fmt::format("From n = {} on ({}), {}; {}.", *known.upper, how_far_checked(row, c), cannot_tell(row, c), last);
+    return fmt::format("From n = {} on (checked to {}), {}; {}.", *known.upper, c.to, cannot_tell(row, c), last);
   if (has_start(row))
-    return fmt::format("From n = {} on at the latest ({}), {}; {}, and what lies between is undecided{}.", *known.upper,
-                       how_far_checked(row, c), cannot_tell(row, c),
+    return fmt::format("From n = {} on at the latest (checked to {}), {}; {}, and what lies between is undecided{}.", *known.upper, c.to, cannot_tell(row, c),
                        row.last_distinct ? fmt::format("the last pair proved {} is n = {}", apart, *row.last_distinct)
                                          : "no pair is proved " + apart,
                        row.overflow > 0 ? " or overflows" : "");
@@ -67,15 +75,16 @@ std::string headline(const CollapseRow& row, const Certification& c) {
                                       : fmt::format("{} undecided", row.undecided));
 }
 
-// "e5m2 from 4, e4m3 from 7; not by 2000: tf32, fp32" over the rows of one criterion and metric.
+// "from every format's length on": "for ever: e5m2 from 4, e4m3 from 7; not by 2000: tf32, fp32" over the rows of one criterion and metric.
 std::string enumerate(const Certification& c, Criterion criterion, std::optional<Metric> metric) {
-  std::string result;
+  std::string for_ever, to_horizon;
   std::vector<std::pair<std::string, std::string>> others;  // what is said of them, and their names
   for (const CollapseRow& row : c.rows) {
     if (row.criterion != criterion || row.metric != metric || !row.format) continue;
     const std::string start = collapse_start(row, c.to);
     if (has_start(row)) {
-      result += fmt::format("{}{} from {}", result.empty() ? "" : ", ", row.format->name, start);
+      std::string& list = row.inevitable.scope == Scope::all ? for_ever : to_horizon;
+      list += fmt::format("{}{} from {}", list.empty() ? "" : ", ", row.format->name, start);
       continue;
     }
     const auto same = std::find_if(others.begin(), others.end(), [&](const auto& other) { return other.first == start; });
@@ -84,8 +93,18 @@ std::string enumerate(const Certification& c, Criterion criterion, std::optional
     else
       same->second += ", " + row.format->name;
   }
+  std::string result = for_ever.empty() ? "" : "for ever: " + for_ever;
+  if (!to_horizon.empty()) result += (for_ever.empty() ? "" : "; up to the horizon: ") + to_horizon;
   for (const auto& [what, names] : others) result += fmt::format("{}{}: {}", result.empty() ? "" : "; ", what, names);
   return result;
+}
+
+// The paper's Corollary 6.2 for this model: from some length on the next token does not change.
+std::string next_token_sentence(const CollapseRow& row, const Certification& c) {
+  const std::string token = c.limit && c.limit->next_token ? fmt::format("{}, ", *c.limit->next_token) : "";
+  const std::string from = fmt::format("The exact model's next token is {}the same for every n >= {}, for ever", token, *row.inevitable.upper);
+  if (row.inevitable.status == Status::exact) return from + (*row.inevitable.upper == "1" ? "." : "; not from any smaller n on.");
+  return from + "; what lies below is not decided.";
 }
 
 }  // namespace
@@ -143,13 +162,41 @@ std::string criterion_label(const CollapseRow& row) {
 std::string collapse_start(const CollapseRow& row, std::int64_t horizon) {
   const Inevitable& known = row.inevitable;
   if (known.status == Status::never) return "never";
+  if (row.basis.overflow_from) return "overflow from " + *row.basis.overflow_from;
   if (has_start(row)) return known.lower == *known.upper ? *known.upper : known.lower + " to " + *known.upper;
+  if (known.scope == Scope::all) return "after " + last_distinct(row).value_or("0");
   if (row.last_distinct == horizon) return fmt::format("not by {}", horizon);
   return row.undecided == 0 && row.overflow > 0 ? "overflow" : "undecided";
 }
 
 std::string reach(const CollapseRow& row, std::int64_t horizon) {
   return row.inevitable.scope == Scope::all ? "for every n" : fmt::format("to the horizon {}", horizon);
+}
+
+std::vector<std::string> open_rows(const Certification& c) {
+  std::vector<std::pair<std::string, std::string>> reasons;  // and the rows
+  for (const CollapseRow& row : c.rows) {
+    if (!c.inevitable || row.basis.open.empty()) continue;
+    const std::string name = row.format ? fmt::format("{} {}", row.format->name, criterion_label(row)) : criterion_label(row);
+    const auto same = std::find_if(reasons.begin(), reasons.end(), [&](const auto& reason) { return reason.first == row.basis.open; });
+    if (same == reasons.end())
+      reasons.emplace_back(row.basis.open, name);
+    else
+      same->second += ", " + name;
+  }
+  std::vector<std::string> result;
+  for (const auto& [reason, names] : reasons) result.push_back(fmt::format("{}: {}", names, reason));
+  return result;
+}
+
+std::string limit_sentence(const Certification& c) {
+  std::string text = fmt::format("As n grows, S_n's vector tends to that of {}: nothing else of the sequence is remembered", c.limit->sequence);
+  if (!c.limit->distances.empty() && c.limit->distances[0].is_finite()) {
+    const Enclosure& d = c.limit->distances[0];
+    text += mpfr_zero_p(d.upper.get()) ? fmt::format("; at n = {} it is there", c.to)
+                                       : fmt::format("; at n = {} its distance from there ({}) is at most {}", c.to, label_of(c.metrics[0]), rough_text(d.upper, MPFR_RNDU));
+  }
+  return text + ".";
 }
 
 std::vector<const CollapseRow*> rows_by_format(const Certification& c) {
@@ -196,8 +243,8 @@ std::vector<std::string> sentences(const Certification& c) {
     if (row->format && row->criterion == Criterion::bitwise) {
       const CollapseRow* tolerance = find_row(c, row->format->name, Criterion::tolerance);
       if (tolerance && has_start(*tolerance))
-        result.push_back(fmt::format("Their exact distance is at most {} ({}) from n = {} {}.", power_text(*tolerance->eps),
-                                     label_of(*tolerance->metric), collapse_start(*tolerance, c.to), reach(*tolerance, c.to)));
+        result.push_back(fmt::format("Their exact distance is at most {} ({}) from n = {} {}.", power_text(*tolerance->eps), label_of(*tolerance->metric),
+                                     collapse_start(*tolerance, c.to), tolerance->inevitable.scope == Scope::all ? "on, for ever" : reach(*tolerance, c.to)));
     }
     const std::string others = enumerate(c, row->criterion, row->metric);
     if (!others.empty()) {
@@ -208,6 +255,12 @@ std::vector<std::string> sentences(const Certification& c) {
   } else {
     result.push_back(fmt::format("Distances between S_n and {} are enclosed for n = {} to {}.", c.second, c.from, c.to));
   }
+  for (const CollapseRow& row : c.rows)
+    if (row.criterion == Criterion::argmax && row.inevitable.scope == Scope::all && has_start(row)) result.push_back(next_token_sentence(row, c));
+  if (c.limit) result.push_back(limit_sentence(c));
+  if (!c.unsupported.empty()) result.push_back(fmt::format("Beyond the horizon n = {} nothing is proved: {}.", c.to, c.unsupported));
+  const std::vector<std::string> open = open_rows(c);
+  if (!open.empty()) result.push_back(fmt::format("Not settled for every n: {}.", fmt::join(open, "; ")));
   std::string observed;
   for (const EngineRun& run : c.runs)
     if (const auto from = identical_from(run))

@@ -171,6 +171,8 @@ Written write_reports(const Certification& c, const Environment& environment, co
     if (!picture.problem.empty()) result.warnings.push_back("no distance plot: " + picture.problem);
   if (!c.rows.empty() && !pictures.verdicts.problem.empty())
     result.warnings.push_back("no plot of the verdicts: " + pictures.verdicts.problem);
+  if (!c.rows.empty() && !pictures.collapse.problem.empty())
+    result.warnings.push_back("no plot of the lengths: " + pictures.collapse.problem);
   // report.json last: where it is, the others are.
   const std::vector<File> files = {{"environment.json", json_text(environment_report(environment))},
                                    {"certificate.json", json_text(certificate(c))},

@@ -6,6 +6,8 @@
 #include <stdexcept>
 
 #include "lib/number/exact_product/exact_product.hpp"
+#include "lib/world/ball_activation.hpp"
+#include "lib/world/ball_attention.hpp"
 #include "lib/world/ball_functions.hpp"
 
 namespace snellen {
@@ -181,9 +183,17 @@ BallMatrix BallWorld::norm(const Norm& n, const Block& x, std::size_t groups) co
 }
 
 BallMatrix BallWorld::activate(Activation activation, const Block& x) const {
+  constexpr std::size_t at_once = 512;
   Block y = same_shape(x);
-  for_each_index(x.rows(), [&](std::size_t i) {
-    for (std::size_t c = 0; c < x.columns(); ++c) apply(activation, y(i, c), x(i, c), bits_);
+  const std::size_t count = x.rows() * x.columns();
+  for_each_index((count + at_once - 1) / at_once, [&](std::size_t part) {
+    std::vector<arb_ptr> results;
+    std::vector<arb_srcptr> arguments;
+    for (std::size_t i = part * at_once; i < std::min(count, (part + 1) * at_once); ++i) {
+      results.push_back(y(i / x.columns(), i % x.columns()));
+      arguments.push_back(x(i / x.columns(), i % x.columns()));
+    }
+    snellen::activate(activation, results, arguments, bits_);
   });
   return y;
 }
@@ -210,83 +220,11 @@ BallMatrix BallWorld::rotate(const Block& x, const Rotary& rotary, std::size_t h
   return y;
 }
 
-namespace {
-
-// Appends the columns of x to a token-major vector of entries.
-void append(BallVector& entries, std::size_t old_size, const BallMatrix& x) {
-  BallVector grown(old_size + x.rows() * x.columns());
-  for (std::size_t i = 0; i < old_size; ++i) arb_swap(grown[i], entries[i]);
-  for (std::size_t c = 0; c < x.columns(); ++c)
-    for (std::size_t i = 0; i < x.rows(); ++i) arb_set(grown[old_size + c * x.rows() + i], x(i, c));
-  entries = std::move(grown);
-}
-
-// Subtracts the largest midpoint from every score, so that the exponentials stay in range: a softmax does not change when an exact
-// number is subtracted from every score. 64 bits of that midpoint serve as well as all of them.
-void centre(BallVector& scores, long bits) {
-  std::size_t largest = 0;
-  for (std::size_t i = 1; i < scores.size(); ++i)
-    if (arf_cmp(arb_midref(scores[i]), arb_midref(scores[largest])) > 0) largest = i;
-  Ball shift;
-  if (!arf_is_finite(arb_midref(scores[largest]))) return;
-  arb_ptr s = shift;
-  arf_set_round(arb_midref(s), arb_midref(scores[largest]), 64, ARF_RND_NEAR);
-  for (std::size_t i = 0; i < scores.size(); ++i) arb_sub(scores[i], scores[i], shift, bits);
-}
-
-}  // namespace
-
 BallMatrix BallWorld::attend(const Attention& a, const Block& q, const Block& k, const Block& v, std::span<const Column> columns,
                              Memory& memory) const {
-  const std::size_t entry_width = k.rows(), first = memory.entries;
-  append(memory.keys, first * entry_width, k);
-  append(memory.values, first * entry_width, v);
-  memory.entries += columns.size();
-
-  Ball scale;
-  set_root(scale, a.scale, bits_);
-  BallVector slopes(a.alibi.size());
-  for (std::size_t h = 0; h < a.alibi.size(); ++h) set_slope(slopes[h], a.alibi[h], bits_);
-
-  Block mixed(q.rows(), columns.size());
-  const auto stride = static_cast<slong>(entry_width);
-  for_each_index(columns.size() * a.heads, [&](std::size_t job) {
-    const std::size_t c = columns.size() - 1 - job / a.heads, h = job % a.heads;  // the longest views first
-    const std::size_t offset = h / (a.heads / a.kv_heads) * a.head_size;          // of the head's group within an entry
-    const View view = visible(columns[c], first + c, a.window);
-    const auto in_trunk = static_cast<slong>(view.trunk_end - view.trunk_begin);
-    const auto in_branch = static_cast<slong>(view.branch_end - view.branch_begin);
-
-    BallVector query(a.head_size), weights(view.size());
-    for (std::size_t i = 0; i < a.head_size; ++i) arb_set(query[i], q(h * a.head_size + i, c));
-    Ball t;
-    for (std::size_t i = 0; i < view.size(); ++i) {
-      arb_ptr s = weights[i];
-      arb_dot(s, nullptr, 0, query[0], 1, memory.keys[view.entry(i) * entry_width + offset], 1, static_cast<slong>(a.head_size), bits_);
-      arb_mul(s, s, scale, bits_);
-      if (a.softcap) apply_softcap(s, s, *a.softcap, bits_);
-      if (!a.alibi.empty()) {
-        arb_mul_si(t, slopes[h], columns[c].position - (view.first_position + static_cast<std::int64_t>(i)), bits_);
-        arb_sub(s, s, t, bits_);
-      }
-    }
-    centre(weights, bits_);
-    Ball mass;
-    for (std::size_t i = 0; i < view.size(); ++i) {
-      arb_exp(weights[i], weights[i], bits_);
-      arb_add(mass, mass, weights[i], bits_);
-    }
-    for (std::size_t i = 0; i < a.head_size; ++i) {
-      arb_zero(t);
-      if (in_trunk > 0)
-        arb_dot(t, nullptr, 0, weights[0], 1, memory.values[view.trunk_begin * entry_width + offset + i], stride, in_trunk, bits_);
-      Ball sum;
-      arb_dot(sum, t, 0, weights[static_cast<std::size_t>(in_trunk)], 1, memory.values[view.branch_begin * entry_width + offset + i],
-              stride, in_branch, bits_);
-      arb_div(mixed(h * a.head_size + i, c), sum, mass, bits_);
-    }
-  });
-  return mixed;
+  const std::size_t first = memory.entries;
+  memory.append(k, v, a.kv_heads, bits_);
+  return ball_attention(a, q, columns, first, memory, bits_);
 }
 
 BallMatrix BallWorld::select(const Block& x, std::span<const std::size_t> columns) const {

@@ -8,6 +8,7 @@
 
 #include "lib/number/ball_matrix.hpp"
 #include "lib/number/flint_caches.hpp"
+#include "lib/world/ball_memory.hpp"
 #include "lib/world/world.hpp"
 
 namespace snellen {
@@ -17,11 +18,7 @@ class BallWorld {
   static constexpr bool certified = true;
   using Block = BallMatrix;  // [width, tokens]
 
-  // Keys and values, one token after the other: entry e's key is keys[e * width, (e + 1) * width).
-  struct Memory {
-    std::size_t entries = 0;
-    BallVector keys, values;
-  };
+  using Memory = BallMemory;
 
   // Midpoints are rounded to `bits` bits.
   explicit BallWorld(long bits);

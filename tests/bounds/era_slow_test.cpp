@@ -11,7 +11,7 @@ TEST_CASE("eras and tails of two layers of width 32 enclose every length up to 3
   for (const std::uint64_t seed : {1u, 2u}) {
     RandomModel m;
     m.seed = seed, m.position = PositionKind::none, m.kv_heads = seed == 1 ? 4 : 2;
-    tested += check_against_direct(synthetic_model(m), {1}, 2, RunSettings{}, 3000, 1e-12);
+    tested += check_against_direct(synthetic_model(m), {1}, 2, {}, RunSettings{}, 3000, 1e-12);
   }
   REQUIRE(tested == 2 * 3000 * 32);
 }
@@ -21,5 +21,5 @@ TEST_CASE("single tokens and tails under ALiBi enclose every length up to 3000")
   m.position = PositionKind::alibi;
   RunSettings s;
   s.one_token_eras = true;
-  REQUIRE(check_against_direct(synthetic_model(m), {1}, 2, s, 3000, 1e-12) == 3000 * 32);
+  REQUIRE(check_against_direct(synthetic_model(m), {1}, 2, {}, s, 3000, 1e-12) == 3000 * 32);
 }

@@ -29,7 +29,7 @@ TEST_CASE("every length of an era and of the tail is enclosed, for every kind of
   const auto check = [&](auto change) {
     RandomModel m = small();
     change(m);
-    tested += check_against_direct(synthetic_model(m), {1, 5}, 2, settings(), 420, 1e-5);
+    tested += check_against_direct(synthetic_model(m), {1, 5}, 2, {}, settings(), 420, 1e-5);
   };
   check([](RandomModel&) {});
   check([](RandomModel& m) { m.kv_heads = 2, m.layers = 1; });
@@ -46,7 +46,7 @@ TEST_CASE("under ALiBi single tokens and the tail enclose every length") {
   m.position = PositionKind::alibi;
   RunSettings s = settings();
   s.one_token_eras = true;
-  REQUIRE(check_against_direct(synthetic_model(m), {1, 5}, 2, s, 420, 1e-9) == 420 * 16);
+  REQUIRE(check_against_direct(synthetic_model(m), {1, 5}, 2, {}, s, 420, 1e-9) == 420 * 16);
 }
 
 // The tail's hull at a length contains what every later length gives: here the limit and the explicit vectors beyond it.
@@ -56,7 +56,7 @@ TEST_CASE("the tail encloses the limit and every later length") {
   const Model model = synthetic_model(m);
   RunSettings near = settings(), far = settings();
   near.explicit_tokens = 300, far.explicit_tokens = 700;
-  RunEvaluation run(model, {1}, 2, Place::final, near), longer(model, {1}, 2, Place::final, far);
+  RunEvaluation run(model, {1}, 2, {}, Place::final, near), longer(model, {1}, 2, {}, Place::final, far);
   const TailVector tail = run.tail(), later = longer.tail();
   std::size_t tested = 0;
   for (std::size_t i = 0; i < model.width; ++i) {
@@ -76,7 +76,7 @@ TEST_CASE("one layer: the models at 10^12 agree with the closed form") {
   const Layer& layer = model.layers[0];
   RunSettings s = settings();
   s.degree = 20;
-  RunEvaluation run(model, {1, 5}, 2, Place::hidden, s);
+  RunEvaluation run(model, {1, 5}, 2, {}, Place::hidden, s);
   while (run.next() < Length(1000000000000)) run.extend();
   const EraVector& era = run.eras().back();
   REQUIRE((era.era.first < Length(1000000000000) && Length(1000000000000) <= era.era.last));

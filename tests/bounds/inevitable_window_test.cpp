@@ -2,7 +2,7 @@
 #include "bounds/inevitable_by_window.hpp"
 
 #include "lib/model/synthetic.hpp"
-#include "tests/bounds/inevitable_against_enumeration.hpp"
+#include "tests/bounds/inevitable_by_enumeration.hpp"
 
 using namespace snellen;
 using namespace snellen::testing;

@@ -124,7 +124,7 @@ max_bits = 512
   REQUIRE(c.request.formats.size() == 2);
   CHECK((c.request.formats[0].name == "e5m2" && c.request.formats[1].precision == 12));
   CHECK((c.request.criteria == std::vector<Criterion>{Criterion::tolerance} && c.request.metrics == std::vector<Metric>{Metric::l2}));
-  CHECK((c.request.at == Place::hidden && !c.inevitable));
+  CHECK((c.request.at == Place::hidden && !c.request.inevitable));
   CHECK(c.request.eps == Dyadic::of(0x1.999999999999ap-4));
   REQUIRE(c.request.profiles.size() == 1);
   CHECK(c.request.profiles[0].name == "bf16-acc32");
@@ -136,7 +136,7 @@ TEST_CASE("case: what is left out has a meaning", "[case]") {
   const Case c = read_case(folder.write("short.toml", small_model + small_family));
   CHECK(c.request.title == "short");
   CHECK((c.request.formats.size() == 6 && c.request.criteria.size() == 3 && c.request.metrics.size() == 2 && c.request.profiles.empty()));
-  CHECK((c.request.family.from == 1 && c.request.family.to == 3 && c.request.max_bits == 4096 && !c.request.start_bits && !c.request.eps && c.inevitable));
+  CHECK((c.request.family.from == 1 && c.request.family.to == 3 && c.request.max_bits == 4096 && !c.request.start_bits && !c.request.eps && c.request.inevitable));
   CHECK(c.place("family.lengths.to").find("short.toml:6: family.lengths.to") != std::string::npos);
   CHECK(c.place("family.sample.tokens").find("short.toml:3: family.sample.tokens") != std::string::npos);
 }

@@ -38,13 +38,14 @@ echo "cmake $*" >> "$FAKE/calls"
 if [[ $1 == --preset ]]; then
   [[ ! -e $FAKE/configure-fails ]] || { echo "CMake Error at CMakeLists.txt:1: no FLINT"; exit 1; }
   mkdir -p build && echo "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" > build/CMakeCache.txt && touch build/build.ninja
-else
+elif [[ $1 == --build ]]; then
   echo "begin" >> "$FAKE/builds"; sleep 0.1; echo "end" >> "$FAKE/builds"
   echo "[1/2] Building CXX object decoder.o"
   [[ ! -e $FAKE/build-fails ]] || { echo "FAILED: decoder.o"; echo "decoder.cpp:3: error: no such token"; exit 1; }
   mkdir -p "$2/bin"
-  { echo '#!/usr/bin/env bash'; echo 'printf "<%s>" "$PWD" "$@"; exit 3'; } > "$2/bin/snellen"
-  chmod +x "$2/bin/snellen"
+  command=${!#}  # the target: snellen, all, snellen_bench
+  { echo '#!/usr/bin/env bash'; echo 'printf "<%s>" "$PWD" "$@"; exit 3'; } > "$2/bin/${command/#all/snellen}"
+  chmod +x "$2/bin/${command/#all/snellen}"
 fi
 END
 stand_in ctest <<'END'
@@ -199,8 +200,21 @@ check "help needs no build" exits 0
 check "and explains" prints "./snellen test"
 call fetch llama
 check "an unknown model is refused" exits 2
-call bench
-check "no consent, no benchmark" exits 2
 
-[[ $checks -eq 49 ]] || { echo "$checks checks ran, expected 49"; exit 1; }
+on "$ubuntu2404" "${common[@]}"
+call run
+call bench --benchmark_filter=cost
+check "the benchmark needs packages of its own" says "missing packages: libbenchmark-dev libopenblas-dev"
+check "no consent, no benchmark" exits 2
+check "nothing is done" not called libbenchmark-dev
+call --yes bench --benchmark_filter=cost
+check "with consent they are installed" called "apt-get install -y --no-install-recommends libbenchmark-dev libopenblas-dev"
+check "a configured tree finds them" called "cmake $root/build"
+check "only the benchmark is built" called "--target snellen_bench"
+check "its exit code comes back" exits 3
+check "it has its arguments" prints "<$scratch/elsewhere><--benchmark_filter=cost>"
+call run
+check "other verbs go on without them" test "$(grep -c "apt-get install" "$calls")" -eq 1
+
+[[ $checks -eq 57 ]] || { echo "$checks checks ran, expected 57"; exit 1; }
 echo "$checks checks"

@@ -35,8 +35,7 @@ TEST_CASE("the headline says what is known, with its scope", "[reports]") {
         "is n = 88, and what lies "
         "between is undecided.");
   CHECK(sentences(with_only({"50000000000", "50000000000", Scope::all, Status::exact}, 49999999999))[0] ==
-        "From n = 50000000000 on (proved for every n), bf16 cannot tell S_n from S_{n+1}; the last distinguishable pair is n = "
-        "49999999999.");
+        "From n = 50000000000 on, for ever, bf16 cannot tell S_n from S_{n+1}; at n = 49999999999 it can.");
   CHECK(sentences(with_only({"1", nullopt, Scope::all, Status::never}, 200))[0] ==
         "bf16 tells S_n from S_{n+1} for infinitely many n (bitwise): proved.");
   CHECK(sentences(with_only({"201", nullopt, Scope::horizon, Status::unknown}, 200))[0] ==

@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "lib/number/exact_product/ball_parts.hpp"
 #include "lib/number/exact_product/kernels.hpp"
+#include "lib/number/exact_product/long_digits.hpp"
 
 namespace snellen {
 namespace {
@@ -53,45 +55,6 @@ BallMatrix tiny_product(const PreparedWeights& weights, const BallMatrix& x, lon
 
 // ---- From sums to balls -----------------------------------------------------------------------------------------------
 
-// An integer, the least significant digit first, as limbs.
-class LimbWriter {
- public:
-  explicit LimbWriter(mp_limb_t* limbs) : limbs_(limbs) {}
-
-  // The next `bits` <= 63 bits of the number.
-  void push(std::uint64_t value, int bits) {
-    word_ |= value << filled_;
-    filled_ += bits;
-    if (filled_ >= FLINT_BITS) {
-      filled_ -= FLINT_BITS;
-      limbs_[size_++] = word_;
-      word_ = filled_ > 0 ? value >> (bits - filled_) : 0;
-    }
-  }
-  // Then the signed bits above all digits, of which the lowest 48 * pieces say all. Turns the number into its absolute value
-  // without leading zero limbs; true: it was negative.
-  bool finish(Int128 top, int pieces) {
-    for (; pieces > 0; --pieces, top >>= 48) push(static_cast<std::uint64_t>(top) & ((std::uint64_t{1} << 48) - 1), 48);
-    const bool negative = top < 0;
-    limbs_[size_++] = negative ? word_ | ~mp_limb_t{0} << filled_ : word_;
-    if (negative) {
-      mp_size_t i = 0;
-      while (limbs_[i] == 0) ++i;  // a negative number has a limb that is not zero
-      limbs_[i] = -limbs_[i];
-      for (++i; i < size_; ++i) limbs_[i] = ~limbs_[i];
-    }
-    while (size_ > 0 && limbs_[size_ - 1] == 0) --size_;
-    return negative;
-  }
-  mp_size_t size() const { return size_; }
-
- private:
-  mp_limb_t* limbs_;
-  mp_size_t size_ = 0;
-  std::uint64_t word_ = 0;
-  int filled_ = 0;
-};
-
 constexpr std::size_t block_columns = 8;  // a multiple of the radii's tiles
 
 class Fmpz {
@@ -105,17 +68,6 @@ class Fmpz {
  private:
   fmpz_t value_;
 };
-
-// radius = value 2^exponent, rounded up; value is a finite double that is not negative, and radius has a small exponent.
-void set_radius(mag_t radius, double value, slong exponent) {
-  if (value == 0) return mag_zero(radius);
-  const auto word = std::bit_cast<std::uint64_t>(value);
-  mp_limb_t significand = ((word >> 23 & ((mp_limb_t{1} << 29) - 1)) | mp_limb_t{1} << 29) + 1;  // of MAG_BITS = 30 bits
-  slong top = static_cast<slong>(word >> 52) - 1022 + exponent;
-  if (significand == mp_limb_t{1} << MAG_BITS) significand >>= 1, ++top;
-  MAG_MAN(radius) = significand;
-  fmpz_set_si(MAG_EXPREF(radius), top);
-}
 
 // Everything that one column of a product needs, for one thread.
 class ColumnProduct {
@@ -210,22 +162,30 @@ class ColumnProduct {
     double total = radius;
     if (writer.size() > 0) {
       slong shift;
+      const long bits = deserved_bits(writer, Bound(radius, radius_exponent), exponent);
       const bool inexact =
-          _arf_set_round_mpn(arb_midref(y), &shift, limbs_.data(), writer.size(), negative, bits_, ARF_RND_DOWN) != 0;
+          _arf_set_round_mpn(arb_midref(y), &shift, limbs_.data(), writer.size(), negative, bits, ARF_RND_DOWN) != 0;
       const slong top = FLINT_BITS * writer.size() + shift + exponent;
       fmpz_set_si(ARF_EXPREF(arb_midref(y)), top);
       // The unit in the last place beside the radius, in one double where it fits there.
       if (inexact) {
-        const slong unit = top - bits_ - radius_exponent;
+        const slong unit = top - bits - radius_exponent;
         if (std::abs(unit) >= 900) {
           set_radius(arb_radref(y), radius, radius_exponent);
-          arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits_);
+          arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
           return;
         }
         total = (radius + std::bit_cast<double>(static_cast<std::uint64_t>(unit + 1023) << 52)) * (1 + 0x1p-50);
       }
     }
     set_radius(arb_radref(y), total, radius_exponent);
+  }
+
+  // The bits that a midpoint deserves: all, or those down to 2^-drowned_bits of its radius.
+  long deserved_bits(const LimbWriter& writer, const Bound& radius, slong exponent) const {
+    if (radius.zero()) return bits_;
+    const slong top = FLINT_BITS * writer.size() - std::countl_zero(limbs_[static_cast<std::size_t>(writer.size()) - 1]) + exponent;
+    return std::clamp<slong>(top - radius.top() + drowned_bits, 2, bits_);
   }
 
   // The midpoint from the integer in limbs_ and the row's tail; adds the tail's share of the radius and that of the rounding.

@@ -4,7 +4,8 @@
 // With the notation of prepared_weights.hpp and fixed_point_block.hpp, s_i the row's scale, u_j the column's unit, b the
 // weights' bits (24 or 51), f_j the column's fraction:
 //
-//   midpoint   M_ij = rd( sum_k W_ik m_kj 2^(u_j) ), the sum exact, rd the rounding to `bits` bits towards zero (once),
+//   midpoint   M_ij = rd( sum_k W_ik m_kj 2^(u_j) ), the sum exact, rd the rounding towards zero (once) to `bits` bits, or to the fewer that
+//              reach down to 2^-12 of the radius: bits that the radius drowns would only cost the next operations time,
 //   radius     R_ij = up( sum_k |W_ik| error_kj ) + |M_ij|'s unit in the last place where rd was inexact.
 //
 // Enclosure. Let x_k be any point of the ball X_kj. |x_k - m_kj 2^(u_j)| <= error_kj (the ball's radius and what was cut off),

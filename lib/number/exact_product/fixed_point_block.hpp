@@ -3,12 +3,7 @@
 //
 // Column j: |X_kj - m_kj 2^unit| <= error_kj, m_kj an integer (the midpoint cut off towards zero), |m_kj| < 2^fraction, and
 // error_kj the ball's radius, plus 2^unit where bits were cut off. The column's largest midpoint lies in [1/2, 1) 2^(unit +
-// fraction). The grid is as fine as the entries deserve:
-//   - an entry asks for its last bit, or for 2^-7 of (a power of two above) its radius where that is coarser. Where `bits` + 7
-//     bits below the largest entry give every entry what it asks for, no more are taken (an exact column stays exact, a wide
-//     one is cheap);
-//   - else `bits` + 7, or up to 64 more where entries ask for more on average, with 2^-3 of the radius in place of 2^-7: a few
-//     outliers do not cost the other entries their accuracy.
+// fraction). The grid is as fine as the entries deserve (grid.hpp).
 // The error that the cut adds to (W X)_ij is at most sum_k |W_ik| 2^unit <= 2^-(bits + 6) |W_i|_1 max_k |X_kj| (midpoints).
 #pragma once
 

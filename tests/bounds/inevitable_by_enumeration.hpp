@@ -1,12 +1,19 @@
-// Answers for every n against enumeration up to a horizon.
+// Small models and questions for exact lengths, and enumeration of what it can reach.
 #pragma once
 
 #include "bounds/certify.hpp"
 #include "bounds/inevitable.hpp"
+#include "lib/model/synthetic.hpp"
 #include "lib/number/length.hpp"
 #include "tests/catch.hpp"
 
 namespace snellen::testing {
+
+inline RandomModel small(PositionKind position) {
+  RandomModel m;
+  m.seed = 3, m.width = 8, m.heads = 2, m.hidden = 12, m.vocab = 8, m.layers = 1, m.position = position, m.gain = 0.5;
+  return m;
+}
 
 inline Family run_after(std::vector<Token> prefix) {
   Family family;
@@ -84,6 +91,20 @@ inline std::size_t check_by_enumeration(const Model& model, const Family& family
   const Agreement agreed = agreement(model, family, answer, horizon);
   REQUIRE(agreed.never == 0);
   return agreed.exact;
+}
+
+// The number of exact lengths above 1 that are one less in the second answer; all must be.
+inline std::size_t lowered_by_one(const InevitableAnswer& answer, const InevitableAnswer& appended) {
+  std::size_t tested = 0;
+  for (std::size_t r = 0; r < answer.rows.size(); ++r) {
+    REQUIRE(answer.rows[r].answer.status == Status::exact);
+    REQUIRE(appended.rows[r].answer.status == Status::exact);
+    const Length one = Length(answer.rows[r].answer.lower), less = Length(appended.rows[r].answer.lower);
+    if (one == 1) continue;
+    REQUIRE(less == one - 1);
+    ++tested;
+  }
+  return tested;
 }
 
 }  // namespace snellen::testing

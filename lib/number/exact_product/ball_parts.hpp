@@ -1,0 +1,101 @@
+// The midpoints of balls, read limb by limb: what the conversions to fixed point share.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/number/flint.hpp"
+
+namespace snellen {
+
+// Bits of a midpoint below (a power of two above) its radius that are kept: the rounding then widens a radius by 2^-11 of itself at most.
+inline constexpr slong drowned_bits = 12;
+
+// A finite ball whose exponents are small enough to be calculated with.
+inline constexpr slong exponent_limit = slong{1} << 40;
+inline bool tame(const fmpz& exponent) { return !COEFF_IS_MPZ(exponent) && exponent > -exponent_limit && exponent < exponent_limit; }
+inline bool tame(arb_srcptr x) { return arb_is_finite(x) && tame(ARF_EXP(arb_midref(x))) && tame(MAG_EXP(arb_radref(x))); }
+
+// The bits that a ball's midpoint deserves, and a function of it: all, or those down to 2^-drowned_bits of its radius.
+inline slong deserved_bits(arb_srcptr x, slong bits) { return std::min(bits, std::clamp<slong>(arb_rel_accuracy_bits(x), 2, bits) + drowned_bits); }
+
+struct Mantissa {
+  mp_srcptr limbs;
+  mp_size_t size;
+};
+
+inline Mantissa mantissa(const arf_struct* x) {  // x finite and not zero; the top bit of the top limb is set, the lowest limb is not zero
+  Mantissa m;
+  ARF_GET_MPN_READONLY(m.limbs, m.size, x);
+  return m;
+}
+
+// The integer of the first `bits` > 0 bits of a mantissa, or its negative modulo 2^(64 size).
+inline void first_bits(mp_limb_t* number, slong size, Mantissa m, slong bits, bool negative) {
+  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS;
+  const slong missing = used - m.size;  // limbs that the mantissa has not: zeros below it
+  const auto shift = static_cast<unsigned>(FLINT_BITS * used - bits);
+  const auto limb = [&](slong i) { return i < missing || i >= used ? mp_limb_t{0} : m.limbs[i - missing]; };
+  mp_limb_t carry = negative, flip = negative ? ~mp_limb_t{0} : 0;
+  for (slong i = 0; i < size; ++i) {
+    const mp_limb_t word = shift == 0 ? limb(i) : limb(i) >> shift | limb(i + 1) << (FLINT_BITS - shift);
+    number[i] = (word ^ flip) + carry;
+    carry = carry && number[i] == 0;
+  }
+}
+
+// The exponent of the last bit that is set; x is not zero.
+inline slong last_bit(const arf_struct* x) {
+  const Mantissa m = mantissa(x);
+  return ARF_EXP(x) - FLINT_BITS * m.size + std::countr_zero(m.limbs[0]);
+}
+
+// The next `digit_bits` bits of a number from bit `bit` on; one limb more than the number's must be readable.
+template <int digit_bits>
+std::uint64_t digit_at(const mp_limb_t* number, std::size_t bit) {
+  const std::size_t limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
+  std::uint64_t bits = number[limb] >> shift;
+  if (shift > 0) bits |= number[limb + 1] << (FLINT_BITS - shift);
+  return bits & ((std::uint64_t{1} << digit_bits) - 1);
+}
+
+// significand 2^exponent <= 1 as a float, with one rounding; `least` where it is less than that, and more than zero.
+inline float scaled_float(std::uint64_t significand, slong exponent, float least = 0x1p-100f) {
+  if (significand == 0) return 0;
+  if (exponent < -200) return least;
+  const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
+  const auto value = static_cast<float>(static_cast<double>(significand) * power);
+  return value > least ? value : least;
+}
+
+// For factors both of which are rounded up like this: their products stay normal floats.
+inline constexpr float least_factor = 0x1p-60f;
+
+// At least |x| 2^-scale, and at most 2^-23 times as much (or least_factor) above it; |x| < 2^scale.
+inline float magnitude_float(const arf_struct* x, slong scale) {
+  if (arf_is_zero(x)) return 0;
+  const Mantissa m = mantissa(x);
+  return scaled_float((m.limbs[m.size - 1] >> 40) + 1, ARF_EXP(x) - 24 - scale, least_factor);
+}
+
+// At least the radius of x, and 2^unit where its midpoint was cut off there, times 2^-scale, to two roundings and least_factor.
+inline float error_float(arb_srcptr x, bool cut, slong unit, slong scale) {
+  const mag_struct* radius = arb_radref(x);
+  const float error = mag_is_zero(radius) ? 0 : scaled_float(MAG_MAN(radius), MAG_EXP(radius) - MAG_BITS - scale, least_factor);
+  return cut ? error + scaled_float(1, unit - scale, least_factor) : error;
+}
+
+// radius = value 2^exponent, rounded up; value is a finite double that is not negative, and radius has a small exponent.
+inline void set_radius(mag_t radius, double value, slong exponent) {
+  if (value == 0) return mag_zero(radius);
+  const auto word = std::bit_cast<std::uint64_t>(value);
+  mp_limb_t significand = ((word >> 23 & ((mp_limb_t{1} << 29) - 1)) | mp_limb_t{1} << 29) + 1;  // of MAG_BITS = 30 bits
+  slong top = static_cast<slong>(word >> 52) - 1022 + exponent;
+  if (significand == mp_limb_t{1} << MAG_BITS) significand >>= 1, ++top;
+  MAG_MAN(radius) = significand;
+  fmpz_set_si(MAG_EXPREF(radius), top);
+}
+
+}  // namespace snellen

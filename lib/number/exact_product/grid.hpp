@@ -1,0 +1,70 @@
+// The grid of a vector of balls in fixed point: the one unit that all its midpoints are cut off to.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+
+#include "lib/number/exact_product/ball_parts.hpp"
+
+namespace snellen {
+
+// The midpoints are below 2^top, the radii below 2^radius, and the grid has `fraction` bits below top. It is as fine as the entries deserve:
+//   - an entry asks for its last bit, or for 2^-7 of (a power of two above) its radius where that is coarser. Where `bits` + 7 bits below the
+//     largest entry give every entry what it asks for, no more are taken (an exact vector stays exact, a wide one is cheap);
+//   - else `bits` + 7, or up to 64 more where entries ask for more on average, with 2^-3 of the radius in place of 2^-7: a few outliers do not
+//     cost the other entries their accuracy.
+struct Grid {
+  static constexpr slong least = std::numeric_limits<slong>::min();
+  static constexpr slong guard_bits = 7, most_extra_bits = 64, radius_bits = 7, radius_bits_of_mean = 3;
+
+  bool fits = true;  // false: a ball that is not finite, or an exponent beyond 2^40
+  bool zero = true;  // every midpoint is zero
+  slong top = 0, fraction = 1;
+  slong radius = least;  // least: every radius is zero
+  slong unit() const { return top - fraction; }
+};
+
+// entry(k), k < count, is the k-th ball.
+template <class Entry>
+Grid choose_grid(std::size_t count, const Entry& entry, long bits) {
+  const auto wish = [](arb_srcptr x, slong below_radius, bool keep_last) {
+    if (mag_is_zero(arb_radref(x))) return last_bit(arb_midref(x));
+    const slong from_radius = MAG_EXP(arb_radref(x)) - below_radius;
+    return keep_last ? std::max(last_bit(arb_midref(x)), from_radius) : from_radius;
+  };
+  Grid grid;
+  slong top = Grid::least, finest = std::numeric_limits<slong>::max();
+  for (std::size_t k = 0; k < count; ++k) {
+    arb_srcptr x = entry(k);
+    if (!tame(x)) {
+      grid.fits = false;
+      return grid;
+    }
+    if (!mag_is_zero(arb_radref(x))) grid.radius = std::max<slong>(grid.radius, MAG_EXP(arb_radref(x)));
+    if (arf_is_zero(arb_midref(x))) continue;
+    grid.zero = false;
+    top = std::max<slong>(top, ARF_EXP(arb_midref(x)));
+    finest = std::min(finest, wish(x, Grid::radius_bits, true));
+  }
+  if (grid.zero) {
+    grid.top = grid.radius == Grid::least ? 0 : grid.radius;
+    return grid;
+  }
+  grid.top = top;
+  if (top - finest <= bits + Grid::guard_bits) {
+    grid.fraction = std::max<slong>(1, top - finest);
+    return grid;
+  }
+  const slong most = bits + Grid::guard_bits + Grid::most_extra_bits;
+  slong asked = 0, nonzero = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    arb_srcptr x = entry(k);
+    if (arf_is_zero(arb_midref(x))) continue;
+    asked += std::clamp<slong>(top - wish(x, Grid::radius_bits_of_mean, false), 1, most);
+    ++nonzero;
+  }
+  grid.fraction = std::clamp<slong>(asked / nonzero, bits + Grid::guard_bits, most);
+  return grid;
+}
+
+}  // namespace snellen

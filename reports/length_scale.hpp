@@ -1,0 +1,15 @@
+// Lengths of any size on a logarithmic axis: to look at, never to decide anything.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace snellen {
+
+// log10 of a decimal string of digits, -inf for "0".
+double log10_of_length(std::string_view digits);
+
+// "1" to "10^{k}" at 0 to k in steps that leave room, as a gnuplot list of tics over the exponents of [0, high].
+std::string decade_tics(double high);
+
+}  // namespace snellen
