@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "bounds/inevitable_by_eras.hpp"
+#include "bounds/inevitable_by_majorant.hpp"
 #include "bounds/inevitable_by_period.hpp"
 #include "bounds/inevitable_by_phases.hpp"
 #include "bounds/inevitable_by_window.hpp"
@@ -24,9 +25,10 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 4> ways{{{"windows", window_refuses, by_window},
+constexpr std::array<Way, 5> ways{{{"windows", window_refuses, by_window},
                                    {"eras", eras_refuse, by_eras},
                                    {"periods", period_refuses, by_period},
+                                   {"majorants", majorant_refuses, by_majorant},
                                    {"phases", phases_refuse, by_phases}}};
 
 // What no way can say anything of, or only for more than it may cost.
@@ -97,6 +99,7 @@ void InevitableAnswer::sharpen(InevitableAnswer other) {
     else if (better) *same = std::move(proof);  // a later attempt, with more precision
   }
   if (other.unsupported.empty()) unsupported.clear();
+  if (other.tail) tail = std::move(other.tail), tail_from = std::move(other.tail_from), tail_theorem = std::move(other.tail_theorem);
   if (!other.limit) return;
   limit = std::move(other.limit), limit_sequence = std::move(other.limit_sequence);
   if (other.limit_next_token) limit_next_token = other.limit_next_token;

@@ -77,6 +77,7 @@ class Attempt {
     const PeriodEvaluation::Two limit = run_.limits()[0];
     answer.limit = limit.first;
     answer.limit_sequence = fmt::format("infinitely many copies of {}{}", list_text(family.unit), family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+    answer.tail = tail_, answer.tail_from = tail_from_, answer.tail_theorem = "periodic_hull";
     answer.limit_next_token = next_token(task_.model, run_.balls(), limit.first_final);
     return answer;
   }
@@ -96,6 +97,7 @@ class Attempt {
       const Verdict for_ever = judge_for_ever(kinds);
       if (for_ever != Verdict::undecided) ends_[r] = End{run_.copies() * run_.kinds(), for_ever};
     }
+    tail_ = tail[0].first, tail_from_ = std::to_string(run_.copies() * run_.kinds() + 1);
     radius_ = Magnitude();
     for (const PeriodEvaluation::Two& two : tail)
       for (const BallMatrix* y : {&two.first_final, &two.second_final})
@@ -128,6 +130,8 @@ class Attempt {
   PeriodSettings settings_;
   PeriodEvaluation run_;
   std::vector<std::optional<End>> ends_;
+  std::optional<CertifiedVector> tail_;  // of the first kind, from tail_from_ on
+  std::string tail_from_;
   Magnitude radius_, radius_then_;  // of the last tail; half of what it was
 };
 

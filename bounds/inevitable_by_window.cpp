@@ -95,7 +95,10 @@ InevitableAnswer by_window(const InevitableTask& task, Progress& progress) {
   }
   proof.numbers["tail from"] = std::to_string(lengths.settled);
   proof.numbers["kinds"] = std::to_string(lengths.kinds);
-  if (answer.limit) answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), lengths.settled, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+  if (lengths.kinds == 1) {
+    answer.tail = answer.limit, answer.tail_from = std::to_string(lengths.settled), answer.tail_theorem = proof.theorem;
+    answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), lengths.settled, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+  }
   answer.proofs.push_back(std::move(proof));
   return answer;
 }

@@ -19,8 +19,8 @@ FamilyBlock run_of(std::size_t tokens, const std::vector<Token>& prefix, Token u
 //   seconds                            CPU time on one thread, the median of the rounds
 //   linear, attention, norms, other    the share of it that operations of each kind take (from a pass of its own)
 //   two_threads                        how many times faster two threads are, by the clock on the wall
-//   core                               the share of a core that one thread had meanwhile: where it is below 0.95 the machine had other
-//                                      things to do, and two_threads says little
+//   core                               the share of a core that one thread had meanwhile: where it is low the machine had other things to
+//                                      do, and two_threads says nothing
 //   NAME of each engine                how many times longer than that emulated engine's pass the certified one takes
 // The model and the block must outlive it.
 class CertifiedRounds {

@@ -126,12 +126,15 @@ void smollm2(benchmark::State& state) {
     const Evaluation evaluation = rounds.round();
     left = bits_left(evaluation);
     if (left < least_bits_left) return state.SkipWithError("an enclosure is wide");
-    for (Rival& rival : rivals) {
-      const PyTorch::Pass pass = pytorch->run(rival.type, 1, tokens);
-      if (deviation(pass.last, evaluation.vectors.back()) > rival.tolerance)
-        return state.SkipWithError((rival.type + " computes another function").c_str());
-      rival.one.push_back(pass.cpu);
-      if (!rounds.two_on_the_wall().empty()) rival.two.push_back(pytorch->run(rival.type, 2, tokens).wall);
+    try {
+      for (Rival& rival : rivals) {
+        const PyTorch::Pass pass = pytorch->run(rival.type, 1, tokens);
+        if (deviation(pass.last, evaluation.vectors.back()) > rival.tolerance) throw std::runtime_error(rival.type + " computes another function");
+        rival.one.push_back(pass.cpu);
+        if (!rounds.two_on_the_wall().empty()) rival.two.push_back(pytorch->run(rival.type, 2, tokens).wall);
+      }
+    } catch (const std::runtime_error& error) {
+      return state.SkipWithError((std::string("PyTorch: ") + error.what()).c_str());
     }
     state.SetIterationTime(rounds.one().back());
   }

@@ -11,7 +11,8 @@ namespace {
 using Run = benchmark::BenchmarkReporter::Run;
 using Row = std::vector<std::string>;
 
-enum class Shown { number, percent };
+enum class Shown { number, percent, wall };  // wall: a ratio by the clock on the wall, worth nothing on a busy machine
+constexpr double idle = 0.9;                // the least share of a core that one thread must have had
 
 struct Entry {
   std::string counter, heading;
@@ -52,7 +53,7 @@ const std::vector<Table>& all_tables() {
        "growing",
        joined({{"seconds", "CPU s, one thread"},
                {"slope", "slope"},
-               {"two_threads", "two threads / one"},
+               {"two_threads", "speed-up, two threads", Shown::wall},
                {"core", "core", Shown::percent},
                {"bf16-acc32", "ours / bf16-acc32 emulated"},
                {"fp32", "ours / fp32 emulated"}},
@@ -63,12 +64,12 @@ const std::vector<Table>& all_tables() {
        joined({{"precision", "bits"},
                {"lost", "bits lost a layer"},
                {"seconds", "CPU s, one thread"},
-               {"two_threads", "two threads / one"},
+               {"two_threads", "speed-up, two threads", Shown::wall},
                {"core", "core", Shown::percent},
                {"float64_1", "ours / PyTorch float64, one thread"},
-               {"float64_2", "the same, two threads"},
+               {"float64_2", "the same, two threads", Shown::wall},
                {"bfloat16_1", "ours / PyTorch bfloat16, one thread"},
-               {"bfloat16_2", "the same, two threads"},
+               {"bfloat16_2", "the same, two threads", Shown::wall},
                {"bf16-acc32", "ours / bf16-acc32 emulated"}},
               shares)},
   };
@@ -76,9 +77,11 @@ const std::vector<Table>& all_tables() {
 }
 
 // Three significant digits, and no exponent for what people count in.
-std::string text(double value, Shown shown) {
+std::string text(const Run& run, const Entry& entry) {
+  const double value = counter(run, entry.counter);
   if (std::isnan(value)) return "";
-  if (shown == Shown::percent) return fmt::format("{:.0f} %", 100 * value);
+  if (entry.shown == Shown::wall && counter(run, "core") < idle) return "busy";
+  if (entry.shown == Shown::percent) return fmt::format("{:.0f} %", 100 * value);
   const double size = std::abs(value);
   if (size == std::floor(size) && size < 1e6) return fmt::format("{:.0f}", value);
   return size >= 100 ? fmt::format("{:.0f}", value) : size >= 10 ? fmt::format("{:.1f}", value) : fmt::format("{:.3g}", value);
@@ -146,7 +149,7 @@ std::string text(const Table& table, const Runs& runs) {
       Row& row = rows.emplace_back();
       if (!table.kinds.empty()) row.push_back(kind(*run));
       for (const auto& [name, value] : arguments(*run)) row.push_back(value);
-      for (const Entry& entry : entries) row.push_back(text(counter(*run, entry.counter), entry.shown));
+      for (const Entry& entry : entries) row.push_back(text(*run, entry));
     }
     result += markdown(rows);
   }
