@@ -226,7 +226,7 @@ TEST_CASE("ALiBi and a window through certify(): exact for every n") {
     const Certification c = run(synthetic_model(description), request(1, 30, {"e4m3"}));
     for (const CollapseRow& row : c.rows) REQUIRE((row.inevitable.scope == Scope::all && row.inevitable.status == Status::exact));
     REQUIRE(c.limit.has_value());
-    if (window) REQUIRE((c.limit->sequence == "[2]^9" && c.proofs[0].theorem == "window_reach" && c.limit->tail_from == "9"));
+    if (window) REQUIRE((c.limit->sequence == "[2]^9" && c.proofs[0].theorem == "window_kinds" && c.limit->tail_from == "9"));
   }
 }
 
