@@ -6,6 +6,7 @@
 #include <array>
 #include <stdexcept>
 
+#include "bounds/family_text.hpp"
 #include "bounds/inevitable_by_eras.hpp"
 #include "bounds/inevitable_by_majorant.hpp"
 #include "bounds/inevitable_by_period.hpp"
@@ -120,7 +121,13 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
       else answer.sharpen(way.answer(task, progress));
     }
   }
-  if (!answer.rows.empty()) return answer;
+  if (!answer.rows.empty()) {
+    for (InevitableRow& row : answer.rows)
+      if (!row.decided() && row.open.empty())
+        row.open = row.answer.upper ? "between both ends nothing is proved by what applies here" : "the enclosures for all n stayed too wide";
+    if (answer.limit && answer.limit_sequence.empty()) answer.limit_sequence = limit_text(family);
+    return answer;
+  }
   answer.unsupported = fmt::format("{}", fmt::join(refusals, "; "));
   answer.rows.resize(questions.size());
   for (InevitableRow& row : answer.rows) row.answer = {std::to_string(std::min<std::int64_t>(family.from, 1)), std::nullopt, Scope::all, Status::unknown};

@@ -7,7 +7,6 @@
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
 #include "bounds/era.hpp"
-#include "bounds/family_text.hpp"
 #include "bounds/next_token.hpp"
 
 namespace snellen {
@@ -281,7 +280,6 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
   for (InevitableRow& row : answer.rows) row.numbers.insert(proof.numbers.begin(), proof.numbers.end());
   answer.proofs.push_back(std::move(proof));
   answer.limit = certified_column(run.balls(), run.limit(), 0);
-  answer.limit_sequence = family.suffix.empty() ? list_text(family.unit) : fmt::format("{}^n . {}, n without end", list_text(family.unit), list_text(family.suffix));
   answer.tail = certified_column(run.balls(), last->vector, 0), answer.tail_from = last->first.str(), answer.tail_theorem = "convex_hull";
   answer.limit_next_token = certified_next_tokens(model, run.balls(), run.limit_final())[0];
   return answer;
