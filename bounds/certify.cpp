@@ -140,11 +140,13 @@ void prove_for_all(const Model& model, const CertifyRequest& request, const Eval
   result.proofs = std::move(answer.proofs);
   result.unsupported = std::move(answer.unsupported);
   if (!answer.limit) return;
-  Limit limit{std::move(answer.limit_sequence), {answer.limit->begin(), answer.limit->end()}, {}, {}};
+  Limit limit{std::move(answer.limit_sequence), {answer.limit->begin(), answer.limit->end()}, {}, {}, std::move(answer.tail_from), std::move(answer.tail_theorem), {}};
   const bool next_tokens = std::find(request.criteria.begin(), request.criteria.end(), Criterion::argmax) != request.criteria.end();
   if (next_tokens) limit.next_token = answer.limit_next_token;
   const CertifiedVector& last = evaluation.vectors[evaluation.first.back()];
   for (const Metric metric : request.metrics) limit.distances.push_back(distance(metric, last, *answer.limit, result.precision_bits + 32));
+  for (const Metric metric : request.metrics)
+    if (answer.tail) limit.tail_distances.push_back(distance(metric, *answer.tail, *answer.limit, result.precision_bits + 32).upper);
   result.limit = std::move(limit);
 }
 

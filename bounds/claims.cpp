@@ -109,11 +109,16 @@ std::vector<Claim> claims_of(const Certification& c) {
     for (const Observed& run : row.observed)
       if (run.for_ever && run.for_ever->known.upper) claims.push_back(claim_of_engine(row, run));
   }
-  for (std::size_t m = 0; c.limit && m < c.limit->distances.size(); ++m)
+  for (std::size_t m = 0; c.limit && m < c.limit->distances.size(); ++m) {
+    const std::string of_limit = fmt::format("the distance in {} of S_n's vector from the limit, the vector of {},", name_of(c.metrics[m]), c.limit->sequence);
     claims.push_back({fmt::format("limit.{}", name_of(c.metrics[m])),
-                      fmt::format("At n = {}, the distance in {} of S_n's vector from the limit, the vector of {}, lies in [{}, {}].", c.to, name_of(c.metrics[m]),
-                                  c.limit->sequence, c.limit->distances[m].lower.hex(), c.limit->distances[m].upper.hex()),
+                      fmt::format("At n = {}, {} lies in [{}, {}].", c.to, of_limit, c.limit->distances[m].lower.hex(), c.limit->distances[m].upper.hex()),
                       "distance_enclosed", Scope::horizon, {{"n", std::to_string(c.to)}}, {}});
+    if (m < c.limit->tail_distances.size() && c.limit->tail_distances[m].is_finite())
+      claims.push_back({fmt::format("limit.tail.{}", name_of(c.metrics[m])),
+                        fmt::format("For every n >= {}, {} is at most {}.", c.limit->tail_from, of_limit, c.limit->tail_distances[m].hex()), c.limit->tail_theorem,
+                        Scope::all, {{"from", c.limit->tail_from}}, {}});
+  }
   return claims;
 }
 

@@ -15,7 +15,7 @@ namespace snellen {
 
 struct EngineLimits {
   RunLimits layer;                                   // of every layer
-  std::int64_t last_steps = std::int64_t(1) << 30;   // of the last layer's attention, each time it is followed further back from where it settles
+  std::int64_t last_steps = std::int64_t(1) << 28;   // of the last layer's attention, each time it is followed further back from where it settles
 };
 
 // Limits whose cost is about that of `work` products (bounds/work.hpp) for one profile.

@@ -99,6 +99,7 @@ void InevitableAnswer::sharpen(InevitableAnswer other) {
     else if (better) *same = std::move(proof);  // a later attempt, with more precision
   }
   if (other.unsupported.empty()) unsupported.clear();
+  if (other.tail) tail = std::move(other.tail), tail_from = std::move(other.tail_from), tail_theorem = std::move(other.tail_theorem);
   if (!other.limit) return;
   limit = std::move(other.limit), limit_sequence = std::move(other.limit_sequence);
   if (other.limit_next_token) limit_next_token = other.limit_next_token;

@@ -96,7 +96,7 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
   Length first = copies + 1;
   std::optional<MajorantStage> before;
   std::size_t stages = 0, open = questions.size();
-  for (; open > 0 && first < beyond && stages < limits.max_eras; first *= 2, ++stages) {
+  for (; open > 0 && first < beyond && stages < limits.max_eras; first += first / 2, ++stages) {
     MajorantStage stage = run.stage(first);
     progress.step();
     for (std::size_t r = 0; r < questions.size(); ++r) {

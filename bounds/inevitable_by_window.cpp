@@ -100,9 +100,11 @@ InevitableAnswer by_window(const InevitableTask& task, Progress& progress) {
     if (!open || bits == limits.max_bits) break;
   }
   proof.numbers["tail from"] = std::to_string(lengths.settled);
-  if (lengths.kinds == 1)
-    answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), lengths.settled, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
   proof.numbers["kinds"] = std::to_string(lengths.kinds);
+  if (lengths.kinds == 1) {
+    answer.tail = answer.limit, answer.tail_from = std::to_string(lengths.settled), answer.tail_theorem = "window_reach";
+    answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), lengths.settled, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+  }
   answer.proofs.push_back(std::move(proof));
   return answer;
 }

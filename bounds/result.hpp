@@ -107,7 +107,7 @@ struct Claim {
   std::string id, statement, theorem;
   Scope scope = Scope::horizon;
   std::map<std::string, std::string> numbers;
-  std::vector<std::string> hypotheses;  // of the theorem, as they were checked
+  std::vector<std::string> hypotheses = {};  // of the theorem, as they were checked
 };
 
 // What y(S_n) (or x(L)) tends to: all that is left of the sequence when n grows.
@@ -116,6 +116,8 @@ struct Limit {
   std::vector<Enclosure> vector;
   std::optional<std::int64_t> next_token;  // of the exact model, where it was asked for and is certified
   std::vector<Enclosure> distances;        // from y(S_n) at the horizon, in the order of Certification::metrics
+  std::string tail_from, tail_theorem;     // for every n from here on the distances are at most
+  std::vector<Dyadic> tail_distances;
 };
 
 struct Certification {

@@ -94,9 +94,16 @@ Json json_of(const Limit& limit, const std::vector<Metric>& metrics, std::int64_
   }
   Json distances = {{"n", horizon}};
   for (std::size_t m = 0; m < limit.distances.size(); ++m) distances[std::string(name_of(metrics[m]))] = json_of(limit.distances[m]);
+  Json tail = nullptr;
+  if (!limit.tail_distances.empty()) {
+    tail = {{"from", limit.tail_from}};
+    for (std::size_t m = 0; m < limit.tail_distances.size(); ++m)
+      tail[std::string(name_of(metrics[m]))] = {{"upper", upper_text(limit.tail_distances[m])}, {"upper_hex", limit.tail_distances[m].hex()}};
+  }
   return {{"sequence", limit.sequence},
           {"next_token", or_null(limit.next_token)},
           {"distance_at_horizon", std::move(distances)},
+          {"distance_for_ever", std::move(tail)},
           {"width", limit.vector.size()},
           {"sha256", sha256(std::as_bytes(std::span(lines)))},
           {"coordinates", std::move(coordinates)}};

@@ -42,6 +42,9 @@ std::optional<std::int64_t> identical_from(const EngineRun& run);
 std::string for_ever_text(const std::optional<EngineLength>& length);
 std::string trouble_text(const Trouble& trouble);
 
+// "1 layer", "2 layers".
+std::string layers_text(const Certification& c);
+
 std::int64_t undecided_count(const Certification& c);
 
 // The result in whole sentences. The first is the headline; it speaks of bf16 where the case has it, as the paper does.

@@ -4,7 +4,7 @@
 #include "lib/model/decoder.hpp"
 #include "lib/model/synthetic.hpp"
 #include "lib/world/phase.hpp"
-#include "tests/bounds/inevitable_against_enumeration.hpp"
+#include "tests/bounds/inevitable_by_enumeration.hpp"
 
 using namespace snellen;
 using namespace snellen::testing;

@@ -54,10 +54,10 @@ Profile narrow(const char* storage, const char* softmax, const char* accumulator
 
 std::vector<Profile> profiles() {
   return {find_profile("bf16").value(),
-          narrow("bf16", "p9:-40:40", "p9:-126:127", "bf16"),
-          narrow("fp16", "p10:-30:30", "p10:-40:40", "p8:-30:30"),
-          narrow("bf16", "fp16", "p8:-60:60", "e5m2"),
-          narrow("e5m2", "bf16", "bf16", "e4m3"),
+          narrow("bf16", "p7:-40:40", "p7:-126:127", "bf16"),
+          narrow("fp16", "p8:-30:30", "p7:-40:40", "p6:-30:30"),
+          narrow("bf16", "p6:-14:15", "p8:-60:60", "e5m2"),
+          narrow("e5m2", "p7:-126:127", "p6:-126:127", "e4m3"),
           narrow("e4m3-saturating", "p7:-20:20", "p8:-20:3", "p7:-6:4"),   // the accumulator overflows
           narrow("bf16", "p6:-12:3", "bf16", "bf16")};                      // the sum of exponentials overflows
 }
@@ -95,7 +95,7 @@ std::size_t compare(const std::vector<RoundedRunsWorld::Block>& runs, const std:
 }  // namespace
 
 TEST_CASE("runs have the bits of the engine's own run at every position") {
-  constexpr std::size_t most = 700;  // positions; slower tests go further
+  constexpr std::size_t most = 400;  // positions; slower tests go further
   std::size_t tested = 0, settled = 0, not_finite = 0;
   const std::vector<Profile> all_profiles = profiles();
   for (const Specimen& specimen : specimens()) {
@@ -104,6 +104,7 @@ TEST_CASE("runs have the bits of the engine's own run at every position") {
       // Every profile with every model, and every prefix with the first.
       for (const std::vector<Token>& prefix : {std::vector<Token>{1}, std::vector<Token>{}, std::vector<Token>{3, 5, 5, 1, 2}}) {
         if (prefix.size() != 1 && p > 0) continue;
+        if (p == 0 && specimen.description.layers > 2) continue;
         const Profile& profile = all_profiles[p];
         INFO(specimen.name << ", " << profile.name << ", prefix of " << prefix.size());
         std::vector<Token> tokens = prefix;
@@ -120,7 +121,7 @@ TEST_CASE("runs have the bits of the engine's own run at every position") {
       }
     }
   }
-  CHECK(tested > 100'000);
+  CHECK(tested > 50'000);
   CHECK(settled > 30);
   CHECK(not_finite > 0);
 }
