@@ -7,6 +7,7 @@
 #include "bounds/claims.hpp"
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
+#include "bounds/engine_length.hpp"
 #include "bounds/engine_run.hpp"
 #include "bounds/family_text.hpp"
 #include "bounds/work.hpp"
@@ -99,7 +100,7 @@ std::optional<std::int64_t> below_error_from(const std::vector<PairDistances>& d
 
 void add_run(const CertifyRequest& request, const Profile& profile, const Evaluation& evaluation, const EngineVectors& vectors, long bits,
              Certification& result) {
-  EngineRun run{profile.name, profile.description, vectors.trouble, pair_distances(request, evaluation, vectors.vectors, bits), {}};
+  EngineRun run{profile.name, profile.description, vectors.trouble, pair_distances(request, evaluation, vectors.vectors, bits), {}, {}};
   for (std::size_t i = 0; i < evaluation.first.size(); ++i) {
     PairDistances error{result.distances[i].n, {}};
     const std::size_t a = evaluation.first[i];
@@ -112,6 +113,18 @@ void add_run(const CertifyRequest& request, const Profile& profile, const Evalua
     row.observed.push_back(std::move(observed));
   }
   result.runs.push_back(std::move(run));
+}
+
+// The run's lengths for every n >= 1, with what was seen of the run itself.
+void follow_for_ever(const Model& model, const CertifyRequest& request, const Profile& profile, Progress& progress, Certification& result) {
+  const EngineLimits limits = engine_limits_within(request.inevitable_work.value_or(default_inevitable_work));
+  EngineLengths lengths = engine_lengths(model, profile, request.family, request.at, result.rows, request.metrics, limits, progress);
+  result.runs.back().constant = std::move(lengths.constant);
+  for (std::size_t r = 0; r < result.rows.size(); ++r) {
+    Observed& observed = result.rows[r].observed.back();
+    join(lengths.rows[r], observed, request.family.from, request.family.to);
+    observed.for_ever = std::move(lengths.rows[r]);
+  }
 }
 
 // All n >= 1, whatever the family's first length is.
@@ -127,11 +140,13 @@ void prove_for_all(const Model& model, const CertifyRequest& request, const Eval
   result.proofs = std::move(answer.proofs);
   result.unsupported = std::move(answer.unsupported);
   if (!answer.limit) return;
-  Limit limit{std::move(answer.limit_sequence), {answer.limit->begin(), answer.limit->end()}, {}, {}};
+  Limit limit{std::move(answer.limit_sequence), {answer.limit->begin(), answer.limit->end()}, {}, {}, std::move(answer.tail_from), std::move(answer.tail_theorem), {}};
   const bool next_tokens = std::find(request.criteria.begin(), request.criteria.end(), Criterion::argmax) != request.criteria.end();
   if (next_tokens) limit.next_token = answer.limit_next_token;
   const CertifiedVector& last = evaluation.vectors[evaluation.first.back()];
   for (const Metric metric : request.metrics) limit.distances.push_back(distance(metric, last, *answer.limit, result.precision_bits + 32));
+  for (const Metric metric : request.metrics)
+    if (answer.tail) limit.tail_distances.push_back(distance(metric, *answer.tail, *answer.limit, result.precision_bits + 32).upper);
   result.limit = std::move(limit);
 }
 
@@ -140,7 +155,7 @@ std::vector<std::string> assumptions(const Model& model, Place at, bool inevitab
       "The model is read as a function of real numbers: every stored weight means its stored value exactly, a decimal of the configuration means the "
       "double nearest to it, and roots, exponentials and rotations are the exact real functions.",
       "Certified numbers rest on FLINT/Arb, MPFR, the compiler and the processor's integer arithmetic; no floating-point result enters them unenclosed.",
-      "Engine runs are facts about the stated profile on these inputs, up to the horizon; another summation order may give other bits."};
+      "Engine runs are facts about the stated profile on these inputs, up to the horizon, or for every n where it is said; another summation order may give other bits."};
   if (inevitable && from != 1)
     lines.push_back(fmt::format("Lengths were evaluated from n = {} on; what is proved for every n speaks of every n >= 1, of the same prefix, unit and suffix.", from));
   if (at == Place::hidden) lines.push_back("Vectors are compared before the final norm; absolute tolerances depend on their scale.");
@@ -187,8 +202,10 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
     result.warnings.push_back(fmt::format("At the stated maximum of {} bits some pairs stayed undecided; they are counted as neither collapsed nor distinct.", bits));
 
   if (request.inevitable) prove_for_all(model, request, evaluation, progress, result);
-  for (const Profile& profile : request.profiles)
+  for (const Profile& profile : request.profiles) {
     add_run(request, profile, evaluation, run_engine(model, profile, block, request.at, next_tokens, progress), result.precision_bits + 32, result);
+    if (request.inevitable) follow_for_ever(model, request, profile, progress, result);
+  }
   result.claims = claims_of(result);
   return result;
 }

@@ -67,6 +67,21 @@ Claim claim_for_all(const CollapseRow& row, const std::vector<InevitableProof>& 
   return claim;
 }
 
+// What is proved of an emulated engine's own vectors for every n.
+Claim claim_of_engine(const CollapseRow& row, const Observed& run) {
+  const Inevitable& known = run.for_ever->known;
+  const std::string what = row.criterion == Criterion::bitwise    ? fmt::format("{} rounds both its vectors to the same values", row.format->name)
+                           : row.criterion == Criterion::tolerance ? fmt::format("its own D_{}(n) <= {}", name_of(*row.metric), row.eps->hex())
+                                                                   : "it gives the same next token";
+  Claim claim{id_of(row, "engine." + run.profile), fmt::format("The emulated engine {}: for every n >= {}, {}", run.profile, *known.upper, what),
+              "fixed_point_forever", Scope::all, {{"from", *known.upper}, {"profile", run.profile}}, {}};
+  if (known.status == Status::exact) claim.statement += *known.upper == "1" ? "." : "; not from any smaller n on.";
+  else claim.statement += ". What lies below is not decided.";
+  claim.hypotheses = {"One deterministic program: every operation and its rounding as the profile says, all sums from the first term to the last.",
+                      "A token's bits depend on the tokens it sees and not on where it stands."};
+  return claim;
+}
+
 }  // namespace
 
 std::vector<Claim> claims_of(const Certification& c) {
@@ -91,12 +106,19 @@ std::vector<Claim> claims_of(const Certification& c) {
                         Scope::horizon, numbers, {}});
     }
     if (row.inevitable.scope == Scope::all || row.basis.overflow_from) claims.push_back(claim_for_all(row, c.proofs));
+    for (const Observed& run : row.observed)
+      if (run.for_ever && run.for_ever->known.upper) claims.push_back(claim_of_engine(row, run));
   }
-  for (std::size_t m = 0; c.limit && m < c.limit->distances.size(); ++m)
+  for (std::size_t m = 0; c.limit && m < c.limit->distances.size(); ++m) {
+    const std::string of_limit = fmt::format("the distance in {} of S_n's vector from the limit, the vector of {},", name_of(c.metrics[m]), c.limit->sequence);
     claims.push_back({fmt::format("limit.{}", name_of(c.metrics[m])),
-                      fmt::format("At n = {}, the distance in {} of S_n's vector from the limit, the vector of {}, lies in [{}, {}].", c.to, name_of(c.metrics[m]),
-                                  c.limit->sequence, c.limit->distances[m].lower.hex(), c.limit->distances[m].upper.hex()),
+                      fmt::format("At n = {}, {} lies in [{}, {}].", c.to, of_limit, c.limit->distances[m].lower.hex(), c.limit->distances[m].upper.hex()),
                       "distance_enclosed", Scope::horizon, {{"n", std::to_string(c.to)}}, {}});
+    if (m < c.limit->tail_distances.size() && c.limit->tail_distances[m].is_finite())
+      claims.push_back({fmt::format("limit.tail.{}", name_of(c.metrics[m])),
+                        fmt::format("For every n >= {}, {} is at most {}.", c.limit->tail_from, of_limit, c.limit->tail_distances[m].hex()), c.limit->tail_theorem,
+                        Scope::all, {{"from", c.limit->tail_from}}, {}});
+  }
   return claims;
 }
 

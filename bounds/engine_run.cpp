@@ -33,7 +33,7 @@ class EnginePass {
     if (!next_tokens_) return;
     const RoundedWorld::Block logits = world_.linear(model_.unembedding, y);
     note("unembedding", columns, result, wanted);
-    for (std::size_t c = 0; c < wanted.size(); ++c) result.next_tokens.push_back(greedy(logits, c));
+    for (std::size_t c = 0; c < wanted.size(); ++c) result.next_tokens.push_back(greedy_token({logits.column(c), logits.width}));
   }
 
  private:
@@ -46,15 +46,6 @@ class EnginePass {
       result.trouble = Trouble{event->what, part + ", " + event->operation, columns[column].position};
     }
     world_.forget_events();
-  }
-
-  Token greedy(const RoundedWorld::Block& logits, std::size_t c) const {
-    Token best = -1;
-    for (std::size_t t = 0; t < model_.vocabulary; ++t) {
-      const double logit = world_.value(logits, t, c);
-      if (!std::isnan(logit) && (best < 0 || logit > world_.value(logits, static_cast<std::size_t>(best), c))) best = static_cast<Token>(t);
-    }
-    return best;
   }
 
   const Model& model_;
@@ -88,6 +79,13 @@ std::optional<std::vector<Dyadic>> stored(const Format& format, const std::vecto
 }
 
 }  // namespace
+
+Token greedy_token(std::span<const double> logits) {
+  Token best = -1;
+  for (std::size_t t = 0; t < logits.size(); ++t)
+    if (!std::isnan(logits[t]) && (best < 0 || logits[t] > logits[static_cast<std::size_t>(best)])) best = static_cast<Token>(t);
+  return best;
+}
 
 EngineVectors run_engine(const Model& model, const Profile& profile, const FamilyBlock& block, Place place, bool next_tokens,
                          Progress& progress) {
@@ -144,7 +142,7 @@ Observed summarise_run(const std::string& profile, const std::vector<Verdict>& v
   CollapseRow row;
   row.verdicts = verdicts;
   summarise(row, from);
-  Observed observed{profile, {}, row.last_distinct, row.first, {}, {}};
+  Observed observed{profile, {}, row.last_distinct, row.first, {}, {}, {}};
   const auto distinct = std::find(verdicts.begin(), verdicts.end(), Verdict::distinct);
   if (distinct != verdicts.end()) observed.first_distinct = from + (distinct - verdicts.begin());
   if (row.inevitable.upper) observed.collapsed_from = std::stoll(*row.inevitable.upper);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "bounds/evaluate.hpp"
@@ -19,6 +20,9 @@ struct EngineVectors {
 // Runs the profile on every sequence of the family: as one block, or, where the profile couples the tokens of a batch, sequence by sequence.
 EngineVectors run_engine(const Model& model, const Profile& profile, const FamilyBlock& block, Place place, bool next_tokens,
                          Progress& progress);
+
+// The first of the largest; -1 where no logit is a number.
+Token greedy_token(std::span<const double> logits);
 
 // The verdicts of a run under a row's criterion: its vectors as the row's format stores them; the distance of its vectors; its next tokens.
 // `overflow` where a vector is not finite (in the format).

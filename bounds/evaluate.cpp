@@ -4,21 +4,24 @@
 #include <cmath>
 
 #include "bounds/next_token.hpp"
+#include "lib/world/euclidean.hpp"
 
 namespace snellen {
 namespace {
 
-// log2(largest midpoint / largest radius) over a block: the correct bits it has left, relative to its largest entry.
-double accuracy_bits(const BallMatrix& x) {
-  double magnitude = -INFINITY, radius = -INFINITY;
+BallMatrix midpoints(BallMatrix x) {
   for (std::size_t i = 0; i < x.rows(); ++i)
-    for (std::size_t c = 0; c < x.columns(); ++c) {
-      arb_srcptr ball = x(i, c);
-      if (!arb_is_finite(ball)) return -INFINITY;
-      if (!arf_is_zero(arb_midref(ball))) magnitude = std::max(magnitude, static_cast<double>(arf_abs_bound_lt_2exp_si(arb_midref(ball))));
-      if (!mag_is_zero(arb_radref(ball))) radius = std::max(radius, mag_get_d_log2_approx(arb_radref(ball)));
-    }
-  return magnitude - radius;
+    for (std::size_t c = 0; c < x.columns(); ++c) mag_zero(arb_radref(x(i, c)));
+  return x;
+}
+
+// log2 of each column's largest entry.
+std::vector<double> sizes(const BallMatrix& x) {
+  std::vector<double> result(x.columns(), -INFINITY);
+  for (std::size_t i = 0; i < x.rows(); ++i)
+    for (std::size_t c = 0; c < x.columns(); ++c)
+      if (arb_is_finite(x(i, c)) && !arb_is_zero(x(i, c))) result[c] = std::max(result[c], Magnitude::of(x(i, c)).log2());
+  return result;
 }
 
 }  // namespace
@@ -32,11 +35,11 @@ std::vector<std::size_t> wanted_columns(const FamilyBlock& block) {
 }
 
 Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, bool next_tokens, long bits, Progress& progress) {
-  const BallWorld world(bits);
-  const Decoder<BallWorld> decoder(model, world);
+  const EuclideanWorld world(bits);
+  const Decoder<EuclideanWorld> decoder(model, world);
   progress.begin("certified evaluation at " + std::to_string(bits) + " bits", model.layers.size());
-  Decoder<BallWorld>::Memory memory;
-  BallMatrix x = decoder.hidden(block.columns, memory, [&](std::size_t layer, const BallMatrix&) {
+  Decoder<EuclideanWorld>::Memory memory;
+  EuclideanWorld::Block x = decoder.hidden(block.columns, memory, [&](std::size_t layer, const EuclideanWorld::Block&) {
     if (layer > 0) progress.step();
   });
 
@@ -45,37 +48,53 @@ Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, b
     return static_cast<std::size_t>(std::lower_bound(wanted.begin(), wanted.end(), column) - wanted.begin());
   };
   x = world.select(x, wanted);
-  const BallMatrix y = decoder.final(x);
+  const EuclideanWorld::Block y = decoder.final(x);
 
   Evaluation result;
   for (std::size_t c = 0; c < wanted.size(); ++c) result.vectors.push_back(certified_column(world, place == Place::final ? y : x, c));
   for (const std::size_t column : block.first) result.first.push_back(index_of(column));
   for (const std::size_t column : block.second) result.second.push_back(index_of(column));
-  if (next_tokens) result.next_tokens = certified_next_tokens(model, world, y);
+  if (next_tokens) result.next_tokens = certified_next_tokens(model, BallWorld(bits), world.hull(y));
   return result;
 }
 
 long predict_bits(const Model& model, std::span<const Column> columns, long accuracy) {
-  constexpr long probe_bits = 160;
-  constexpr std::size_t probe_tokens = 4;
+  constexpr long probe_bits = 128, probe_accuracy = 80;
+  constexpr std::size_t probe_tokens = 6, stride = 3;
   // The first tokens of the trunk, or of the first branch where there is no trunk, see only themselves.
   columns = columns.first(std::min(probe_tokens, columns.size()));
-  const BallWorld world(probe_bits);
-  const Decoder<BallWorld> decoder(model, world);
-  BallMatrix x = decoder.embed(columns);
-  double cost = 0;  // bits lost after the last layer whose output still had some
-  std::size_t layers = 0;
-  while (layers < model.layers.size()) {
-    BallWorld::Memory past;
-    x = decoder.layer(model.layers[layers], std::move(x), columns, past);
-    const double left = accuracy_bits(x);
-    if (left < 16) break;
-    ++layers;
-    cost = static_cast<double>(probe_bits) - left;
+  const BallWorld balls(probe_bits);
+  const EuclideanWorld world(probe_bits);
+  const Decoder<BallWorld> ball_decoder(model, balls);
+  const Decoder<EuclideanWorld> decoder(model, world);
+  // Every layer starts at the midpoints of the one below; every third also says how much a radius of 2^-80 of each token grows.
+  BallMatrix x = ball_decoder.embed(columns);
+  double growth = 0;
+  std::size_t measured = 0;
+  for (std::size_t l = 0; l < model.layers.size(); ++l) {
+    x = midpoints(std::move(x));
+    if (l % stride != 0) {
+      BallWorld::Memory past;
+      x = ball_decoder.layer(model.layers[l], std::move(x), columns, past);
+      continue;
+    }
+    const std::vector<double> before = sizes(x);
+    EuclideanWorld::Block start{std::move(x), std::vector<Magnitude>(columns.size()), EuclideanWorld::Stream{}, probe_bits};
+    for (std::size_t c = 0; c < columns.size(); ++c)
+      if (before[c] > -INFINITY) start.radii[c] = shifted(Magnitude::of(1), static_cast<long>(before[c]) - probe_accuracy);
+    EuclideanWorld::Memory past;
+    EuclideanWorld::Block y = decoder.layer(model.layers[l], std::move(start), columns, past);
+    const std::vector<double> after = sizes(y.balls);
+    double worst = 0;
+    for (std::size_t c = 0; c < columns.size(); ++c)
+      worst = std::max(worst, y.radii[c].is_finite() ? y.radii[c].log2() - after[c] + probe_accuracy : static_cast<double>(probe_accuracy));
+    growth += worst, ++measured;
+    x = std::move(y.balls);
   }
-  const double per_layer = layers > 0 ? cost / static_cast<double>(layers) : static_cast<double>(probe_bits);
-  const double bits = static_cast<double>(accuracy) + 16 + per_layer * static_cast<double>(model.layers.size());
-  return 64 * static_cast<long>(std::ceil(bits / 64));
+  const double per_layer = measured > 0 ? growth / static_cast<double>(measured) : 0;
+  // 40 bits: the rounding errors of the first branch, the final norm, and room.
+  const double bits = static_cast<double>(accuracy) + 40 + per_layer * static_cast<double>(model.layers.size());
+  return 32 * static_cast<long>(std::ceil(bits / 32));
 }
 
 }  // namespace snellen

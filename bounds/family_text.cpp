@@ -22,6 +22,11 @@ std::string text_of(const std::vector<Number>& list) {
 
 std::string list_text(const std::vector<Token>& tokens) { return text_of(tokens); }
 
+std::string limit_text(const Family& family) {
+  if (family.suffix.empty() && family.unit.size() == 1) return list_text(family.unit);
+  return fmt::format("{}^n{}, n without end", list_text(family.unit), family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+}
+
 std::string family_text(const Family& family) {
   std::string text = family.prefix.empty() ? "" : list_text(family.prefix) + " . ";
   text += family.sample ? fmt::format("n tokens sampled from {}{} (seed {})", list_text(family.sample->tokens),

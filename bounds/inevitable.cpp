@@ -6,7 +6,11 @@
 #include <array>
 #include <stdexcept>
 
+#include "bounds/family_text.hpp"
 #include "bounds/inevitable_by_eras.hpp"
+#include "bounds/inevitable_by_majorant.hpp"
+#include "bounds/inevitable_by_period.hpp"
+#include "bounds/inevitable_by_phases.hpp"
 #include "bounds/inevitable_by_window.hpp"
 #include "bounds/work.hpp"
 #include "lib/error.hpp"
@@ -22,7 +26,11 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 2> ways{{{"windows", window_refuses, by_window}, {"eras", eras_refuse, by_eras}}};
+constexpr std::array<Way, 5> ways{{{"windows", window_refuses, by_window},
+                                   {"eras", eras_refuse, by_eras},
+                                   {"periods", period_refuses, by_period},
+                                   {"majorants", majorant_refuses, by_majorant},
+                                   {"phases", phases_refuse, by_phases}}};
 
 // What no way can say anything of, or only for more than it may cost.
 std::optional<std::string> no_proof_for_all(const InevitableTask& task) {
@@ -91,6 +99,8 @@ void InevitableAnswer::sharpen(InevitableAnswer other) {
     if (same == proofs.end()) proofs.push_back(std::move(proof));
     else if (better) *same = std::move(proof);  // a later attempt, with more precision
   }
+  if (other.unsupported.empty()) unsupported.clear();
+  if (other.tail) tail = std::move(other.tail), tail_from = std::move(other.tail_from), tail_theorem = std::move(other.tail_theorem);
   if (!other.limit) return;
   limit = std::move(other.limit), limit_sequence = std::move(other.limit_sequence);
   if (other.limit_next_token) limit_next_token = other.limit_next_token;
@@ -111,7 +121,13 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
       else answer.sharpen(way.answer(task, progress));
     }
   }
-  if (!answer.rows.empty()) return answer;
+  if (!answer.rows.empty()) {
+    for (InevitableRow& row : answer.rows)
+      if (!row.decided() && row.open.empty())
+        row.open = row.answer.upper ? "between both ends nothing is proved by what applies here" : "the enclosures for all n stayed too wide";
+    if (answer.limit && answer.limit_sequence.empty()) answer.limit_sequence = limit_text(family);
+    return answer;
+  }
   answer.unsupported = fmt::format("{}", fmt::join(refusals, "; "));
   answer.rows.resize(questions.size());
   for (InevitableRow& row : answer.rows) row.answer = {std::to_string(std::min<std::int64_t>(family.from, 1)), std::nullopt, Scope::all, Status::unknown};

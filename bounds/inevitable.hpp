@@ -56,6 +56,8 @@ struct InevitableAnswer {
   std::optional<CertifiedVector> limit;   // of y(S_n) (or x(L)): y([a]) for a run without suffix; what is left of the prompt when n grows
   std::string limit_sequence;             // whose vector it is, for people: "[2]"
   std::optional<Token> limit_next_token;  // where it is asked for and certified
+  std::optional<CertifiedVector> tail;    // contains y(S_n) for every n >= tail_from
+  std::string tail_from, tail_theorem;
 
   // Every row is.
   bool decided() const;

@@ -40,7 +40,13 @@ class Judge {
   // No tail can be judged whose limit cannot, at this precision: on a rounding boundary, without a certified next token.
   bool hopeless() const {
     if (question_.criterion == Criterion::argmax) return !token(run_.limit_final());
-    const CertifiedVector limit = certified_column(world_, run_.limit(), 0);
+    BallMatrix around = run_.limit();
+    for (std::size_t i = 0; i < around.rows(); ++i) {
+      Ball width;  // relative, so that an exact 0 stays one
+      arb_mul_2exp_si(width, around(i, 0), -world_.bits());
+      arb_add_error(around(i, 0), width);
+    }
+    const CertifiedVector limit = certified_column(world_, around, 0);
     if (question_.criterion == Criterion::tolerance) return !within(distance(*question_.metric, limit, limit, world_.bits()));
     return !one_value(limit) && !overflows(limit);
   }
@@ -232,8 +238,9 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
   const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64));
   const std::size_t most_eras = settings.one_token_eras ? limits.max_tokens : limits.max_eras;
   progress.begin(fmt::format("eras of lengths, degree {}, {} bits", settings.degree, settings.bits), most_eras);
+  std::optional<TailVector> last;
   for (;;) {
-    const TailVector tail = run.tail();
+    const TailVector& tail = last.emplace(run.tail());
     std::size_t open = 0;
     for (std::size_t r = 0; r < questions.size(); ++r) {
       if (!closed[r] && !hopeless[r] && (judges[r].collapses(tail) || judges[r].overflows(tail))) closed[r] = {tail, run.eras().size()};
@@ -273,7 +280,7 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
   for (InevitableRow& row : answer.rows) row.numbers.insert(proof.numbers.begin(), proof.numbers.end());
   answer.proofs.push_back(std::move(proof));
   answer.limit = certified_column(run.balls(), run.limit(), 0);
-  answer.limit_sequence = fmt::format("[{}]", family.unit[0]);
+  answer.tail = certified_column(run.balls(), last->vector, 0), answer.tail_from = last->first.str(), answer.tail_theorem = "convex_hull";
   answer.limit_next_token = certified_next_tokens(model, run.balls(), run.limit_final())[0];
   return answer;
 }

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 
-#include "bounds/collapse.hpp"
-#include "bounds/distance.hpp"
 #include "bounds/family_text.hpp"
+#include "bounds/inevitable_pairs.hpp"
 
 namespace snellen {
 namespace {
@@ -25,90 +24,81 @@ std::optional<std::int64_t> window_reach(const Model& model) {
   return static_cast<std::int64_t>(reach);
 }
 
-// Overflow is no collapse, so that of a constant vector must be excluded.
-bool fits(const Format& format, const CertifiedVector& vector) {
-  return std::all_of(vector.begin(), vector.end(), [&](const Enclosure& entry) {
-    return round(format, entry.lower).status == RoundStatus::finite && round(format, entry.upper).status == RoundStatus::finite;
-  });
-}
-
-bool overflows(const Format& format, const CertifiedVector& vector) {
-  const RoundedHull hull(format, vector);
-  return bitwise(hull, hull) == Verdict::overflow;
-}
-
-Verdict verdict_of(const InevitableQuestion& question, const Evaluation& e, std::size_t i, long bits) {
-  const std::size_t a = e.first[i], b = e.second[i];
-  switch (question.criterion) {
-    case Criterion::bitwise: return bitwise(RoundedHull(*question.format, e.vectors[a]), RoundedHull(*question.format, e.vectors[b]));
-    case Criterion::tolerance: return tolerance(distance(*question.metric, e.vectors[a], e.vectors[b], bits), *question.eps);
-    default: return argmax(e.next_tokens[a], e.next_tokens[b]);
+// The pairs to evaluate: every n < settled, and one n of each kind from there on.
+struct Lengths {
+  std::int64_t reach, settled, kinds;
+  Lengths(const Model& model, const Family& family) : reach(*window_reach(model)), settled(1), kinds(family.kinds()) {
+    // The last reach + 1 tokens of S_n are tokens of the run and the suffix.
+    while (family.run_length(settled) + static_cast<std::int64_t>(family.suffix.size()) < reach + 1) ++settled;
   }
+  Family evaluated(Family family) const {
+    family.from = 1, family.to = settled + kinds - 1;
+    return family;
+  }
+};
+
+// Both sequences end in the same `count` tokens.
+bool share_last(const std::vector<Token>& a, const std::vector<Token>& b, std::int64_t count) {
+  const auto n = static_cast<std::ptrdiff_t>(count);
+  return std::ssize(a) >= n && std::ssize(b) >= n && std::equal(a.end() - n, a.end(), b.end() - n);
 }
 
 }  // namespace
 
 std::optional<std::string> window_refuses(const InevitableTask& task) {
   if (!std::holds_alternative<NoPositions>(task.model.positions)) return "absolute positions: the sequences have no limit";
-  if (task.family.delimiter) return "delimiters between groups";
-  if (task.family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
   const auto reach = window_reach(task.model);
   if (!reach) return "layers without a window";
-  if (*reach > static_cast<std::int64_t>(std::min(longest_reach, task.limits.max_tokens))) return fmt::format("windows that reach back over more than {} tokens", std::min(longest_reach, task.limits.max_tokens));
+  const auto most = static_cast<std::int64_t>(std::min(longest_reach, task.limits.max_tokens));
+  if (*reach > most) return fmt::format("windows that reach back over more than {} tokens", most);
+  if (task.family.kinds() > most) return fmt::format("delimiters with a period of more than {} lengths", most);
+  if (problem_of(Lengths(task.model, task.family).evaluated(task.family))) return "more tokens below the windows' reach than can be evaluated";
   return std::nullopt;
 }
 
 InevitableAnswer by_window(const InevitableTask& task, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
-  const std::int64_t reach = *window_reach(model);
+  const Lengths lengths(model, family);
+  const Family evaluated = lengths.evaluated(family);
+  const FamilyBlock block = family_block(evaluated);
+  const auto below = static_cast<std::size_t>(lengths.settled - 1);
+  std::vector<bool> equal;  // of each kind
+  for (std::int64_t n = lengths.settled; n <= evaluated.to; ++n) equal.push_back(share_last(family.first(n), family.second(n), lengths.reach + 1));
+
   InevitableAnswer answer;
-  const auto unit = static_cast<std::int64_t>(family.unit.size()), suffix = static_cast<std::int64_t>(family.suffix.size());
-  const std::int64_t shared = std::max<std::int64_t>(0, (reach + 1 - suffix + unit - 1) / unit);  // least n with n |U| + |Q| >= reach + 1
-  const std::int64_t constant_from = std::max(family.from, shared);
-  Family below = family;
-  below.to = constant_from;
-  const FamilyBlock block = family_block(below);
-  const bool next_tokens = std::any_of(questions.begin(), questions.end(), [](const auto& q) { return q.criterion == Criterion::argmax; });
   InevitableProof proof;
-  proof.theorem = "window_reach";
+  proof.theorem = "window_kinds";
   proof.hypotheses = {"Every layer has a window and no positions are added to the embeddings.",
-                      fmt::format("From n = {} on both sequences end in the same {} tokens, all that the last vector depends on.", constant_from, reach + 1)};
+                      fmt::format("The last vector depends on the last {} tokens alone; from n = {} on these are tokens of the run and the suffix, "
+                                  "the same for all n that are equal modulo {}.", lengths.reach + 1, lengths.settled, lengths.kinds)};
   for (long bits = std::min(limits.max_bits, predict_bits(model, block.columns, 64));; bits = std::min(limits.max_bits, 2 * bits)) {
-    const Evaluation e = evaluate(model, block, place, next_tokens, bits, progress);
+    const Evaluation e = evaluate(model, block, place, asks_next_tokens(questions), bits, progress);
+    const auto token = [&](std::size_t vector) { return e.next_tokens.empty() ? std::nullopt : e.next_tokens[vector]; };
     answer.rows.clear();
+    bool open = false;
     for (const InevitableQuestion& question : questions) {
-      InevitableRow row;
-      std::int64_t lower = family.from, upper = constant_from;
-      // Equal vectors are no collapse where they overflow, nor where no next token is certified.
-      bool proved = true;
-      if (question.criterion == Criterion::bitwise) proved = fits(*question.format, e.vectors[e.first.back()]);
-      if (question.criterion == Criterion::argmax) proved = e.next_tokens[e.first.back()].has_value();
-      const bool constant_collapses = proved;
-      for (std::int64_t n = constant_from - 1; n >= below.from; --n) {
-        const Verdict verdict = verdict_of(question, e, static_cast<std::size_t>(n - below.from), bits + 32);
-        if (verdict == Verdict::collapsed && proved) upper = n;
-        if (verdict != Verdict::collapsed) proved = false;
-        if (verdict == Verdict::distinct) {
-          lower = n + 1;
-          break;
-        }
-        if (verdict == Verdict::undecided) ++row.undecided;
-      }
-      row.theorem = proof.theorem;
-      if (question.criterion == Criterion::bitwise && overflows(*question.format, e.vectors[e.first.back()])) row.overflow_from = std::to_string(constant_from);
-      if (lower < upper || !constant_collapses) row.open = fmt::format("some pairs overflow or are not decided at {} bits", bits);
-      row.answer = {std::to_string(lower), std::nullopt, Scope::all, Status::unknown};
-      if (constant_collapses) row.answer.upper = std::to_string(upper), row.answer.status = lower == upper ? Status::exact : Status::bracket;
-      answer.rows.push_back(std::move(row));
+      const auto verdict_at = [&](std::int64_t n) {
+        const auto i = static_cast<std::size_t>(n - 1);
+        const std::size_t a = e.first[i], b = e.second[i];
+        if (i >= below && equal[i - below]) return judge_equal(question, e.vectors[a], token(a));
+        return judge(question, e.vectors[a], e.vectors[b], token(a), token(b), bits + 32);
+      };
+      std::vector<Verdict> kinds;
+      for (std::int64_t n = lengths.settled; n <= evaluated.to; ++n) kinds.push_back(verdict_at(n));
+      const Verdict for_ever = judge_for_ever(kinds);
+      answer.rows.push_back(row_from(lengths.settled - 1, verdict_at, for_ever, proof.theorem, fmt::format("some pairs overflow or are not decided at {} bits", bits)));
+      open = open || answer.rows.back().undecided > 0 || std::find(kinds.begin(), kinds.end(), Verdict::undecided) != kinds.end();
     }
     proof.numbers["bits"] = std::to_string(bits);
-    answer.limit = e.vectors[e.first.back()];
-    if (next_tokens) answer.limit_next_token = e.next_tokens[e.first.back()];
-    if (answer.decided() || bits == limits.max_bits) break;
-    if (std::none_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.undecided > 0; })) break;
+    if (lengths.kinds == 1) answer.limit = e.vectors[e.first.back()], answer.limit_next_token = token(e.first.back());
+    if (!open || bits == limits.max_bits) break;
   }
-  proof.numbers["tail from"] = std::to_string(constant_from);
-  answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), constant_from, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+  proof.numbers["tail from"] = std::to_string(lengths.settled);
+  proof.numbers["kinds"] = std::to_string(lengths.kinds);
+  if (lengths.kinds == 1) {
+    answer.tail = answer.limit, answer.tail_from = std::to_string(lengths.settled), answer.tail_theorem = proof.theorem;
+    answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), lengths.settled, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+  }
   answer.proofs.push_back(std::move(proof));
   return answer;
 }

@@ -1,5 +1,6 @@
-// P . U^n . Q where every layer has a window: y depends on the last tokens alone, which S_n and S_{n+1} share from some n on; below it pairs are
-// enumerated. Why: `window_reach` in proofs/tail.md.
+// P . U^n . Q, with delimiters or without, where every layer has a window: y depends on the last tokens alone. From some n on these are the same for all n
+// of a kind (n modulo the delimiters' period): pairs of finitely many kinds, which collapse or are distinct for ever; below that n pairs are enumerated.
+// Why: `window_reach` and `window_kinds` in proofs/periodic.md.
 #pragma once
 
 #include "bounds/inevitable.hpp"

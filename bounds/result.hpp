@@ -38,6 +38,12 @@ struct Inevitable {
   Status status = Status::unknown;
 };
 
+// From which length on an emulated engine's own outputs collapse for every n: proved of that program, not seen up to a horizon.
+struct EngineLength {
+  Inevitable known;    // scope `all`
+  std::string reason;  // why it is not exact
+};
+
 // One way in which something was proved for every n: its theorem, what was checked (sentences), and its parameters.
 struct InevitableProof {
   std::string theorem;
@@ -62,6 +68,7 @@ struct Observed {
   std::optional<std::int64_t> collapsed_from;
   // From here to the horizon D(n) is certified to be below the certified error of the run itself. Tolerance rows only.
   std::optional<std::int64_t> below_error_from;
+  std::optional<EngineLength> for_ever = std::nullopt;  // where it was asked for
 };
 
 struct CollapseRow {
@@ -93,13 +100,14 @@ struct EngineRun {
   std::optional<Trouble> trouble;
   std::vector<PairDistances> distances;  // of the run's own vectors, enclosed
   std::vector<PairDistances> errors;     // || y_run(S_n) - y(S_n) ||, certified
+  std::optional<EngineLength> constant = std::nullopt;  // the same bits for every n from here on; where it was asked for
 };
 
 struct Claim {
   std::string id, statement, theorem;
   Scope scope = Scope::horizon;
   std::map<std::string, std::string> numbers;
-  std::vector<std::string> hypotheses;  // of the theorem, as they were checked
+  std::vector<std::string> hypotheses = {};  // of the theorem, as they were checked
 };
 
 // What y(S_n) (or x(L)) tends to: all that is left of the sequence when n grows.
@@ -108,6 +116,8 @@ struct Limit {
   std::vector<Enclosure> vector;
   std::optional<std::int64_t> next_token;  // of the exact model, where it was asked for and is certified
   std::vector<Enclosure> distances;        // from y(S_n) at the horizon, in the order of Certification::metrics
+  std::string tail_from, tail_theorem;     // for every n from here on the distances are at most
+  std::vector<Dyadic> tail_distances;
 };
 
 struct Certification {

@@ -70,10 +70,12 @@ Picture collapse_plot(const Certification& c, const std::string& program) {
     const std::string_view colour = colour_of(row);
     const Marks m = marks_of(row);
     const int rgb = static_cast<int>(std::stol(std::string(colour.substr(1)), nullptr, 16));
-    std::string note = collapse_start(row, c.to);
-    if (note.size() > 20) note = fmt::format("about 10^{:.1f}", m.high);
+    const Inevitable& known = row.inevitable;
+    std::string note = gnuplot_string(collapse_start(row, c.to));
+    if (m.has_high && known.status == Status::bracket) note = fmt::format("'{} to {}'", short_length(known.lower), short_length(*known.upper));
+    if (m.has_high && known.lower.size() > 15) note = "'" + short_length(*known.upper) + "'";
     labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", label_of_row(row), lane.y, colour);
-    labels += fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", gnuplot_string(note), lane.y, colour);
+    labels += fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", note, lane.y, colour);
     labels += fmt::format("set arrow from graph 0, first {0} to graph 1, first {0} nohead back linecolor '#EDEDED' linewidth 1\n", lane.y);
     if (row.inevitable.status == Status::never || row.basis.overflow_from) continue;
     if (!m.has_high) {  // not yet at the horizon, or at the last pair proved distinct

@@ -31,7 +31,7 @@ std::size_t integer_length(std::string_view text, std::size_t at) {
 std::string scientific(const std::string& rough) {
   const std::size_t e = rough.find('e');
   if (e == std::string::npos) return html_escaped(rough);
-  return rough.substr(0, e) + "&thinsp;&times;&thinsp;10" + superscript(std::string_view(rough).substr(e + 1));
+  return rough.substr(0, e) + "&thinsp;&times;&thinsp;10" + superscript(std::to_string(std::stol(rough.substr(e + 1))));
 }
 
 // Long lengths in groups of three, which do not part at the end of a line.
@@ -77,10 +77,10 @@ std::string table(const std::string& columns, const std::string& body, const std
                      columns, body);
 }
 
-// Both ends where they agree in the digits that are shown, to nearest; else as an interval.
+// Six digits where both ends agree in them, else an interval.
 std::string coordinate_text(const Enclosure& x) {
   const auto text = [](const Dyadic& d) {
-    const std::string rough = scientific(decimal_text(d, MPFR_RNDN, 7));
+    const std::string rough = scientific(fmt::format("{:.6g}", d.to_double(MPFR_RNDN)));
     return rough.starts_with('-') ? "&minus;" + rough.substr(1) : rough;
   };
   const std::string low = text(x.lower), high = text(x.upper);
@@ -96,9 +96,9 @@ std::string header(const Certification& c) {
       fmt::format("<header>\n<p class=\"eyebrow\">Snellen &middot; certified representational collapse</p>\n<h1>{}</h1>\n",
                   html_escaped(c.title));
   result += fmt::format(
-      "<p class=\"subject\">{} &middot; {}, {} layers of width {} &middot; <code>{}</code> &middot; last token "
+      "<p class=\"subject\">{} &middot; {}, {} of width {} &middot; <code>{}</code> &middot; last token "
       "{}</p>\n</header>\n",
-      html_escaped(c.model_source), html_escaped(c.model_architecture), c.layers, c.width, html_escaped(c.family),
+      html_escaped(c.model_source), html_escaped(c.model_architecture), layers_text(c), c.width, html_escaped(c.family),
       place_of(c.at));
   return result;
 }
@@ -152,12 +152,17 @@ bool all_to_horizon(const Certification& c) {
   return std::all_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::horizon; });
 }
 
+// Every row holds for every n: said once, above the table.
+bool all_for_ever(const Certification& c) {
+  return proves_for_all(c) && std::all_of(c.rows.begin(), c.rows.end(), [](const CollapseRow& row) { return row.inevitable.scope == Scope::all; });
+}
+
 std::string status_chips(const CollapseRow& row, const Certification& c) {
   const Status status = row.inevitable.status;
   std::string result = status == Status::unknown && row.undecided == 0 && row.last_distinct == c.to
                            ? chip("plain", "distinct at the horizon")
                            : chip(name_of(status), std::string(name_of(status)));
-  if (!all_to_horizon(c) && status != Status::unknown) result += ' ' + chip("plain", reach(row, c.to));
+  if (!all_to_horizon(c) && !all_for_ever(c) && status != Status::unknown) result += ' ' + chip("plain", reach(row, c.to));
   if (row.undecided > 0) result += ' ' + chip("unknown", fmt::format("{} undecided", row.undecided));
   if (row.overflow > 0) result += ' ' + chip("overflow", fmt::format("{} overflow", row.overflow));
   return result;
@@ -173,6 +178,8 @@ std::string observed_cell(const CollapseRow& row, const EngineRun& run, std::int
     text = fmt::format("<i>not by {}</i>", horizon);
   else if (found != row.observed.end() && run.trouble)
     text = "<i>" + html_escaped(run.trouble->what) + "</i>";
+  if (found != row.observed.end() && found->for_ever && found->for_ever->known.upper)
+    text += "<br>for ever: " + for_ever_text(found->for_ever);
   return "<td class=\"number observed\">" + text + "</td>";
 }
 
@@ -181,7 +188,7 @@ std::string result_table(const Certification& c) {
                      column("last<br>distinct", "number") + column("collapsed<br>from", "number") + column("what is known");
   for (const EngineRun& run : c.runs) head += column(html_escaped(run.profile), "number observed");
   std::string groups = "<td colspan=\"2\"></td><th colspan=\"4\" scope=\"colgroup\">certified: exact model" +
-                       (all_to_horizon(c) ? fmt::format(", to the horizon {}", c.to) : std::string()) + "</th>";
+                       (all_to_horizon(c) ? fmt::format(", to the horizon {}", c.to) : all_for_ever(c) ? std::string(", for every n") : std::string()) + "</th>";
   if (!c.runs.empty())
     groups += fmt::format(
         "<th colspan=\"{}\" scope=\"colgroup\" class=\"observed\">observed: this engine run collapsed from</th>", c.runs.size());
@@ -269,8 +276,7 @@ std::string claims_table(const Certification& c) {
 // What y(S_n) tends to: what the model remembers.
 std::string limit_section(const Certification& c) {
   const Limit& limit = *c.limit;
-  std::string text = fmt::format("<p>{} These are its {} coordinates, enclosed: each of them is the last token's vector of <code>{}</code> in exact arithmetic.", typeset(limit_sentence(c)),
-                                 limit.vector.size(), html_escaped(limit.sequence));
+  std::string text = fmt::format("<p>{} These are the {} coordinates of that vector, certified.", typeset(limit_sentence(c)), limit.vector.size());
   if (limit.next_token) text += fmt::format(" Its next token, by a certified margin, is <code>{}</code>.", *limit.next_token);
   text += "</p>\n";
   constexpr std::size_t most_shown = 64;
@@ -279,7 +285,7 @@ std::string limit_section(const Certification& c) {
     cells += fmt::format("<span title=\"{} to {}\">{}</span>\n", lower_text(limit.vector[i].lower), upper_text(limit.vector[i].upper),
                          coordinate_text(limit.vector[i]));
   text += fmt::format("<div class=\"vector\">{}</div>\n", cells);
-  return text + fmt::format("<p class=\"note\">{}report.json has the enclosures, with their exact ends.</p>\n",
+  return text + fmt::format("<p class=\"note\">{}Rounded to six digits; report.json has the enclosures, with their exact ends.</p>\n",
                             limit.vector.size() > most_shown ? fmt::format("The first {} of {}. ", most_shown, limit.vector.size()) : std::string());
 }
 
@@ -385,6 +391,8 @@ std::string typeset(std::string_view plain) {
       result += "2<sup>1&minus;t</sup>", at += 7;
     } else if (starts(at, "&lt;=")) {
       result += "&le;", at += 5;
+    } else if (starts(at, "&gt;=")) {
+      result += "&ge;", at += 5;
     } else if (starts(at, "Linf") && !word_before(at)) {
       result += "L<sub>&infin;</sub>", at += 4;
     } else if ((starts(at, "L1") || starts(at, "L2")) && !word_before(at) &&

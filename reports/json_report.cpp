@@ -48,12 +48,22 @@ Json json_of(const std::vector<PairDistances>& pairs, const std::vector<Metric>&
   return result;
 }
 
+Json json_of(const std::optional<EngineLength>& length) {
+  if (!length) return nullptr;
+  return {{"n", or_null(length->known.upper)},
+          {"lower", length->known.lower},
+          {"scope", name_of(length->known.scope)},
+          {"status", name_of(length->known.status)},
+          {"reason", length->reason}};
+}
+
 Json json_of(const Observed& o) {
   return {{"first_distinct", or_null(o.first_distinct)},
           {"last_distinct", or_null(o.last_distinct)},
           {"first_collapse", or_null(o.first_collapse)},
           {"collapsed_from", or_null(o.collapsed_from)},
-          {"below_error_from", or_null(o.below_error_from)}};
+          {"below_error_from", or_null(o.below_error_from)},
+          {"constant_from", json_of(o.for_ever)}};
 }
 
 Json json_of(const std::map<std::string, std::string>& numbers) {
@@ -84,9 +94,16 @@ Json json_of(const Limit& limit, const std::vector<Metric>& metrics, std::int64_
   }
   Json distances = {{"n", horizon}};
   for (std::size_t m = 0; m < limit.distances.size(); ++m) distances[std::string(name_of(metrics[m]))] = json_of(limit.distances[m]);
+  Json tail = nullptr;
+  if (!limit.tail_distances.empty()) {
+    tail = {{"from", limit.tail_from}};
+    for (std::size_t m = 0; m < limit.tail_distances.size(); ++m)
+      tail[std::string(name_of(metrics[m]))] = {{"upper", upper_text(limit.tail_distances[m])}, {"upper_hex", limit.tail_distances[m].hex()}};
+  }
   return {{"sequence", limit.sequence},
           {"next_token", or_null(limit.next_token)},
           {"distance_at_horizon", std::move(distances)},
+          {"distance_for_ever", std::move(tail)},
           {"width", limit.vector.size()},
           {"sha256", sha256(std::as_bytes(std::span(lines)))},
           {"coordinates", std::move(coordinates)}};
@@ -121,6 +138,7 @@ Json json_of(const EngineRun& run, const std::vector<Metric>& metrics) {
   return {{"profile", run.profile},
           {"description", run.description},
           {"trouble", std::move(trouble)},
+          {"constant_from", json_of(run.constant)},
           {"distances", json_of(run.distances, metrics)},
           {"errors", json_of(run.errors, metrics)}};
 }

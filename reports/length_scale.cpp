@@ -5,12 +5,33 @@
 #include <cmath>
 #include <string>
 
+#include "reports/gnuplot.hpp"
+
 namespace snellen {
+namespace {
+
+bool is_length(std::string_view digits) { return !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos; }
+
+}  // namespace
 
 double log10_of_length(std::string_view digits) {
   constexpr std::size_t kept = 15;
+  if (!is_length(digits)) return 0;
   const double leading = std::stod(std::string(digits.substr(0, kept)));
   return std::log10(leading) + static_cast<double>(digits.size() > kept ? digits.size() - kept : 0);
+}
+
+std::string short_length(std::string_view digits) {
+  if (!is_length(digits)) {
+    const std::string quoted = gnuplot_string(digits);
+    return quoted.substr(1, quoted.size() - 2);
+  }
+  if (digits.size() <= 7) return std::string(digits);
+  long leading = std::stol(std::string(digits.substr(0, 3)));
+  std::size_t exponent = digits.size() - 1;
+  if (digits.find_first_not_of('0', 3) != std::string_view::npos) ++leading;
+  if (leading == 1000) leading = 100, ++exponent;
+  return fmt::format("{}.{:02}×10^{{{}}}", leading / 100, leading % 100, exponent);
 }
 
 std::string decade_tics(double high) {

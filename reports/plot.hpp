@@ -25,7 +25,7 @@ Picture collapse_plot(const Certification& c, const std::string& program = "gnup
 struct Pictures {
   std::vector<Picture> distances;  // one a metric
   Picture verdicts;
-  Picture collapse;                // where a proof for all n was asked for
+  Picture collapse = {};           // where a proof for all n was asked for
 };
 Pictures draw(const Certification& c, const std::string& program = "gnuplot");
 

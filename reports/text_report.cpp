@@ -50,7 +50,7 @@ std::string table(const std::vector<std::vector<std::string>>& lines) {
 
 std::string text_report(const Certification& c) {
   std::string result = wrapped(c.title, 0) +
-                       wrapped(fmt::format("{}, {} layers, width {}; {}; n = {} to {}", c.model_architecture, c.layers, c.width,
+                       wrapped(fmt::format("{}, {}, width {}; {}; n = {} to {}", c.model_architecture, layers_text(c), c.width,
                                            c.family, c.from, c.to),
                                2) +
                        '\n';
@@ -73,8 +73,12 @@ std::string text_report(const Certification& c) {
   }
   if (!c.runs.empty()) {
     std::vector<std::vector<std::string>> lines = {{"engine (observed)", "identical from", "trouble"}};
-    for (const EngineRun& run : c.runs)
+    const bool for_ever = std::any_of(c.runs.begin(), c.runs.end(), [](const EngineRun& run) { return run.constant.has_value(); });
+    if (for_ever) lines[0].push_back("for every n from");
+    for (const EngineRun& run : c.runs) {
       lines.push_back({cut(run.profile, 30), or_dash(identical_from(run)), run.trouble ? trouble_text(*run.trouble) : "none"});
+      if (for_ever) lines.back().push_back(for_ever_text(run.constant));
+    }
     result += '\n' + table(lines);
   }
   // A terminal would obey control characters in a title.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "reports/length_scale.hpp"
 #include "reports/plot.hpp"
 #include "reports/plot_parts.hpp"
 #include "reports/words.hpp"
@@ -22,7 +23,7 @@ constexpr std::array<Kind, 4> kKinds = {{{Verdict::collapsed, "collapsed", "#0B3
 
 struct Strip {
   std::string label;  // a gnuplot string
-  std::string note;
+  std::string note;   // as well
   std::string_view colour;                              // of the label
   std::vector<std::pair<std::int64_t, Verdict>> cells;  // n ascending
 };
@@ -95,7 +96,7 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     append_boxes(strip, y, axis, data);
     labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", strip.label, y, strip.colour);
     labels +=
-        fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", gnuplot_string(strip.note), y, strip.colour);
+        fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", strip.note, y, strip.colour);
     y -= 1;
   };
   const CollapseRow* before = nullptr;
@@ -103,7 +104,9 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     if (before && !(before->format == row->format)) y -= 0.35;
     before = row;
     const std::string start = collapse_start(*row, c.to);
-    Strip strip{label_of(*row), row->inevitable.upper ? "from " + start : start, "#222222", {}};
+    const Inevitable& known = row->inevitable;
+    const std::string from = known.upper && known.lower == *known.upper ? "'from " + short_length(start) + "'" : gnuplot_string(known.upper ? "from " + start : start);
+    Strip strip{label_of(*row), from, "#222222", {}};
     for (std::size_t i = 0; i < row->verdicts.size(); ++i)
       strip.cells.emplace_back(c.from + static_cast<std::int64_t>(i), row->verdicts[i]);
     add(strip);
@@ -113,9 +116,9 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     const EngineRun& run = c.runs[r];
     const auto start = identical_from(run);
     Strip strip{gnuplot_string(run.profile),
-                start         ? fmt::format("from {}", *start)
-                : run.trouble ? run.trouble->what
-                              : "not by " + std::to_string(c.to),
+                gnuplot_string(start         ? fmt::format("from {}", *start)
+                               : run.trouble ? run.trouble->what
+                                             : "not by " + std::to_string(c.to)),
                 run_colour(r),
                 {}};
     for (const PairDistances& pair : run.distances) strip.cells.emplace_back(pair.n, verdict_of_run(pair));

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "reports/numbers.hpp"
 
@@ -191,11 +192,11 @@ std::vector<std::string> open_rows(const Certification& c) {
 
 std::string limit_sentence(const Certification& c) {
   std::string text = fmt::format("As n grows, S_n's vector tends to that of {}: nothing else of the sequence is remembered", c.limit->sequence);
-  if (!c.limit->distances.empty() && c.limit->distances[0].is_finite()) {
-    const Enclosure& d = c.limit->distances[0];
-    text += mpfr_zero_p(d.upper.get()) ? fmt::format("; at n = {} it is there", c.to)
-                                       : fmt::format("; at n = {} its distance from there ({}) is at most {}", c.to, label_of(c.metrics[0]), rough_text(d.upper, MPFR_RNDU));
-  }
+  const auto& [at_horizon, for_ever] = std::tie(c.limit->distances, c.limit->tail_distances);
+  if (!at_horizon.empty() && at_horizon[0].is_finite())
+    text += fmt::format("; at n = {} its distance from there ({}) is at most {}", c.to, label_of(c.metrics[0]), rough_text(at_horizon[0].upper, MPFR_RNDU));
+  if (!for_ever.empty() && for_ever[0].is_finite())
+    text += fmt::format("; from n = {} on, for ever, at most {}", c.limit->tail_from, rough_text(for_ever[0], MPFR_RNDU));
   return text + ".";
 }
 
@@ -219,6 +220,11 @@ Verdict verdict_of_run(const PairDistances& pair) {
   return Verdict::undecided;
 }
 
+std::string for_ever_text(const std::optional<EngineLength>& length) {
+  if (!length || !length->known.upper) return "-";
+  return length->known.status == Status::exact ? *length->known.upper : "at most " + *length->known.upper;
+}
+
 std::optional<std::int64_t> identical_from(const EngineRun& run) {
   std::optional<std::int64_t> from;
   for (auto pair = run.distances.rbegin(); pair != run.distances.rend() && verdict_of_run(*pair) == Verdict::collapsed; ++pair)
@@ -229,6 +235,8 @@ std::optional<std::int64_t> identical_from(const EngineRun& run) {
 std::string trouble_text(const Trouble& trouble) {
   return fmt::format("{} first in {}, token {}", trouble.what, trouble.place, trouble.position);
 }
+
+std::string layers_text(const Certification& c) { return fmt::format("{} layer{}", c.layers, c.layers == 1 ? "" : "s"); }
 
 std::int64_t undecided_count(const Certification& c) {
   std::int64_t count = 0;
@@ -267,6 +275,11 @@ std::vector<std::string> sentences(const Certification& c) {
       observed += fmt::format("{}{} from {}", observed.empty() ? "" : ", ", run.profile, *from);
   if (!observed.empty())
     result.push_back(fmt::format("Observed in emulated engines, identical vectors up to n = {}: {}.", c.to, observed));
+  std::string for_ever;
+  for (const EngineRun& run : c.runs)
+    if (const std::string from = for_ever_text(run.constant); from != "-")
+      for_ever += fmt::format("{}{} from {}", for_ever.empty() ? "" : ", ", run.profile, from);
+  if (!for_ever.empty()) result.push_back(fmt::format("Emulated engines, proved to give the same vector for ever: {}.", for_ever));
   return result;
 }
 

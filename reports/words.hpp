@@ -38,7 +38,12 @@ std::vector<const CollapseRow*> rows_by_format(const Certification& c);
 Verdict verdict_of_run(const PairDistances& pair);
 // The least n from which to the horizon the run's own two vectors were identical.
 std::optional<std::int64_t> identical_from(const EngineRun& run);
+// From which n on the engine's own outputs collapse for ever: "546", "at most 31059496", or "-" where it is not known.
+std::string for_ever_text(const std::optional<EngineLength>& length);
 std::string trouble_text(const Trouble& trouble);
+
+// "1 layer", "2 layers".
+std::string layers_text(const Certification& c);
 
 std::int64_t undecided_count(const Certification& c);
 

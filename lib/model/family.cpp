@@ -4,6 +4,7 @@
 #include <boost/multiprecision/cpp_int.hpp>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <tuple>
 #include <variant>
 
@@ -166,6 +167,8 @@ std::int64_t Family::run_length(std::int64_t n) const {
   if (!delimiter || count == 0) return count;
   return count + (count - 1) / delimiter->every * static_cast<std::int64_t>(delimiter->tokens.size());
 }
+
+std::int64_t Family::kinds() const { return delimiter ? delimiter->every / std::gcd(delimiter->every, tokens_a_step(*this)) : 1; }
 
 std::vector<Token> Family::sequence(std::int64_t n) const {
   std::vector<Token> result = prefix;

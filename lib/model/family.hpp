@@ -42,6 +42,9 @@ struct Family {
   std::vector<Token> run(std::int64_t n) const;
   // run(n).size().
   std::int64_t run_length(std::int64_t n) const;
+  // Without a sample: run(n + kinds) goes on after run(n) as run(n + 2 kinds) goes on after run(n + kinds), for every n; with delimiters they come back to the
+  // same token of a unit after that many units.
+  std::int64_t kinds() const;
   // S_n.
   std::vector<Token> sequence(std::int64_t n) const;
   // The two sequences compared at n.

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "lib/number/exact_product/exact_product.hpp"
+#include "lib/world/ball_activation.hpp"
 #include "lib/world/ball_attention.hpp"
 #include "lib/world/ball_functions.hpp"
 
@@ -182,9 +183,17 @@ BallMatrix BallWorld::norm(const Norm& n, const Block& x, std::size_t groups) co
 }
 
 BallMatrix BallWorld::activate(Activation activation, const Block& x) const {
+  constexpr std::size_t at_once = 512;
   Block y = same_shape(x);
-  for_each_index(x.rows(), [&](std::size_t i) {
-    for (std::size_t c = 0; c < x.columns(); ++c) apply(activation, y(i, c), x(i, c), bits_);
+  const std::size_t count = x.rows() * x.columns();
+  for_each_index((count + at_once - 1) / at_once, [&](std::size_t part) {
+    std::vector<arb_ptr> results;
+    std::vector<arb_srcptr> arguments;
+    for (std::size_t i = part * at_once; i < std::min(count, (part + 1) * at_once); ++i) {
+      results.push_back(y(i / x.columns(), i % x.columns()));
+      arguments.push_back(x(i / x.columns(), i % x.columns()));
+    }
+    snellen::activate(activation, results, arguments, bits_);
   });
   return y;
 }

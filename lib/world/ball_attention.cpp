@@ -7,6 +7,7 @@
 
 #include "lib/number/exact_product/grid.hpp"
 #include "lib/number/exact_product/long_digits.hpp"
+#include "lib/number/exp_lanes.hpp"
 #include "lib/number/magnitude.hpp"
 #include "lib/world/ball_functions.hpp"
 
@@ -99,7 +100,7 @@ class Job {
     BallVector scaled(a_.head_size);
     for (std::size_t i = 0; i < a_.head_size; ++i) {
       arb_srcptr entry = q(head * a_.head_size + i, column);
-      arb_mul(scaled[i], entry, constants_.scale, std::min(bits_, std::max<long>(2, arb_rel_accuracy_bits(entry)) + drowned_bits));
+      arb_mul(scaled[i], entry, constants_.scale, deserved_bits(entry, bits_));
     }
     query.convert(scaled, bits_, cutter_);
     if (a_.head_size > most_head_size) query.fits = false;
@@ -195,10 +196,14 @@ class Job {
     for (std::size_t i = 0; i < w.size(); ++i)
       if (!mag_is_zero(arb_radref(w[i]))) error = std::max(error, mag_get_d_log2_approx(arb_radref(w[i])) + log2_weight(i));
     const double most = static_cast<double>(bits_), extra = static_cast<double>(drowned_bits + std::bit_width(w.size()));
+    std::vector<arb_ptr> balls(w.size());
+    std::vector<slong> precision(w.size());
     for (std::size_t i = 0; i < w.size(); ++i) {
       const double deserved = std::min(most, extra - error) + log2_weight(i);
-      arb_exp(w[i], w[i], deserved >= most ? bits_ : deserved > 30 ? static_cast<slong>(deserved) : 30);
+      balls[i] = w[i];
+      precision[i] = deserved >= most ? bits_ : deserved > 30 ? static_cast<slong>(deserved) : 30;
     }
+    snellen::exponentials(balls, precision);
   }
 
   // False: FLINT has to do it.
@@ -283,7 +288,7 @@ class Job {
           mag_div(radius.get(), radius.get(), least_mass.get());
         }
         mag_set(arb_radref(y), radius.get());
-        arb_set_round(y, y, std::min(bits_, std::max<long>(2, arb_rel_accuracy_bits(y)) + drowned_bits));
+        arb_set_round(y, y, deserved_bits(y, bits_));
       }
     }
     return true;

@@ -14,19 +14,6 @@ void times_sigmoid(arb_ptr result, arb_srcptr x, arb_srcptr u, long bits) {
   arb_div(result, x, t, bits);
 }
 
-// sqrt(2/pi) (x + 0.044715 x^3), Hendrycks and Gimpel 2016; the decimal is taken exactly, as 44715 / 10^6.
-void tanh_argument(arb_ptr result, arb_srcptr x, long bits) {
-  Ball cube, root;
-  arb_pow_ui(cube, x, 3, bits);
-  arb_mul_ui(cube, cube, 44715, bits);
-  arb_div_ui(cube, cube, 1000000, bits);
-  arb_add(result, x, cube, bits);
-  arb_const_pi(root, bits);
-  arb_ui_div(root, 2, root, bits);
-  arb_sqrt(root, root, bits);
-  arb_mul(result, result, root, bits);
-}
-
 }  // namespace
 
 void set_root(arb_ptr result, const Root& root, long bits) {
@@ -42,6 +29,12 @@ void set_slope(arb_ptr result, const Slope& slope, long bits) {
   arb_pow(result, result, exponent, bits);
 }
 
+void set_alibi_factor(arb_ptr result, const Slope& slope, std::int64_t position, long bits) {
+  set_slope(result, slope, bits + 64);
+  arb_mul_si(result, result, position, bits + 64);
+  arb_exp(result, result, bits);
+}
+
 void set_frequency(arb_ptr result, double base, std::size_t f, std::size_t dimensions, long bits) {
   Ball logarithm;
   arb_set_d(logarithm, base);
@@ -49,6 +42,18 @@ void set_frequency(arb_ptr result, double base, std::size_t f, std::size_t dimen
   arb_mul_si(logarithm, logarithm, -2 * static_cast<slong>(f), bits + 8);
   arb_div_ui(logarithm, logarithm, dimensions, bits + 8);
   arb_exp(result, logarithm, bits);
+}
+
+void gelu_tanh_argument(arb_ptr result, arb_srcptr x, long bits) {
+  Ball cube, root;
+  arb_pow_ui(cube, x, 3, bits);
+  arb_mul_ui(cube, cube, 44715, bits);
+  arb_div_ui(cube, cube, 1000000, bits);
+  arb_add(result, x, cube, bits);
+  arb_const_pi(root, bits);
+  arb_ui_div(root, 8, root, bits);
+  arb_sqrt(root, root, bits);
+  arb_mul(result, result, root, bits);
 }
 
 void apply(Activation activation, arb_ptr result, arb_srcptr x, long bits) {
@@ -76,8 +81,7 @@ void apply(Activation activation, arb_ptr result, arb_srcptr x, long bits) {
     }
     case Activation::gelu_tanh: {  // x/2 (1 + tanh u) = x / (1 + exp(-2u))
       Ball u;
-      tanh_argument(u, x, bits);
-      arb_mul_2exp_si(u, u, 1);
+      gelu_tanh_argument(u, x, bits);
       times_sigmoid(result, x, u, bits);
       return;
     }

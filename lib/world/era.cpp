@@ -33,13 +33,6 @@ BallVector midpoints_of_column(const BallMatrix& x, std::size_t column) {
   return result;
 }
 
-// e^(slope position): only the weights' ratios matter, so that the distance i - j of the score can be written -j.
-void set_alibi_factor(arb_ptr result, const Slope& slope, std::int64_t position, long bits) {
-  set_slope(result, slope, bits + 64);
-  arb_mul_si(result, result, position, bits + 64);
-  arb_exp(result, result, bits);
-}
-
 // Every number of [0, w / (w + mass)], for all points of the balls: what a token of weight w > 0 weighs beside others of at least this mass.
 void set_share(arb_ptr result, arb_srcptr weight, arb_srcptr mass, long bits) {
   Ball ratio, zero;
@@ -276,7 +269,7 @@ void EraWorld::attend_head(const Attention& a, std::size_t head, const Block& q,
       Ball weight, factor;
       arb_exp(weight, score[0], bits);
       if (!a.alibi.empty()) {
-        set_alibi_factor(factor, a.alibi[head], position, bits);
+        set_alibi_factor(factor, a.alibi[head], position, bits);  // only the weights' ratios matter: -slope (i - j) becomes slope j
         arb_mul(weight, weight, factor, bits);
       }
       BallVector key(size), value(size);

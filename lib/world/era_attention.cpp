@@ -22,6 +22,9 @@ Magnitude exponential(Magnitude x) {
   return x;
 }
 
+// Beyond the accuracy wanted of a pair's exponential.
+constexpr long guard_bits = 48;
+
 // e^s(t, tau) for s = sum_c dq_c(t) dk_c(tau), |t|, |tau| <= 1: exact coefficients (a, b) of t^a tau^b, a + b <= degree, and an error that holds at each
 // pair of points.
 struct PairExponential {
@@ -29,8 +32,9 @@ struct PairExponential {
   BallMatrix coefficients;  // [degree + 1, degree + 1]
   Magnitude error, supremum;  // at least |e^s - polynomial|, at least |polynomial|
 
-  // The degree is the least, up to the largest possible, whose truncation costs at most about 2^wanted.
-  PairExponential(const BallMatrix& query, const BallMatrix& key, slong most, double wanted, long bits) {
+  // The degree is the least, up to the largest possible, whose truncation costs at most about 2^wanted; rounding, to no more than `most_bits`, costs less.
+  PairExponential(const BallMatrix& query, const BallMatrix& key, slong most, double wanted, long most_bits) {
+    const auto bits = static_cast<long>(std::min(static_cast<double>(most_bits), guard_bits + std::max(0.0, -wanted)));
     const std::size_t size = query.rows();
     const auto query_length = static_cast<slong>(query.columns()), key_length = static_cast<slong>(key.columns());
     // |s - s_mid| <= sigma, s_mid made of the midpoints.

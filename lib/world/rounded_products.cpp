@@ -144,11 +144,7 @@ RoundedWorld::Block RoundedWorld::attend_with(const Accumulator<Real>& accumulat
     }
   }
 
-  const double scale = round_root(f, a.scale);
-  const double cap = a.softcap ? f(*a.softcap) : 0;
-  std::vector<double> slopes;
-  for (const Slope& slope : a.alibi) slopes.push_back(round_power_of_two(f.format(), -slope.numerator, slope.denominator));
-
+  const Scores score(f, a);
   Block y{a.heads * size, columns.size(), std::vector<double>(a.heads * size * columns.size())};
   parallel_for(columns.size(), [&](std::size_t c) {
     const View view = visible(columns[c], before + c, a.window);
@@ -164,17 +160,12 @@ RoundedWorld::Block RoundedWorld::attend_with(const Accumulator<Real>& accumulat
           Real sums[lanes] = {};
           accumulate(head.keys.data() + tile * size * lanes, query.data(), size, 1, size, sums);
           for (std::size_t entry = std::max(begin, tile * lanes); entry < std::min(end, (tile + 1) * lanes); ++entry)
-            scores[i++] = f(static_cast<double>(sums[entry % lanes]));
+            scores[i++] = static_cast<double>(sums[entry % lanes]);
         }
       }
       double largest = -INFINITY, sum = 0;
       for (i = 0; i < scores.size(); ++i) {
-        double s = f.multiply(scores[i], scale);
-        if (a.softcap) s = f.multiply(cap, f.function().tanh(f.divide(s, cap)));
-        if (!slopes.empty()) {
-          const double distance = f(static_cast<double>(columns[c].position - (view.first_position + static_cast<std::int64_t>(i))));
-          s = f.subtract(s, f.multiply(slopes[h], distance));
-        }
+        const double s = score(scores[i], h, columns[c].position - (view.first_position + static_cast<std::int64_t>(i)));
         watch.result(s, c);
         scores[i] = s;
         largest = std::max(largest, s);

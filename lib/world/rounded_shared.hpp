@@ -122,6 +122,29 @@ inline double round_root(const FormatArithmetic& f, const Root& root) {
   return root.inverse ? round_inverse_sqrt(f.format(), root.radicand) : round_sqrt(f.format(), root.radicand);
 }
 
+// From a sum of products q . k to the score, in the softmax format.
+class Scores {
+ public:
+  Scores(const FormatArithmetic& softmax, const Attention& a)
+      : f_(softmax), scale_(round_root(softmax, a.scale)), capped_(a.softcap.has_value()), cap_(a.softcap ? softmax(*a.softcap) : 0) {
+    for (const Slope& slope : a.alibi) slopes_.push_back(round_power_of_two(f_.format(), -slope.numerator, slope.denominator));
+  }
+  // `distance` tokens back.
+  double operator()(double product, std::size_t head, std::int64_t distance) const {
+    double s = f_.multiply(f_(product), scale_);
+    if (capped_) s = f_.multiply(cap_, f_.function().tanh(f_.divide(s, cap_)));
+    if (!slopes_.empty()) s = f_.subtract(s, f_.multiply(slopes_[head], f_(static_cast<double>(distance))));
+    return s;
+  }
+
+ private:
+  const FormatArithmetic& f_;
+  double scale_;
+  bool capped_;
+  double cap_;
+  std::vector<double> slopes_;
+};
+
 inline double RoundedWorld::store(double x, Watch& watch, std::size_t column) const {
   if (!storage_.suspicious(x)) return storage_(x);
   watch.rounding(storage_, x, column);

@@ -198,6 +198,23 @@ Qed.
 
 End Tail.
 
+(** T tokens after E others (a suffix): each weighs at most what it would weigh beside the first A of those alone. *)
+Theorem suffix_weight A E T m j :
+  (A <= E)%nat -> (j < T)%nat -> (forall k, (k < E + T)%nat -> 0 <= m k) -> 0 < sum A m ->
+  0 <= weight (E + T) m (E + j) <= m (E + j)%nat / (m (E + j)%nat + sum A m).
+Proof.
+  intros HA Hj Hm HZ.
+  assert (H1 : sum A m <= sum E m).
+  { replace E with (A + (E - A))%nat by lia. rewrite sum_split.
+    assert (0 <= sum (E - A) (fun k => m (A + k)%nat)) by (apply sum_nonneg; intros; apply Hm; lia). lra. }
+  assert (H2 : m (E + j)%nat <= sum T (fun k => m (E + k)%nat)).
+  { apply (sum_term T (fun k => m (E + k)%nat)); [exact Hj|intros; apply Hm; lia]. }
+  assert (0 <= m (E + j)%nat) by (apply Hm; lia).
+  unfold weight, Rdiv. rewrite sum_split. split.
+  - apply Rmult_le_pos; [assumption|apply Rlt_le, Rinv_0_lt_compat; lra].
+  - apply Rmult_le_compat_l; [assumption|apply Rinv_le_contravar; lra].
+Qed.
+
 (** ** One more token *)
 
 (** The old weights shrink by one factor: o_{n+1} = (1 - alpha) o_n + alpha v_n, alpha the weight of the new token. *)

@@ -6,7 +6,7 @@
 
 namespace snellen::testing {
 
-// For each n up to `last` and each coordinate: the explicit vector, the era's or the tail's at the end encloses the direct evaluation at twice the bits.
+// The tails enclose the limit. For each n up to `last` and each coordinate: the explicit vector, the era's or the tail's at the end encloses the direct evaluation at twice the bits.
 // Eras are within `tolerance` of it, so that an enclosure of everything is a failure. Returns the number of comparisons.
 inline std::size_t check_against_direct(const Model& model, const std::vector<Token>& prefix, Token token, const std::vector<Token>& suffix,
                                         const RunSettings& settings, std::int64_t last, double tolerance) {
@@ -17,6 +17,8 @@ inline std::size_t check_against_direct(const Model& model, const std::vector<To
     if (run.eras().size() % 8 == 0) tails.push_back(run.tail());
   }
   tails.push_back(run.tail());
+  for (const TailVector& tail : tails)
+    for (std::size_t i = 0; i < model.width; ++i) REQUIRE((!arb_is_finite(tail.vector(i, 0)) || arb_overlaps(tail.vector(i, 0), run.limit()(i, 0))));
 
   const BallWorld world(2 * settings.bits);
   const Decoder<BallWorld> decoder(model, world);

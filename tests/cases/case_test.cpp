@@ -131,12 +131,21 @@ max_bits = 512
   CHECK((c.request.start_bits == 100 && c.request.max_bits == 512));
 }
 
+TEST_CASE("case: the budget of a proof for every n", "[case]") {
+  const Folder folder;
+  CHECK(read_case(folder.write("cheap.toml", small_model + small_family + "[inevitable]\nwork = 3e9\n")).request.inevitable_work == 3e9);
+  CHECK(read_case(folder.write("whole.toml", small_model + small_family + "[inevitable]\nwork = 500\n")).request.inevitable_work == 500.0);
+  // A [measure] that does not speak of it leaves it asked for.
+  CHECK(read_case(folder.write("measure.toml", small_model + small_family + "[measure]\nat = \"hidden\"\n")).request.inevitable);
+}
+
 TEST_CASE("case: what is left out has a meaning", "[case]") {
   const Folder folder;
   const Case c = read_case(folder.write("short.toml", small_model + small_family));
   CHECK(c.request.title == "short");
   CHECK((c.request.formats.size() == 6 && c.request.criteria.size() == 3 && c.request.metrics.size() == 2 && c.request.profiles.empty()));
-  CHECK((c.request.family.from == 1 && c.request.family.to == 3 && c.request.max_bits == 4096 && !c.request.start_bits && !c.request.eps && c.request.inevitable));
+  CHECK((c.request.family.from == 1 && c.request.family.to == 3 && c.request.max_bits == 4096 && !c.request.start_bits && !c.request.eps && c.request.inevitable &&
+         !c.request.inevitable_work));
   CHECK(c.place("family.lengths.to").find("short.toml:6: family.lengths.to") != std::string::npos);
   CHECK(c.place("family.sample.tokens").find("short.toml:3: family.sample.tokens") != std::string::npos);
 }
@@ -156,7 +165,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   const auto model = [](const std::string& keys) { return "[model]\nrandom = { " + keys + " }\n" + small_family; };
   REQUIRE(complaint(folder, small_model + small_family).empty());
 
-  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, engine, precision; did you mean title?");
+  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision; did you mean title?");
   refuses(with("[measure]\nformat = []\n"), "bad.toml:8: measure.format: found an unknown key, expected one of formats, ");
   refuses(with("xyzzyplugh = 1\n"), "bad.toml:7: family.xyzzyplugh: found an unknown key, expected one of prefix, ");
   refuses(model("seed = 1, hiden = 3"), "bad.toml:2: model.random.hiden: found an unknown key");
@@ -200,12 +209,14 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   refuses(with("[measure]\neps = 0\n"), "bad.toml:8: measure.eps: found 0, expected a positive number");
   refuses(with("[measure]\neps = \"1e-3\"\n"), "bad.toml:8: measure.eps: found \"1e-3\", expected a finite number");
   refuses(with("[measure]\ninevitable = 1\n"), "bad.toml:8: measure.inevitable: found 1, expected true or false");
+  refuses(with("[inevitable]\nwork = 0\n"), "bad.toml:8: inevitable.work: found 0, expected a positive number");
+  refuses(with("[inevitable]\nworks = 1\n"), "bad.toml:8: inevitable.works: found an unknown key");
   refuses(with("[engine]\nprofiles = [\"bf16-acc33\"]\n"), "bad.toml:8: engine.profiles: found \"bf16-acc33\", expected one of ");
   refuses(with("[precision]\nmax_bits = 10\n"), "bad.toml:8: precision.max_bits: found 10, expected an integer from 53 to ");
   refuses(with("[precision]\nmax_bits = 64\nstart_bits = 65\n"), "bad.toml:9: precision.start_bits: found 65, expected an integer from 53 to 64");
   refuses(with("\"a\\nb\" = 1\n"), "bad.toml:7: family.a\\x0ab: found an unknown key");
   refuses(with("pair = \"a\\nb\"\n"), "bad.toml:7: family.pair: found \"a\\x0ab\", expected one of next, repeat-last");
-  CHECK(refused == 49);
+  CHECK(refused == 51);
 
   CHECK_THROWS_WITH(read_case(folder.path() / "none.toml"), Catch::Matchers::EndsWith("none.toml: found no such file, expected a case (a .toml file)"));
   CHECK_THROWS_AS(read_case(folder.path()), InputError);

@@ -56,6 +56,30 @@ holds "--quiet is silent" test ! -s err
 holds "the report does not depend on threads" cmp reports/generated/small/report.json elsewhere/report.json
 expects "too few bits are inconclusive" 3 "$command" certify cases/coarse.toml --quiet
 
+# Proved for every n: the default, within a budget; the same bytes on any number of threads.
+cat >cases/ever.toml <<'CASE'
+[model]
+random = { seed = 3, layers = 1, width = 8, heads = 2, hidden = 12, vocab = 8, position = "none" }
+[family]
+prefix = [1]
+unit = [2]
+lengths = { from = 7, to = 20 }
+[measure]
+formats = ["e4m3", "bf16"]
+CASE
+sed 's/\[measure\]/[inevitable]\nwork = 10\n[measure]/' cases/ever.toml >cases/cheap.toml
+sed 's/\[measure\]/[measure]\ninevitable = false/' cases/ever.toml >cases/plain.toml
+expects "for every n" 0 "$command" certify cases/ever.toml --quiet --threads 1
+holds "the table says for ever" grep -qE "^From n = [0-9]+ on, for ever, bf16 cannot tell" out
+holds "every row is exact" test "$(grep -cE " exact +every n$" out)" -eq 7
+expects "for every n on three threads" 0 "$command" certify cases/ever.toml --quiet --threads 3 --out ever3
+holds "the report does not depend on threads" cmp reports/generated/ever/report.json ever3/report.json
+holds "the certificate neither" cmp reports/generated/ever/certificate.json ever3/certificate.json
+expects "a spent budget is no failure" 0 "$command" certify cases/cheap.toml --quiet
+holds "and is said" grep -q "nothing is proved: the budget" out
+expects "not asked for" 0 "$command" certify cases/plain.toml --quiet
+holds "the horizon is all" test "$(grep -cE "horizon 20$" out)" -eq 7
+
 expects "run" 0 "$command" run cases/small.toml --profile bf16-acc32
 holds "run prints every length of a short family" grep -qE "^12 +[0-9.e+-]+ +[0-9.e+-]+ +(different|identical)" out
 
@@ -84,4 +108,4 @@ expects "help of a verb" 0 "$command" certify --help
 expects "version" 0 "$command" --version
 
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 42 ]
+[ $failures -eq 0 ] && [ $tested -eq 52 ]

@@ -72,10 +72,29 @@ TEST_CASE("what is proved for all lengths says so, row by row", "[reports]") {
   c.rows[6].inevitable = {"50000000000", "50000000000", Scope::all, Status::exact};
   const std::string page = html_report(c, no_pictures());
   check_page(page);
-  CHECK(contains(page, "From n = 50000000000 on (proved for every n), bf16 cannot tell"));
+  CHECK(contains(page, "From n = 50&#8239;000&#8239;000&#8239;000 on, for ever, bf16 cannot tell"));
   CHECK(contains(page, "<span class=\"chip plain\">for every n</span>"));
   CHECK(contains(page, "<span class=\"chip plain\">to the horizon 200</span>"));
   CHECK_FALSE(contains(page, "certified: exact model, to the horizon 200"));
+  for (CollapseRow& row : c.rows) row.inevitable = {"89", "89", Scope::all, Status::exact};
+  const std::string all = html_report(c, no_pictures());
+  CHECK(contains(all, "certified: exact model, for every n"));
+  CHECK_FALSE(contains(all, "<span class=\"chip plain\">for every n</span>"));
+}
+
+TEST_CASE("the limit, the proofs and the chart of lengths have their place", "[reports]") {
+  const Certification c = sample::for_ever();
+  const std::string page = html_report(c, draw(c));
+  const Markup markup = check_page(page);
+  CHECK(markup.elements.count("svg") == 4);
+  for (const char* text :
+       {"<h2>What the model remembers</h2>", "Its next token, by a certified margin, is <code>7</code>.", "<h2>For every n: what it rests on</h2>",
+        "No layer has a window.", "fp16 bitwise, fp32 bitwise: 12 eras were not enough", "overflow from 201", "&minus;1.6</span>",
+        "164 to 123&#8239;456&#8239;789&#8239;012&#8239;345&#8239;678&#8239;901&#8239;234", "after 999&#8239;999", "12&#8239;345&#8239;678&#8239;901&#8239;234"})
+    CHECK(contains(page, text));
+  // Nothing of it where it was not asked for.
+  const std::string plain = html_report(sample::certification(), no_pictures());
+  for (const char* text : {"What the model remembers", "what it rests on", "no difference is left"}) CHECK_FALSE(contains(plain, text));
 }
 
 TEST_CASE("text from outside cannot become markup", "[reports]") {
@@ -91,6 +110,9 @@ TEST_CASE("text from outside cannot become markup", "[reports]") {
   }
   c.claims[0] = {hostile, hostile, hostile, Scope::all, {{hostile, hostile}}};
   c.assumptions = c.warnings = {hostile};
+  c.inevitable = true, c.unsupported = hostile, c.proofs = {{hostile, {hostile}, {{hostile, hostile}}}};
+  c.limit = Limit{hostile, {sample::exactly(1), sample::not_finite()}, 3, {sample::not_finite(), sample::exactly(1)}, hostile, hostile, {Dyadic::of(1.0), Dyadic::of(1.0)}};
+  c.rows[0].basis = {hostile, {{hostile, hostile}}, 1, hostile, hostile};
   check_page(html_report(c, {{{"", hostile}, {"", hostile}}, {"", hostile}}));
   check_page(html_report(c, draw(c)));
 }
@@ -109,6 +131,9 @@ TEST_CASE("typesetting", "[reports]") {
   CHECK(typeset("") == "");
   CHECK(typeset("2^") == "2^");
   CHECK(typeset("L1") == "L<sub>1</sub>");
+  CHECK(typeset("n >= 12345, 1234") == "n &ge; 12&#8239;345, 1234");
+  CHECK(typeset("0x1.23456p-3 a12345 1.23456 12345.5 p12345") == "0x1.23456p-3 a12345 1.23456 12345.5 p12345");
+  CHECK(typeset("until 1234567.") == "until 1&#8239;234&#8239;567.");
 }
 
 TEST_CASE("the reader of markup can fail", "[reports]") {

@@ -136,6 +136,54 @@ TEST_CASE("report.json keeps lengths of any size and scope all", "[reports]") {
   CHECK(report.at("collapse")[1].at("inevitable_from").at("status") == "never");
 }
 
+TEST_CASE("report.json says on what the answers for every n rest", "[reports]") {
+  const Certification c = sample::for_ever();
+  const Json report = Json::parse(json_text(json_report(c)));
+  const Json& proofs = report.at("for_every_n");
+  CHECK(proofs.at("asked") == true);
+  CHECK(proofs.at("unsupported").is_null());
+  CHECK(proofs.at("proofs")[0] == Json({{"theorem", "inevitable_by_eras"}, {"hypotheses", {"No layer has a window."}}, {"numbers", {{"bits", "160"}, {"eras", "129"}}}}));
+  const Json& rows = report.at("collapse");
+  for (std::size_t r = 0; r < c.rows.size(); ++r) {
+    const Json& proof = rows[r].at("proof");
+    for (const char* key : {"theorem", "numbers", "undecided", "overflow_from", "open"}) REQUIRE(proof.contains(key));
+    CHECK(rows[r].at("inevitable_from").at("scope") == (c.rows[r].inevitable.scope == Scope::all ? "all" : "horizon"));
+  }
+  CHECK(rows[6].at("inevitable_from") == Json({{"lower", "92975821"}, {"upper", "92975821"}, {"scope", "all"}, {"status", "exact"}}));
+  CHECK(rows[6].at("proof").at("numbers").at("tail from") == "12345678901234");
+  CHECK(rows[6].at("last_distinct") == 88);  // up to the horizon
+  CHECK(rows[3].at("proof").at("overflow_from") == "201");
+  CHECK(rows[9].at("proof").at("open") == "12 eras were not enough");
+  CHECK(rows[1].at("proof").at("theorem").is_null());
+
+  const Json& limit = report.at("limit");
+  CHECK(limit.at("sequence") == "[2]");
+  CHECK(limit.at("next_token") == 7);
+  CHECK(limit.at("width") == 32);
+  REQUIRE(limit.at("coordinates").size() == 32);
+  for (std::size_t i = 0; i < 32; ++i) {
+    const Json& entry = limit.at("coordinates")[i];
+    REQUIRE(parsed(entry.at("lower_hex"), MPFR_RNDN) == c.limit->vector[i].lower);
+    REQUIRE(parsed(entry.at("upper_hex"), MPFR_RNDN) == c.limit->vector[i].upper);
+    REQUIRE(parsed(entry.at("lower"), MPFR_RNDU) <= c.limit->vector[i].lower);
+    REQUIRE(c.limit->vector[i].upper <= parsed(entry.at("upper"), MPFR_RNDD));
+  }
+  CHECK(limit.at("distance_at_horizon").at("n") == 200);
+  CHECK(parsed(limit.at("distance_at_horizon").at("linf").at("upper_hex"), MPFR_RNDN) == c.limit->distances[1].upper);
+  CHECK(limit.at("distance_for_ever").at("from") == "12345678901234");
+  CHECK(c.limit->tail_distances[0] <= parsed(limit.at("distance_for_ever").at("l1").at("upper"), MPFR_RNDD));
+
+  // A wide one is a digest of its exact ends.
+  Certification wide = c;
+  for (int i = 32; i < 200; ++i) wide.limit->vector.push_back(sample::exactly(i));
+  const Json digest = json_report(wide).at("limit");
+  CHECK(digest.at("coordinates").empty());
+  CHECK(digest.at("width") == 200);
+  CHECK(digest.at("sha256") != limit.at("sha256"));
+  const Json none = json_report(sample::certification(3));
+  CHECK((none.at("limit").is_null() && none.at("collapse")[0].at("proof").is_null() && none.at("for_every_n").at("asked") == false));
+}
+
 TEST_CASE("JSON text survives what is not UTF-8 and an empty certification", "[reports]") {
   Certification c;
   c.title = "\xff<\"\n";

@@ -1,6 +1,9 @@
 #include "reports/plot.hpp"
 
+#include <cmath>
 #include <filesystem>
+
+#include "reports/length_scale.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/reports/markup.hpp"
@@ -84,6 +87,46 @@ TEST_CASE("every shape of result can be drawn", "[reports]") {
   far.rows[1].inevitable = {"50000000000", "50000000000", Scope::all, Status::exact};
   check(far);
   CHECK(count == 7 * 3 + 2);
+}
+
+TEST_CASE("the chart of lengths: dots, intervals and words for every kind of answer", "[reports]") {
+  if (!has_gnuplot()) return;
+  const Certification c = sample::for_ever();
+  const Pictures pictures = draw(c);
+  check_picture(pictures.collapse);
+  REQUIRE(pictures.collapse.svg == collapse_plot(c).svg);
+  for (const char* text : {"92975821", "never", "overflow from 201", "after 999999", "horizon", "from here on, for ever: proved for every n",
+                           "from here to the horizon only", "between: not decided", "1.24×10"})
+    CHECK(pictures.collapse.svg.find(text) != std::string::npos);
+  Certification open = sample::for_ever(10);
+  for (CollapseRow& row : open.rows) row.inevitable = {"1", std::nullopt, Scope::horizon, Status::unknown}, row.basis = {};
+  check_picture(collapse_plot(open));
+  Certification huge = sample::for_ever(10);
+  huge.rows[0].inevitable.lower = huge.rows[0].inevitable.upper.emplace(std::string(400, '9'));
+  check_picture(collapse_plot(huge));
+  Certification bare = sample::for_ever(10);
+  bare.rows.clear();
+  CHECK(collapse_plot(bare).problem == "there are no lengths to draw");
+  CHECK(draw(sample::certification(10)).collapse.svg.empty());
+  for (const std::string& hostile : {std::string("'\nsystem('touch /tmp/snellen-must-not-exist')\n'"), std::string("<b>&{/=90 x}")}) {
+    Certification bad = sample::for_ever(10);
+    for (CollapseRow& row : bad.rows) {
+      if (row.format) row.format->name = hostile;
+      row.inevitable = {hostile, hostile, Scope::horizon, Status::bracket};
+    }
+    check_picture(collapse_plot(bad));
+    REQUIRE_FALSE(std::filesystem::exists("/tmp/snellen-must-not-exist"));
+  }
+}
+
+TEST_CASE("lengths of any size on an axis", "[reports]") {
+  CHECK(log10_of_length("1") == 0);
+  CHECK(std::abs(log10_of_length("1000000000000000000000") - 21) < 1e-9);
+  CHECK(std::abs(log10_of_length("833023561566") - 11.9206573) < 1e-6);
+  CHECK(short_length("1234567") == "1234567");
+  CHECK(short_length("12345678") == "1.24×10^{7}");  // rounded up: collapse is proved from there on
+  CHECK(short_length("12300000") == "1.23×10^{7}");
+  CHECK(short_length("99999999") == "1.00×10^{8}");
 }
 
 TEST_CASE("names reach the picture as text and nothing else", "[reports]") {

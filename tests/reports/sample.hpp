@@ -168,4 +168,27 @@ inline Certification certification(std::int64_t to = 200) {
   return c;
 }
 
+// The same with proofs for every n, of every kind: exact (of any size), bracket, never, overflow for ever, distinct beyond the horizon, open; and a limit.
+inline Certification for_ever(std::int64_t to = 200) {
+  Certification c = certification(to);
+  c.inevitable = true;
+  c.proofs = {{"inevitable_by_eras", {"No layer has a window."}, {{"bits", "160"}, {"eras", "129"}}}};
+  for (CollapseRow& row : c.rows) {
+    const std::string name = row.format ? row.format->name : "";
+    row.basis.theorem = "inevitable_by_eras", row.basis.numbers = {{"bits", "160"}, {"tail from", "12345678901234"}};
+    if (name == "e5m2" && row.criterion == Criterion::bitwise) row.inevitable = {"9", "9", Scope::all, Status::exact};
+    if (name == "bf16" && row.criterion == Criterion::bitwise) row.inevitable = {"92975821", "92975821", Scope::all, Status::exact};
+    if (name == "fp16" && row.criterion == Criterion::bitwise) row.inevitable = {"164", "123456789012345678901234", Scope::all, Status::bracket}, row.basis.open = "12 eras were not enough";
+    if (name == "tf32" && row.criterion == Criterion::bitwise) row.inevitable = {"1", std::nullopt, Scope::all, Status::never};
+    if (name == "e4m3" && row.criterion == Criterion::bitwise) row.basis.overflow_from = "201", row.inevitable = {"1", std::nullopt, Scope::horizon, Status::unknown};
+    if (name == "fp32" && row.criterion == Criterion::bitwise)
+      row.inevitable = {"1000000", std::nullopt, Scope::all, Status::unknown}, row.basis.open = "12 eras were not enough";
+    if (row.criterion == Criterion::argmax) row.inevitable = {"4", "4", Scope::all, Status::exact};
+    if (row.criterion == Criterion::tolerance) row.basis = {"", {}, 0, std::nullopt, "the limit lies on a boundary"};
+  }
+  c.limit = Limit{"[2]", {}, 7, {around(0.25, 40), around(0.03125, 40)}, "12345678901234", "convex_hull", {Dyadic::of(0x1p-40), Dyadic::of(0x1p-43)}};
+  for (int i = 0; i < 32; ++i) c.limit->vector.push_back(around(0.1 * (i - 16), 100));
+  return c;
+}
+
 }  // namespace snellen::sample

@@ -4,6 +4,7 @@
 #include "tests/catch.hpp"
 #include "tests/reports/sample.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 using namespace snellen;
@@ -52,6 +53,34 @@ TEST_CASE("every format in one sentence", "[reports]") {
         "Every format, bitwise: e5m2 from 9; not by 10: e4m3, bf16, fp16, tf32, fp32.");
 }
 
+TEST_CASE("for ever is said of what is proved for every n, and of nothing else", "[reports]") {
+  using std::nullopt;
+  CHECK(sentences(with_only({"41", "46", Scope::all, Status::bracket}, 40))[0] ==
+        "From n = 46 on at the latest, for ever, bf16 cannot tell S_n from S_{n+1}; at n = 40 it can, and what lies between is not decided.");
+  CHECK(sentences(with_only({"1", "46", Scope::all, Status::bracket}, nullopt))[0] ==
+        "From n = 46 on at the latest, for ever, bf16 cannot tell S_n from S_{n+1}; what lies below is not decided.");
+  CHECK(sentences(with_only({"1", "1", Scope::all, Status::exact}, nullopt))[0] == "From n = 1 on, for ever, bf16 cannot tell S_n from S_{n+1}.");
+  CHECK(sentences(with_only({"79", "79", Scope::all, Status::exact}, 78, Criterion::tolerance))[0] ==
+        "From n = 79 on, for ever, S_n and S_{n+1} are within bf16's threshold (L1 <= 2^-7); at n = 78 they are not.");
+  for (const std::string& sentence : sentences(sample::certification())) CHECK(sentence.find("for ever") == std::string::npos);
+
+  const Certification c = sample::for_ever();
+  const auto said = sentences(c);
+  CHECK(said[0] == "From n = 92975821 on, for ever, bf16 cannot tell S_n from S_{n+1}; at n = 92975820 it can.");
+  const auto has = [&](std::string_view text) {
+    return std::any_of(said.begin(), said.end(), [&](const std::string& sentence) { return sentence.find(text) != std::string::npos; });
+  };
+  CHECK(has("Every format, bitwise: for ever: e5m2 from 9, bf16 from 92975821, fp16 from 164 to 123456789012345678901234; overflow from 201: e4m3; never: tf32; after 999999: fp32."));
+  CHECK(has("The exact model's next token is 7, the same for every n >= 4, for ever; not from any smaller n on."));
+  CHECK(has("As n grows, S_n's vector tends to that of [2]: nothing else of the sequence is remembered; at n = 200 its distance from there (L1) is at most 0.251; "
+            "from n = 12345678901234 on, for ever, at most 9.10e-13."));
+  CHECK(has("fp16 bitwise, fp32 bitwise: 12 eras were not enough"));
+  CHECK_FALSE(has("Beyond the horizon"));
+  Certification nothing = sample::certification();
+  nothing.inevitable = true, nothing.unsupported = "rotary positions";
+  CHECK(sentences(nothing)[3] == "Beyond the horizon n = 200 nothing is proved: rotary positions.");
+}
+
 TEST_CASE("where collapse starts, in a table cell", "[reports]") {
   CollapseRow row;
   row.inevitable = {"37", "37", Scope::horizon, Status::exact};
@@ -69,6 +98,11 @@ TEST_CASE("where collapse starts, in a table cell", "[reports]") {
   CHECK(collapse_start(row, 200) == "overflow");
   row.overflow = 0, row.last_distinct = 200;
   CHECK(collapse_start(row, 200) == "not by 200");
+  row.inevitable = {"1001", std::nullopt, Scope::all, Status::unknown};
+  CHECK(collapse_start(row, 200) == "after 1000");
+  CHECK(last_distinct(row) == "1000");
+  row.basis.overflow_from = "5000";
+  CHECK(collapse_start(row, 200) == "overflow from 5000");
 }
 
 TEST_CASE("what a run's own vectors show", "[reports]") {

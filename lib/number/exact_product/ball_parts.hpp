@@ -1,6 +1,7 @@
 // The midpoints of balls, read limb by limb: what the conversions to fixed point share.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,9 @@ inline constexpr slong drowned_bits = 12;
 inline constexpr slong exponent_limit = slong{1} << 40;
 inline bool tame(const fmpz& exponent) { return !COEFF_IS_MPZ(exponent) && exponent > -exponent_limit && exponent < exponent_limit; }
 inline bool tame(arb_srcptr x) { return arb_is_finite(x) && tame(ARF_EXP(arb_midref(x))) && tame(MAG_EXP(arb_radref(x))); }
+
+// The bits that a ball's midpoint deserves, and a function of it: all, or those down to 2^-drowned_bits of its radius.
+inline slong deserved_bits(arb_srcptr x, slong bits) { return std::min(bits, std::clamp<slong>(arb_rel_accuracy_bits(x), 2, bits) + drowned_bits); }
 
 struct Mantissa {
   mp_srcptr limbs;

@@ -24,6 +24,20 @@ void lane_tile(const std::uint64_t* a, std::size_t a_step, const std::uint64_t* 
   }
 }
 
+void multiply_fractions_portable(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
+                                 std::uint64_t* result) {
+  const std::size_t all = a_digits + b_digits, first = all - out_digits;
+  for (std::size_t l = 0; l < long_lanes; ++l) {
+    UInt128 sum = 0;
+    for (std::size_t s = first < 2 ? 0 : first - 2; s < all; ++s) {
+      for (std::size_t i = s < b_digits ? 0 : s - b_digits + 1; i < a_digits && i <= s; ++i)
+        sum += UInt128{a[i * long_lanes + l]} * b[(s - i) * long_lanes + l];
+      if (s >= first) result[(s - first) * long_lanes + l] = static_cast<std::uint64_t>(sum) & mask;
+      sum >>= long_digit_bits;
+    }
+  }
+}
+
 void carry(std::uint64_t* sums, std::size_t digits) {
   for (std::size_t d = 0; d + 1 < digits; ++d)
     for (std::size_t l = 0; l < long_lanes; ++l) {
@@ -44,6 +58,14 @@ void long_products_portable(const std::uint64_t* a, std::size_t a_digits, const 
       for (; i < a_digits; ++i)
         lane_tile<1>(a + i * long_lanes + lane, a_digits * long_lanes, b + j, b_digits, count, sums + (i + j) * long_lanes + lane);
     }
+}
+
+void multiply_fractions(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
+                        std::uint64_t* result, ProductPath path) {
+#if defined(__x86_64__)
+  if (path == ProductPath::avx512) return multiply_fractions_avx512(a, a_digits, b, b_digits, out_digits, result);
+#endif
+  multiply_fractions_portable(a, a_digits, b, b_digits, out_digits, result);
 }
 
 void add_long_products(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,

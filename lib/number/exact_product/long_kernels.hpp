@@ -17,6 +17,14 @@ inline constexpr std::size_t long_lanes = 8;
 void add_long_products(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,
                        std::uint64_t* sums, ProductPath path = best_path());
 
+// The fractions A_l B_l for each lane, cut off: digits [digit][8], the lowest first, A_l < 1 the sum of a[8 i + l] 2^(52 (i - a_digits)), so B_l and the result.
+// Products of digits two or more places below the result's last digit are left out: the result is at most 1 + 2^-40 of that digit's units too small.
+// 0 < out_digits <= a_digits + b_digits, a_digits and b_digits at most 2^10; the result overlaps no factor.
+void multiply_fractions(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
+                        std::uint64_t* result, ProductPath path);
+void multiply_fractions_avx512(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
+                               std::uint64_t* result);
+
 // One path's loop, without carries. A word of the sums gains less than 2^52 for each k, digit of the shorter factor and half of a product:
 // count * 2 * min(a_digits, b_digits) + 1 <= 2^12.
 using LongKernel = void (*)(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,

@@ -69,5 +69,23 @@ void long_products_avx512(const std::uint64_t* a, std::size_t a_digits, const st
   }
 }
 
+SNELLEN_TARGET void multiply_fractions_avx512(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits,
+                                              std::size_t out_digits, std::uint64_t* result) {
+  const std::size_t all = a_digits + b_digits, first = all - out_digits;
+  const __m512i mask = _mm512_set1_epi64((1LL << long_digit_bits) - 1);
+  __m512i below = _mm512_setzero_si512();  // what the digits below have left: upper halves and carries
+  for (std::size_t s = first < 2 ? 0 : first - 2; s < all; ++s) {
+    __m512i lower = _mm512_setzero_si512(), upper = _mm512_setzero_si512();
+    for (std::size_t i = s < b_digits ? 0 : s - b_digits + 1; i < a_digits && i <= s; ++i) {
+      const __m512i x = _mm512_loadu_si512(a + i * long_lanes), y = _mm512_loadu_si512(b + (s - i) * long_lanes);
+      lower = _mm512_madd52lo_epu64(lower, x, y);
+      upper = _mm512_madd52hi_epu64(upper, x, y);
+    }
+    lower = _mm512_add_epi64(lower, below);
+    if (s >= first) _mm512_storeu_si512(result + (s - first) * long_lanes, _mm512_and_epi64(lower, mask));
+    below = _mm512_add_epi64(upper, _mm512_maskz_srli_epi64(0xff, lower, long_digit_bits));
+  }
+}
+
 }  // namespace snellen
 #endif

@@ -1,0 +1,380 @@
+#include "lib/world/attention_norm.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lib/number/ball_matrix.hpp"
+#include "lib/number/exponential.hpp"
+#include "lib/number/multiversion.hpp"
+#include "lib/number/operator_norm.hpp"
+#include "lib/number/upward.hpp"
+#include "lib/world/ball_functions.hpp"
+#include "lib/world/workers.hpp"
+
+namespace snellen {
+namespace {
+
+using Vector = std::vector<double>;
+
+// A weight of attention is taken to be at least this: what a softmax loses when its terms underflow.
+constexpr double least_weight = 0x1p-200;
+// Weights below this are left out of the covariance.
+constexpr double small_weight = 0x1p-60;
+
+// y += A x for A [rows, columns] given by its columns: [columns][rows].
+SNELLEN_MULTIVERSION void add_product(double* y, const double* a, const double* x, std::size_t rows, std::size_t columns) {
+  for (std::size_t j = 0; j < columns; ++j)
+    for (std::size_t i = 0; i < rows; ++i) y[i] += a[j * rows + i] * x[j];
+}
+
+// C [n, n] += x y^T.
+SNELLEN_MULTIVERSION void add_outer(double* c, const double* x, const double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) c[i * n + j] += x[i] * y[j];
+}
+
+// Sums in eight lanes, so that the processor's vectors serve without changing the order.
+SNELLEN_MULTIVERSION double dot(const double* x, const double* y, std::size_t n) {
+  double lanes[8] = {};
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (std::size_t l = 0; l < 8; ++l) lanes[l] += x[i + l] * y[i + l];
+  for (; i < n; ++i) lanes[0] += x[i] * y[i];
+  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+double length_of(std::span<const double> x) { return std::sqrt(dot(x.data(), x.data(), x.size())); }
+
+Vector columns_of(const Vector& rows, std::size_t n) {
+  Vector result(n * n);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) result[j * n + i] = rows[i * n + j];
+  return result;
+}
+
+// cos and sin of the rotations of some positions, within 2^-50.
+class Turns {
+ public:
+  Turns(const std::optional<Rotary>& rotary, std::span<const std::int64_t> positions) : half_(rotary ? rotary->dimensions / 2 : 0) {
+    table_.resize(positions.size() * 2 * half_);
+    Ball frequency, cosine, sine;
+    for (std::size_t f = 0; f < half_; ++f) {
+      set_frequency(frequency, rotary->base, f, rotary->dimensions, 160);
+      for (std::size_t j = 0; j < positions.size(); ++j) {
+        arb_mul_si(sine, frequency, positions[j], 160);
+        arb_sin_cos(sine, cosine, sine, 64);
+        table_[(j * half_ + f) * 2] = arf_get_d(arb_midref(static_cast<arb_ptr>(cosine)), ARF_RND_NEAR);
+        table_[(j * half_ + f) * 2 + 1] = arf_get_d(arb_midref(static_cast<arb_ptr>(sine)), ARF_RND_NEAR);
+      }
+    }
+  }
+  // x -> R_j^T x, or R_j x.
+  void back(double* x, std::size_t j) const { turn(x, j, -1); }
+  void forth(double* x, std::size_t j) const { turn(x, j, 1); }
+
+ private:
+  void turn(double* x, std::size_t j, double sign) const {
+    const double* row = table_.data() + j * half_ * 2;
+    for (std::size_t f = 0; f < half_; ++f) {
+      const double a = x[f], b = x[f + half_], cosine = row[2 * f], sine = sign * row[2 * f + 1];
+      x[f] = a * cosine - b * sine, x[f + half_] = b * cosine + a * sine;
+    }
+  }
+  std::size_t half_;
+  Vector table_;
+};
+
+double root_near(const Root& root) { return root.inverse ? 1 / std::sqrt(root.radicand) : std::sqrt(root.radicand); }
+
+// What the weights say of each head, once for all tokens.
+struct HeadNorms {
+  Gram output;          // of O_h
+  SquareRoot root;      // of it
+  Vector root_columns;
+  double mixed = 0;     // at least |O_h V_h|_2
+};
+struct MapNorms {
+  Gram gram;            // of the rows
+  SquareRoot root;
+  Vector root_columns;
+  explicit MapNorms(const double* rows, std::size_t n, std::size_t length)
+      : gram(gram_of_rows(rows, n, length, length)), root(square_root(gram)), root_columns(columns_of(root.rows, n)) {}
+};
+
+class Bound {
+ public:
+  Bound(const AttentionBranch& branch, const Tensor& output)
+      : b_(branch), a_(branch.attention), size_(a_.head_size), output_(folded(output, {})), width_(output.rows()),
+        turns_(a_.rotary, branch.past->positions), scale_(root_near(a_.scale)) {
+    const Vector key = folded(*b_.key, b_.source), value = folded(*b_.value, b_.source);
+    query_ = folded(*b_.query, b_.source);
+    inner_ = b_.query->columns();
+    moderate_ = are_moderate(output_) && are_moderate(query_) && are_moderate(key) && are_moderate(value) && is_moderate(scale_);
+    if (!moderate_) return;
+    std::vector<Gram> values;
+    for (std::size_t g = 0; g < a_.kv_heads; ++g) {
+      keys_.emplace_back(key.data() + g * size_ * inner_, size_, inner_);
+      values.push_back(gram_of_rows(value.data() + g * size_ * inner_, size_, inner_, inner_));
+    }
+    for (std::size_t h = 0; h < a_.heads; ++h) {
+      queries_.emplace_back(query_.data() + h * size_ * inner_, size_, inner_);
+      HeadNorms norms{gram_of_columns(output_.data() + h * size_, width_, size_, a_.heads * size_), {}, {}, 0};
+      norms.root = square_root(norms.output);
+      norms.root_columns = columns_of(norms.root.rows, size_);
+      norms.mixed = product_norm(norms.output, values[group(h)]);
+      heads_.push_back(std::move(norms));
+    }
+    for (std::size_t h = 0; h < a_.alibi.size(); ++h)
+      slopes_.push_back(near_exp(-static_cast<double>(a_.alibi[h].numerator) / static_cast<double>(a_.alibi[h].denominator) * 0x1.62e42fefa39efp-1));
+
+    // L_h v_j, so that |O_h (v_j - o_i)| is a distance of two of them.
+    const std::size_t entries = b_.past->moves.size();
+    rooted_.resize(entries * a_.heads * size_);
+    key_norms_.resize(entries * a_.kv_heads), value_norms_.resize(entries * a_.kv_heads);
+    parallel_for(entries, [&](std::size_t j) {
+      for (std::size_t g = 0; g < a_.kv_heads; ++g) {
+        const std::size_t slot = j * a_.kv_heads + g;
+        key_norms_[slot] = length_of({b_.past->keys.values.data() + slot * size_, size_});
+        value_norms_[slot] = length_of({b_.past->values.values.data() + slot * size_, size_});
+      }
+      for (std::size_t h = 0; h < a_.heads; ++h)
+        add_product(rooted(j, h), heads_[h].root_columns.data(), value_of(j, h), size_, size_);
+    });
+  }
+
+  // The moves, relative to 2^exponent; infinite where doubles do not serve.
+  std::vector<double> moves(std::span<const double> moves) const {
+    std::vector<double> result(b_.columns.size(), infinite_bound);
+    if (!moderate_) return result;
+    parallel_for(b_.columns.size(), [&](std::size_t i) { result[b_.columns.size() - 1 - i] = move(b_.columns.size() - 1 - i, moves); });
+    return result;
+  }
+
+ private:
+  std::size_t group(std::size_t h) const { return h / (a_.heads / a_.kv_heads); }
+  double* rooted(std::size_t j, std::size_t h) { return rooted_.data() + (j * a_.heads + h) * size_; }
+  const double* rooted(std::size_t j, std::size_t h) const { return rooted_.data() + (j * a_.heads + h) * size_; }
+  const double* value_of(std::size_t j, std::size_t h) const { return b_.past->values.values.data() + (j * a_.kv_heads + group(h)) * size_; }
+  const double* key_of(std::size_t j, std::size_t h) const { return b_.past->keys.values.data() + (j * a_.kv_heads + group(h)) * size_; }
+
+  double move(std::size_t i, std::span<const double> moves) const;
+
+  const AttentionBranch& b_;
+  const Attention& a_;
+  std::size_t size_;
+  Vector output_, query_;
+  std::size_t width_, inner_ = 0;
+  Turns turns_;
+  double scale_;
+  bool moderate_ = false;
+  Vector slopes_;
+  std::vector<HeadNorms> heads_;
+  std::vector<MapNorms> queries_, keys_;
+  Vector rooted_;                    // [entries][heads][size]
+  Vector key_norms_, value_norms_;   // [entries][kv_heads], near
+};
+
+double Bound::move(std::size_t i, std::span<const double> moves) const {
+  const AttentionPast& past = *b_.past;
+  const std::size_t self = b_.first + i;
+  const View view = visible(b_.columns[i], self, a_.window);
+  const std::size_t count = view.size();
+  // Covers every sum over tokens or over a head's entries, the rounded rotations and the exponentials' errors.
+  const double kappa = 0x1p-40 + dot_error(count) + dot_error(size_);
+
+  Vector pairs(count);   // at least the factor of moves_j, for the j-th token seen
+  double own = 0;        // of moves_i, by the query
+  Vector left(a_.heads * width_), right(a_.heads * inner_);  // the dominating part of the query's: sum over heads of left_h right_h^T
+  double left_squares = 0, right_squares = 0;
+  Vector weight(count), mean(size_), rooted_mean(size_), covariance(size_ * size_), rotated(size_), x(size_), y(size_), slope(count);
+
+  for (std::size_t h = 0; h < a_.heads; ++h) {
+    const HeadNorms& head = heads_[h];
+    const MapNorms& key = keys_[group(h)];
+    const double* q = b_.queries.values.data() + (i * a_.heads + h) * size_;
+    const double q_error = b_.queries.errors[i * a_.heads + h], q_gain = b_.queries.gains[i * a_.heads + h];
+    const double q_norm = upward(length_of({q, size_}));
+    double k_norm = 0, k_error = 0, v_norm = 0, v_error = 0, distance = 0;
+    for (std::size_t n = 0; n < count; ++n) {
+      const std::size_t j = view.entry(n), slot = j * a_.kv_heads + group(h);
+      k_norm = std::max(k_norm, key_norms_[slot]), v_norm = std::max(v_norm, value_norms_[slot]);
+      k_error = std::max(k_error, past.keys.errors[slot]), v_error = std::max(v_error, past.values.errors[slot]);
+    }
+    k_norm = upward(k_norm), v_norm = upward(v_norm);
+    if (!is_moderate(q_norm + q_error) || !is_moderate(k_norm + k_error) || !is_moderate(v_norm + v_error)) return infinite_bound;
+
+    // Weights, and by how much they can change: each score stays within eta, so each weight within the factor e^(+-2 eta).
+    double largest = -INFINITY;
+    for (std::size_t n = 0; n < count; ++n) {
+      double s = scale_ * dot(q, key_of(view.entry(n), h), size_);
+      slope[n] = 1;
+      if (a_.softcap) {
+        const double t = near_tanh(s / *a_.softcap);
+        s = *a_.softcap * t, slope[n] = std::max(0.0, 1 - t * t);
+      }
+      if (!slopes_.empty()) {
+        const auto away = static_cast<double>(b_.columns[i].position - (view.first_position + static_cast<std::int64_t>(n)));
+        s -= slopes_[h] * away;
+        distance = std::max(distance, slopes_[h] * away);
+      }
+      weight[n] = s, largest = std::max(largest, s);
+    }
+    const double cap = a_.softcap ? *a_.softcap : 0;
+    const double eta = upward(scale_ * (q_norm * k_error + q_error * (k_norm + k_error)) + kappa * (1 + scale_ * q_norm * k_norm + distance + cap));
+    const double exponent = 2 * eta + kappa;
+    if (!(exponent <= 0.25)) return infinite_bound;
+    const double omega = 2 * exponent;  // e^x - 1 <= 2 x for x <= 1
+    double mass = 0;
+    for (double& w : weight) mass += (w = near_exp(w - largest));
+    for (double& w : weight) w = std::max(w / mass, least_weight);
+
+    std::fill(mean.begin(), mean.end(), 0.0), std::fill(rooted_mean.begin(), rooted_mean.end(), 0.0);
+    for (std::size_t n = 0; n < count; ++n) {
+      const double* v = value_of(view.entry(n), h);
+      const double* l = rooted(view.entry(n), h);
+      for (std::size_t d = 0; d < size_; ++d) mean[d] += weight[n] * v[d], rooted_mean[d] += weight[n] * l[d];
+    }
+    const double lost = static_cast<double>(count) * least_weight;
+    const double o_error = upward((1.01 * omega + lost + kappa) * v_norm + 1.01 * v_error);
+
+    // Values and keys.
+    const double rounding = 2.1 * v_norm * (head.root.rest + kappa * head.root.frobenius);
+    for (std::size_t n = 0; n < count; ++n) {
+      const std::size_t j = view.entry(n), slot = j * a_.kv_heads + group(h);
+      const double* l = rooted(j, h);
+      for (std::size_t d = 0; d < size_; ++d) x[d] = l[d] - rooted_mean[d];
+      const double off = length_of(x) + rounding + head.output.frobenius * (past.values.errors[slot] + o_error);
+      const double factor = weight[n] * (1 + omega);
+      double towards = b_.past->keys.gains[slot] * (q_norm + q_error);
+      // The sharper bound costs as much as the scores do: not where it could not be seen.
+      if (past.keys.linear && towards * scale_ * off * moves[j] > 0x1p-10 * (head.mixed * moves[j] + moves[self] / static_cast<double>(count)) / factor) {
+        std::copy(q, q + size_, rotated.begin());
+        turns_.back(rotated.data(), j);
+        std::fill(x.begin(), x.end(), 0.0);
+        add_product(x.data(), key.root_columns.data(), rotated.data(), size_, size_);
+        towards = std::min(towards, length_of(x) + q_norm * (key.root.rest + kappa * key.root.frobenius) + key.gram.frobenius * q_error);
+      }
+      pairs[n] += factor * (head.mixed + scale_ * off * towards);
+    }
+
+    // The query: C_h in the coordinates of the root, turned back.
+    std::fill(covariance.begin(), covariance.end(), 0.0);
+    for (std::size_t n = 0; n < count; ++n) {
+      const double factor = scale_ * weight[n] * slope[n];
+      if (weight[n] < small_weight) continue;
+      const double* l = rooted(view.entry(n), h);
+      for (std::size_t d = 0; d < size_; ++d) x[d] = factor * (l[d] - rooted_mean[d]);
+      add_outer(covariance.data(), x.data(), key_of(view.entry(n), h), size_);
+    }
+    const double crude = 2.1 * scale_ * v_norm * k_norm;  // at least |C_h|_F
+    const double moved = 1.1 * scale_ * ((omega + lost + kappa + (a_.softcap ? 2 * eta / cap : 0)) * 2.1 * v_norm * (k_norm + k_error) +
+                                         (v_error + o_error) * (k_norm + k_error) + 2.1 * v_norm * k_error);
+    if (!b_.queries.linear) {
+      own += (length_of(covariance) + crude * (head.root.rest + 4 * kappa * head.root.frobenius) + head.output.frobenius * moved) * q_gain;
+      continue;
+    }
+    for (std::size_t d = 0; d < size_; ++d) turns_.back(covariance.data() + d * size_, self);
+    // Its dominating direction w, by two steps of the power method from the longest row: any w serves.
+    std::size_t longest = 0;
+    double most = -1;
+    for (std::size_t d = 0; d < size_; ++d) {
+      const double length = length_of({covariance.data() + d * size_, size_});
+      if (length > most) most = length, longest = d;
+    }
+    Vector w(covariance.begin() + static_cast<std::ptrdiff_t>(longest * size_), covariance.begin() + static_cast<std::ptrdiff_t>((longest + 1) * size_));
+    for (int step = 0; step < 3; ++step) {
+      const double length = length_of(w);
+      if (!(length > 0x1p-100)) {
+        std::fill(w.begin(), w.end(), 0.0);
+        break;
+      }
+      for (double& e : w) e /= length;
+      if (step == 2) break;
+      for (std::size_t d = 0; d < size_; ++d) x[d] = dot(covariance.data() + d * size_, w.data(), size_);
+      std::fill(w.begin(), w.end(), 0.0);
+      for (std::size_t d = 0; d < size_; ++d)
+        for (std::size_t e = 0; e < size_; ++e) w[e] += x[d] * covariance[d * size_ + e];
+    }
+    // u near C_h R_i w, in the coordinates of values.
+    Vector u(size_), forth = w;
+    turns_.forth(forth.data(), self);
+    for (std::size_t n = 0; n < count; ++n) {
+      if (weight[n] < small_weight) continue;
+      const double factor = scale_ * weight[n] * slope[n] * dot(key_of(view.entry(n), h), forth.data(), size_);
+      const double* v = value_of(view.entry(n), h);
+      for (std::size_t d = 0; d < size_; ++d) u[d] += factor * (v[d] - mean[d]);
+    }
+    const double u_norm = upward(length_of(u));
+    std::fill(x.begin(), x.end(), 0.0);
+    add_product(x.data(), head.root_columns.data(), u.data(), size_, size_);
+    double squares = 0;
+    for (std::size_t d = 0; d < size_; ++d) {
+      for (std::size_t e = 0; e < size_; ++e) rotated[e] = covariance[d * size_ + e] - x[d] * w[e];
+      std::fill(y.begin(), y.end(), 0.0);
+      add_product(y.data(), queries_[h].root_columns.data(), rotated.data(), size_, size_);
+      squares += dot(y.data(), y.data(), size_);
+    }
+    const MapNorms& query = queries_[h];
+    own += std::sqrt(squares) + (crude + 1.1 * u_norm) * (head.root.rest * query.gram.frobenius + query.root.rest * head.root.frobenius +
+                                                          8 * kappa * head.root.frobenius * query.root.frobenius) +
+           head.output.frobenius * moved * query.gram.frobenius;
+    // O_h u and w^T Q_h.
+    double* p = left.data() + h * width_;
+    double* z = right.data() + h * inner_;
+    for (std::size_t r = 0; r < width_; ++r) p[r] = dot(output_.data() + r * a_.heads * size_ + h * size_, u.data(), size_);
+    add_product(z, query_.data() + h * size_ * inner_, w.data(), inner_, size_);
+    own += 4 * kappa * head.output.frobenius * u_norm * query.gram.frobenius;
+    left_squares += dot(p, p, width_), right_squares += dot(z, z, inner_);
+  }
+
+  if (b_.queries.linear) {
+    // |P Z^T|_2^4 is at most the trace of (P^T P Z^T Z)^2.
+    const std::size_t n = a_.heads;
+    Vector p(n * n), z(n * n), product(n * n);
+    for (std::size_t g = 0; g < n; ++g)
+      for (std::size_t h = 0; h < n; ++h) {
+        p[g * n + h] = dot(left.data() + g * width_, left.data() + h * width_, width_);
+        z[g * n + h] = dot(right.data() + g * inner_, right.data() + h * inner_, inner_);
+      }
+    for (std::size_t g = 0; g < n; ++g) add_product(product.data() + g * n, z.data(), p.data() + g * n, n, n);
+    double trace = 0;
+    for (std::size_t g = 0; g < n; ++g)
+      for (std::size_t h = 0; h < n; ++h) trace += product[g * n + h] * product[h * n + g];
+    const double both = left_squares * right_squares;
+    const double error = dot_error(4 * (width_ + inner_ + n * n));
+    own += std::sqrt(std::sqrt(upward(std::max(trace, 0.0) + error * both * both)));
+  }
+
+  double total = upward(own) * moves[self];
+  for (std::size_t n = 0; n < count; ++n) total += upward(pairs[n]) * moves[view.entry(n)];
+  return upward(total);
+}
+
+}  // namespace
+
+void HeadVectors::append(const HeadVectors& more) {
+  heads = more.heads, size = more.size, linear = linear && more.linear;
+  values.insert(values.end(), more.values.begin(), more.values.end());
+  errors.insert(errors.end(), more.errors.begin(), more.errors.end());
+  gains.insert(gains.end(), more.gains.begin(), more.gains.end());
+}
+
+std::vector<double> folded(const Tensor& matrix, std::span<const double> weights) {
+  std::vector<double> result = read_all(matrix);
+  if (weights.empty()) return result;
+  for (std::size_t i = 0; i < matrix.rows(); ++i)
+    for (std::size_t j = 0; j < matrix.columns(); ++j) result[i * matrix.columns() + j] *= weights[j];
+  return result;
+}
+
+std::vector<Magnitude> attention_moves(const AttentionBranch& branch, const Tensor& output) {
+  const auto& moves = branch.past->moves;
+  std::vector<Magnitude> result(branch.columns.size());
+  if (std::all_of(moves.begin(), moves.end(), [](const Magnitude& m) { return m.is_zero(); })) return result;
+  const RelativeMagnitudes from = relative(moves);
+  const std::vector<double> found = Bound(branch, output).moves(from.values);
+  for (std::size_t i = 0; i < result.size(); ++i) result[i] = shifted(magnitude_of(found[i]), from.exponent);
+  return result;
+}
+
+}  // namespace snellen

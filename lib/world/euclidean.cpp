@@ -1,0 +1,444 @@
+#include "lib/world/euclidean.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lib/number/upward.hpp"
+#include "lib/world/activation_slopes.hpp"
+#include "lib/world/ball_functions.hpp"
+#include "lib/world/mlp_norm.hpp"
+#include "lib/world/workers.hpp"
+
+namespace snellen {
+namespace {
+
+using Magnitudes = std::vector<Magnitude>;
+
+// A branch's own rounding errors stay about 2^-guard_bits of the stream's radius times what they grow by within the branch.
+constexpr long guard_bits = 40;
+constexpr long least_bits = 64, bits_step = 16;
+
+Magnitude root(Magnitude x) { return mag_sqrt(x.get(), x.get()), x; }
+Magnitude least(const Magnitude& x, const Magnitude& y) { return x < y ? x : y; }
+Magnitude square(const Magnitude& x) { return x * x; }
+
+// At least the 2-norm of the balls' radii, or of the balls, in rows [begin, end) of a column.
+Magnitude radius_norm(const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c) {
+  Magnitude sum;
+  for (std::size_t i = begin; i < end; ++i) mag_addmul(sum.get(), arb_radref(x(i, c)), arb_radref(x(i, c)));
+  return root(sum);
+}
+Magnitude norm_of(const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c) {
+  Magnitude sum;
+  for (std::size_t i = begin; i < end; ++i) sum += square(Magnitude::of(x(i, c)));
+  return root(sum);
+}
+Magnitude largest_entry(const BallMatrix& x, std::size_t c) {
+  Magnitude result;
+  for (std::size_t i = 0; i < x.rows(); ++i) result = std::max(result, Magnitude::of(x(i, c)));
+  return result;
+}
+
+bool all_zero(const Magnitudes& values) {
+  return std::all_of(values.begin(), values.end(), [](const Magnitude& x) { return x.is_zero(); });
+}
+
+double middle(arb_srcptr x) { return arf_get_d(arb_midref(x), ARF_RND_NEAR); }
+// At least |x - middle(x)| for x in the ball.
+double middle_error(arb_srcptr x, double value) { return upward(0x1p-53 * std::fabs(value) + upper_double(Magnitude::radius_of(x))); }
+
+// At least |row i of the matrix, columns weighted|_2.
+Magnitudes row_norms(const Tensor& matrix, std::span<const double> weights) {
+  Magnitudes result(matrix.rows());
+  parallel_for(matrix.rows(), [&](std::size_t i) {
+    std::vector<double> row(matrix.columns());
+    matrix.read_row(i, row);
+    bool moderate = are_moderate(row) && are_moderate(weights);
+    if (moderate) {
+      if (!weights.empty())
+        for (std::size_t j = 0; j < row.size(); ++j) row[j] *= weights[j];
+      const double norm = euclidean_norm(row);
+      if (norm < infinite_bound) {
+        result[i] = magnitude_of(norm);
+        return;
+      }
+      matrix.read_row(i, row);
+    }
+    Magnitude sum;
+    for (std::size_t j = 0; j < row.size(); ++j)
+      sum += square(magnitude_of(std::fabs(row[j])) * (weights.empty() ? Magnitude::of(1) : magnitude_of(std::fabs(weights[j]))));
+    result[i] = root(sum);
+  });
+  return result;
+}
+Magnitude norm_of_rows(const Magnitudes& rows, std::size_t begin, std::size_t end) {
+  Magnitude sum;
+  for (std::size_t i = begin; i < end; ++i) sum += square(rows[i]);
+  return root(sum);
+}
+
+// |weights| of a norm, or of 1 + weights, rounded to nearest.
+std::vector<double> weights_of(const Norm& n) {
+  if (!n.weight) return {};
+  std::vector<double> result = read_all(*n.weight);
+  for (double& w : result) w = std::fabs(n.unit_offset ? 1 + w : w);
+  return result;
+}
+Magnitude largest_weight(std::span<const double> weights) {
+  double largest = weights.empty() ? 1 : 0;
+  for (const double w : weights) largest = std::max(largest, w * (1 + 0x1p-50));
+  return magnitude_of(largest);
+}
+
+// At least 1 / sqrt(mean(x^2) + epsilon) (x centred for a layer norm) for every x within `radius` of a point of rows [begin, end) of a column:
+// the norm of the derivative of the normalised vector, whose eigenvalues are 1/r and epsilon/r^3 with r the root (proofs/norms.md, "Norms").
+Magnitude inverse_spread(const Norm& n, const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c, const Magnitude& radius) {
+  constexpr long bits = 128;
+  const auto size = static_cast<slong>(end - begin);
+  Ball mean, sum, t;
+  if (n.kind == NormKind::layer) {
+    for (std::size_t i = begin; i < end; ++i) arb_add(mean, mean, x(i, c), bits);
+    arb_div_si(mean, mean, size, bits);
+  }
+  for (std::size_t i = begin; i < end; ++i) {
+    arb_sub(t, x(i, c), mean, bits);
+    arb_addmul(sum, t, t, bits);
+  }
+  Magnitude result;
+  mag_inf(result.get());
+  if (!arb_is_finite(sum) || !radius.is_finite()) return result;
+  arb_sqrtpos(sum, sum, bits);
+  arf_t low, r;
+  arf_init(low), arf_init(r);
+  arf_set_mag(r, radius.get());
+  arb_get_lbound_arf(low, sum, bits);
+  arf_sub(low, low, r, bits, ARF_RND_DOWN);
+  if (arf_sgn(low) > 0) arb_set_arf(sum, low);
+  else arb_zero(sum);
+  arf_clear(low), arf_clear(r);
+  arb_sqr(sum, sum, bits);
+  arb_div_si(sum, sum, size, bits);
+  arb_set_d(t, n.epsilon);
+  arb_add(sum, sum, t, bits);
+  arb_rsqrt(sum, sum, bits);
+  if (arb_is_finite(sum)) result = Magnitude::of(sum);
+  return result;
+}
+
+// What Mapped and Heads know of how one head moves; empty for others.
+struct HeadMoves {
+  std::shared_ptr<const EuclideanWorld::Source> source;
+  TensorPtr weight;
+  std::vector<double> gains;  // [tokens][heads]
+  bool linear = false;
+};
+HeadMoves head_moves(const EuclideanWorld::Block& x, std::size_t heads) {
+  if (const auto* path = std::get_if<EuclideanWorld::Heads>(&x.path)) return {path->source, path->weight, path->gains, path->linear};
+  const auto* path = std::get_if<EuclideanWorld::Mapped>(&x.path);
+  if (!path) return {};
+  const std::size_t size = x.balls.rows() / heads, tokens = x.balls.columns();
+  const Magnitudes rows = row_norms(*path->weight, path->source->weights);
+  HeadMoves result{path->source, path->weight, std::vector<double>(tokens * heads), true};
+  for (std::size_t h = 0; h < heads; ++h) {
+    const double gain = upper_double(norm_of_rows(rows, h * size, (h + 1) * size));
+    for (std::size_t c = 0; c < tokens; ++c) result.gains[c * heads + h] = gain;
+  }
+  return result;
+}
+// At least |y(t) - y(0)|_2 of head h in column c.
+Magnitude head_radius(const EuclideanWorld::Block& x, const HeadMoves& moves, std::size_t heads, std::size_t h, std::size_t c) {
+  if (!moves.source) return x.radii[c];
+  return least(x.radii[c], magnitude_of(moves.gains[c * heads + h]) * moves.source->moves[c]);
+}
+HeadVectors head_vectors(const EuclideanWorld::Block& x, const HeadMoves& moves, std::size_t heads) {
+  const std::size_t size = x.balls.rows() / heads, tokens = x.balls.columns();
+  HeadVectors result{heads, size, std::vector<double>(tokens * heads * size), std::vector<double>(tokens * heads), moves.gains, moves.linear};
+  parallel_for(tokens, [&](std::size_t c) {
+    for (std::size_t h = 0; h < heads; ++h) {
+      double squares = 0;
+      for (std::size_t d = 0; d < size; ++d) {
+        double& value = result.values[(c * heads + h) * size + d];
+        value = middle(x.balls(h * size + d, c));
+        squares += value * value;
+      }
+      result.errors[c * heads + h] = upward(0x1p-53 * std::sqrt(squares) + upper_double(radius_norm(x.balls, h * size, (h + 1) * size, c) +
+                                                                                        head_radius(x, moves, heads, h, c)));
+    }
+  });
+  return result;
+}
+
+EuclideanWorld::Block plain(BallMatrix balls, Magnitudes radii, long bits) { return {std::move(balls), std::move(radii), EuclideanWorld::Plain{}, bits}; }
+
+Magnitudes scaled(const Magnitudes& radii, const Magnitude& factor) {
+  Magnitudes result = radii;
+  for (Magnitude& r : result) r *= factor;
+  return result;
+}
+
+}  // namespace
+
+EuclideanWorld::EuclideanWorld(long bits) : bits_(bits), worlds_(std::make_shared<std::map<long, BallWorld>>()) { world(bits); }
+
+const BallWorld& EuclideanWorld::world(long bits) const { return worlds_->try_emplace(bits, bits).first->second; }
+
+EuclideanWorld::Block EuclideanWorld::stream(BallMatrix balls, Magnitudes radii, long bits) const {
+  const std::size_t rows = balls.rows(), columns = balls.columns();
+  for (std::size_t c = 0; c < columns; ++c) radii[c] += radius_norm(balls, 0, rows, c);
+  // For decisions about speed only: nothing certified depends on it. What a token moves others by is its relative radius, so that
+  // none needs to be much more accurate than the worst.
+  double wanted = static_cast<double>(bits);
+  for (std::size_t c = 0; c < columns; ++c)
+    if (!radii[c].is_zero() && radii[c].is_finite()) wanted = std::min(wanted, largest_entry(balls, c).log2() - radii[c].log2() + guard_bits);
+  const long rounded = bits_step * static_cast<long>(std::ceil(wanted / bits_step));
+  const long working = std::min(bits, std::max(least_bits, rounded));
+  parallel_for(columns, [&](std::size_t c) {
+    for (std::size_t i = 0; i < rows; ++i) {
+      if (!arb_is_finite(balls(i, c))) mag_inf(radii[c].get()), arb_zero(balls(i, c));
+      mag_zero(arb_radref(balls(i, c)));
+      arb_set_round(balls(i, c), balls(i, c), working);
+    }
+    radii[c] += radius_norm(balls, 0, rows, c);
+    for (std::size_t i = 0; i < rows; ++i) mag_zero(arb_radref(balls(i, c)));
+  });
+  return {std::move(balls), std::move(radii), Stream{}, working};
+}
+
+EuclideanWorld::Block EuclideanWorld::embed(const TensorPtr& table, std::span<const Column> columns) const {
+  return stream(world(bits_).embed(table, columns), Magnitudes(columns.size()), bits_);
+}
+
+EuclideanWorld::Block EuclideanWorld::add_rows(const Block& x, const TensorPtr& table, std::span<const Column> columns) const {
+  return stream(world(x.bits).add_rows(x.balls, table, columns), x.radii, x.bits);
+}
+
+EuclideanWorld::Block EuclideanWorld::add_sinusoids(const Block& x, std::span<const Column> columns) const {
+  return stream(world(x.bits).add_sinusoids(x.balls, columns), x.radii, x.bits);
+}
+
+EuclideanWorld::Block EuclideanWorld::scale(const Block& x, const Root& factor) const {
+  Ball f;
+  set_root(f, factor, x.bits);
+  return stream(world(x.bits).scale(x.balls, factor), scaled(x.radii, Magnitude::of(f)), x.bits);
+}
+
+EuclideanWorld::Block EuclideanWorld::add(const Block& x, const Block& y) const {
+  Magnitudes radii = x.radii;
+  for (std::size_t c = 0; c < radii.size(); ++c) radii[c] += y.radii[c];
+  const long bits = std::max(x.bits, y.bits);
+  return stream(world(bits).add(x.balls, y.balls), std::move(radii), bits);
+}
+
+EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& x, std::size_t groups) const {
+  const std::size_t size = x.balls.rows() / groups, tokens = x.balls.columns();
+  std::vector<double> weights = weights_of(n);
+  const Magnitude largest = largest_weight(weights);
+  const HeadMoves moves = groups > 1 ? head_moves(x, groups) : HeadMoves{};
+  Magnitudes spread(tokens * groups), radii(tokens);
+  parallel_for(tokens, [&](std::size_t c) {
+    Magnitude sum;
+    for (std::size_t g = 0; g < groups; ++g) {
+      const Magnitude radius = groups > 1 ? head_radius(x, moves, groups, g, c) : x.radii[c];
+      spread[c * groups + g] = inverse_spread(n, x.balls, g * size, (g + 1) * size, c, radius);
+      sum += square(spread[c * groups + g] * radius * largest);
+    }
+    radii[c] = root(sum);
+  });
+  Block y = plain(world(x.bits).norm(n, x.balls, groups), radii, x.bits);
+  if (groups == 1 && std::holds_alternative<Stream>(x.path)) {
+    auto source = std::make_shared<Source>();
+    for (std::size_t c = 0; c < tokens; ++c) source->moves.push_back(x.radii[c] * spread[c]);
+    source->weights = std::move(weights);
+    y.path = Normed{std::move(source)};
+  } else if (moves.source) {
+    Heads heads{moves.source, moves.weight, groups, moves.gains, false};
+    for (std::size_t i = 0; i < heads.gains.size(); ++i) heads.gains[i] = upper_double(magnitude_of(heads.gains[i]) * spread[i] * largest);
+    y.path = std::move(heads);
+  }
+  return y;
+}
+
+EuclideanWorld::Block EuclideanWorld::rotate(const Block& x, const Rotary& rotary, std::size_t heads, std::span<const Column> columns) const {
+  Block y = plain(world(x.bits).rotate(x.balls, rotary, heads, columns), x.radii, x.bits);
+  HeadMoves moves = head_moves(x, heads);
+  if (moves.source) y.path = Heads{moves.source, moves.weight, heads, std::move(moves.gains), moves.linear};
+  return y;
+}
+
+EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& q, const Block& k, const Block& v, std::span<const Column> columns,
+                                             Memory& memory) const {
+  const HeadMoves query = head_moves(q, a.heads), key = head_moves(k, a.kv_heads), value = head_moves(v, a.kv_heads);
+  const std::size_t first = memory.balls.entries, tokens = columns.size(), size = a.head_size;
+  const bool known = query.source && key.source && value.source && std::holds_alternative<Mapped>(v.path) && (first == 0 || memory.past);
+
+  // Whatever the branch: an output is a convex combination, so |o' - o| <= max |v' - v| + min(2, e^(2 eta) - 1) max |v|, eta the change of a score.
+  for (Magnitudes* values : {&memory.key_norms, &memory.value_norms, &memory.key_moves, &memory.value_moves}) values->resize(a.kv_heads);
+  const auto raise = [](Magnitude& x, Magnitude y) { x = std::max(x, y); };
+  for (std::size_t c = 0; c < tokens; ++c)
+    for (std::size_t g = 0; g < a.kv_heads; ++g) {
+      raise(memory.key_norms[g], norm_of(k.balls, g * size, (g + 1) * size, c)), raise(memory.key_moves[g], head_radius(k, key, a.kv_heads, g, c));
+      raise(memory.value_norms[g], norm_of(v.balls, g * size, (g + 1) * size, c)), raise(memory.value_moves[g], head_radius(v, value, a.kv_heads, g, c));
+    }
+  Ball factor;
+  set_root(factor, a.scale, 64);
+  const Magnitude scale = Magnitude::of(factor);
+  Magnitudes radii(tokens);
+  parallel_for(tokens, [&](std::size_t c) {
+    Magnitude sum;
+    for (std::size_t h = 0; h < a.heads; ++h) {
+      const std::size_t g = h / (a.heads / a.kv_heads);
+      const Magnitude move = head_radius(q, query, a.heads, h, c);
+      const Magnitude eta = scale * (norm_of(q.balls, h * size, (h + 1) * size, c) * memory.key_moves[g] + move * (memory.key_norms[g] + memory.key_moves[g]));
+      sum += square(memory.value_moves[g] + least(Magnitude::of(2), expm1(shifted(eta, 1))) * memory.value_norms[g]);
+    }
+    radii[c] = root(sum);
+  });
+
+  Block y = plain(world(q.bits).attend(a, q.balls, k.balls, v.balls, columns, memory.balls), std::move(radii), q.bits);
+  if (!known) {
+    memory.past = nullptr;
+    return y;
+  }
+  auto past = memory.past ? std::make_shared<AttentionPast>(*memory.past) : std::make_shared<AttentionPast>();
+  past->keys.append(head_vectors(k, key, a.kv_heads)), past->values.append(head_vectors(v, value, a.kv_heads));
+  for (const Column& column : columns) past->positions.push_back(column.position);
+  past->moves.insert(past->moves.end(), value.source->moves.begin(), value.source->moves.end());
+  memory.past = past;
+  y.path = Mixed{std::make_shared<AttentionBranch>(AttentionBranch{a, head_vectors(q, query, a.heads), std::move(past), {columns.begin(), columns.end()}, first,
+                                                                   query.weight, key.weight, value.weight, value.source->weights})};
+  return y;
+}
+
+EuclideanWorld::Block EuclideanWorld::activate(Activation activation, const Block& x) const {
+  const ActivationBounds bounds = activation_bounds(activation);
+  Block y = plain(world(x.bits).activate(activation, x.balls), scaled(x.radii, magnitude_of(bounds.lipschitz)), x.bits);
+  const auto* path = std::get_if<Mapped>(&x.path);
+  if (!path) return y;
+  const std::size_t rows = x.balls.rows(), tokens = x.balls.columns();
+  const Magnitudes norms = row_norms(*path->weight, path->source->weights);
+  const std::vector<double> none(rows * tokens);
+  Inner inner{path->source, path->weight, nullptr, activation, none, none, none, none};
+  parallel_for(tokens, [&](std::size_t c) {
+    for (std::size_t k = 0; k < rows; ++k) {
+      const std::size_t at = c * rows + k;
+      const double g = middle(x.balls(k, c)), value = middle(y.balls(k, c));
+      const double g_error = upward(middle_error(x.balls(k, c), g) + upper_double(norms[k] * path->source->moves[c]));
+      const double value_error = middle_error(y.balls(k, c), value);
+      inner.b[at] = value, inner.db[at] = upward(value_error + bounds.lipschitz * g_error);
+      if (!is_moderate(g) || !is_moderate(value)) {
+        inner.da[at] = infinite_bound;
+      } else if (activation == Activation::relu && std::fabs(g) <= g_error) {
+        inner.a[at] = inner.da[at] = 0.5;
+      } else {
+        const SlopeEnclosure slope = activation_slope(activation, g, value, value_error);
+        inner.a[at] = slope.value;
+        inner.da[at] = activation == Activation::relu ? 0 : upward(slope.error + bounds.curvature * g_error);
+      }
+    }
+  });
+  y.path = std::move(inner);
+  return y;
+}
+
+EuclideanWorld::Block EuclideanWorld::multiply(const Block& x, const Block& y) const {
+  const std::size_t rows = x.balls.rows(), tokens = x.balls.columns();
+  Block z = plain(world(x.bits).multiply(x.balls, y.balls), Magnitudes(tokens), x.bits);
+  for (std::size_t c = 0; c < tokens; ++c)
+    z.radii[c] = (largest_entry(y.balls, c) + y.radii[c]) * x.radii[c] + largest_entry(x.balls, c) * y.radii[c];
+  const auto* inner = std::get_if<Inner>(&x.path);
+  const auto* up = std::get_if<Mapped>(&y.path);
+  if (!inner || inner->second || !up || up->source != inner->source) return z;
+  const Magnitudes norms = row_norms(*up->weight, up->source->weights);
+  Inner gated = *inner;
+  gated.second = up->weight;
+  parallel_for(tokens, [&](std::size_t c) {
+    for (std::size_t k = 0; k < rows; ++k) {
+      const std::size_t at = c * rows + k;
+      const double u = middle(y.balls(k, c));
+      const double u_error = upward(middle_error(y.balls(k, c), u) + upper_double(norms[k] * up->source->moves[c]));
+      gated.a[at] = inner->a[at] * u;
+      gated.da[at] = upward(inner->da[at] * (std::fabs(u) + u_error) + std::fabs(inner->a[at]) * (u_error + 0x1p-52 * std::fabs(u)));
+    }
+  });
+  z.path = std::move(gated);
+  return z;
+}
+
+namespace {
+
+// At least how far down . inner moves, each column.
+Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down, std::size_t hidden, std::size_t tokens) {
+  const auto& source = *inner.source;
+  if (all_zero(source.moves)) return Magnitudes(tokens);
+  const MlpNorm form(read_all(down), folded(*inner.first, source.weights), inner.second ? folded(*inner.second, source.weights) : std::vector<double>(), hidden);
+  const std::vector<double> norms = form.norms(inner.a, inner.second ? std::span<const double>(inner.b) : std::span<const double>(),
+                                                relative(source.moves).values);
+  Magnitudes result(tokens);
+  for (std::size_t c = 0; c < tokens; ++c) {
+    // The derivative elsewhere in the ball: |D (diag(da) G + diag(db) U)|_F <= |D|_F (|diag(da) G|_F + |diag(db) U|_F).
+    double first = 0, second = 0;
+    for (std::size_t k = 0; k < hidden; ++k) {
+      const double x = inner.da[c * hidden + k] * form.gate_rows()[k];
+      first += x * x;
+      if (!inner.second) continue;
+      const double y = inner.db[c * hidden + k] * form.up_rows()[k];
+      second += y * y;
+    }
+    result[c] = magnitude_of(upward(norms[c] + form.down_norm() * (std::sqrt(first) + std::sqrt(second)))) * source.moves[c];
+  }
+  return result;
+}
+
+}  // namespace
+
+EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) const {
+  const std::size_t tokens = x.balls.columns();
+  Block y = plain(world(x.bits).linear(map, x.balls), {}, x.bits);
+  const auto norm_of_map = [&](std::span<const double> weights) { return norm_of_rows(row_norms(*map.weight, weights), 0, map.weight->rows()); };
+  std::shared_ptr<const Source> source;
+  if (const auto* normed = std::get_if<Normed>(&x.path)) source = normed->source;
+  else if (std::holds_alternative<Stream>(x.path)) source = std::make_shared<Source>(Source{x.radii, {}});
+  if (source) {
+    y.radii = scaled(source->moves, norm_of_map(source->weights));
+    y.path = Mapped{std::move(source), map.weight};
+    return y;
+  }
+  y.radii = scaled(x.radii, norm_of_map({}));
+  Magnitudes sharper;
+  if (const auto* inner = std::get_if<Inner>(&x.path)) sharper = inner_moves(*inner, *map.weight, x.balls.rows(), tokens);
+  if (const auto* mixed = std::get_if<Mixed>(&x.path)) sharper = attention_moves(*mixed->branch, *map.weight);
+  for (std::size_t c = 0; c < sharper.size(); ++c) y.radii[c] = least(y.radii[c], sharper[c]);
+  return y;
+}
+
+EuclideanWorld::Block EuclideanWorld::select(const Block& x, std::span<const std::size_t> columns) const {
+  Block y = plain(world(x.bits).select(x.balls, columns), {}, x.bits);
+  for (const std::size_t c : columns) y.radii.push_back(x.radii[c]);
+  if (std::holds_alternative<Stream>(x.path)) y.path = Stream{};
+  if (const auto* normed = std::get_if<Normed>(&x.path)) {
+    auto source = std::make_shared<Source>(Source{{}, normed->source->weights});
+    for (const std::size_t c : columns) source->moves.push_back(normed->source->moves[c]);
+    y.path = Normed{std::move(source)};
+  }
+  return y;
+}
+
+BallMatrix EuclideanWorld::hull(const Block& x) const {
+  BallMatrix y = x.balls;
+  const auto* normed = std::get_if<Normed>(&x.path);
+  for (std::size_t c = 0; c < y.columns(); ++c)
+    for (std::size_t i = 0; i < y.rows(); ++i) {
+      Magnitude error = x.radii[c];
+      if (normed)
+        error = least(error, normed->source->moves[c] * (normed->source->weights.empty() ? Magnitude::of(1) : magnitude_of(normed->source->weights[i] * (1 + 0x1p-50))));
+      arb_add_error_mag(y(i, c), error.get());
+    }
+  return y;
+}
+
+std::vector<Enclosure> EuclideanWorld::enclosures(const Block& x, std::size_t column) const {
+  const std::size_t chosen[] = {column};
+  return world(x.bits).enclosures(hull(select(x, chosen)), 0);
+}
+
+}  // namespace snellen

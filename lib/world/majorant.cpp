@@ -1,0 +1,540 @@
+#include "lib/world/majorant.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "lib/world/ball_functions.hpp"
+#include "lib/world/workers.hpp"
+
+namespace snellen {
+namespace {
+
+constexpr long coarse_bits = 64;
+constexpr std::size_t most_factors = 3;  // times the width: more are folded together
+
+// At least |x - y|.
+Magnitude apart(arb_srcptr x, arb_srcptr y, long bits) {
+  Ball difference;
+  arb_sub(difference, x, y, bits);
+  return Magnitude::of(difference);
+}
+
+void cut_to(arb_ptr x, arb_srcptr known, long bits) {
+  if (!arb_is_finite(known)) return;
+  if (!arb_is_finite(x)) {
+    arb_set(x, known);
+  } else if (!arb_intersection(x, x, known, bits)) {
+    throw std::logic_error("MajorantWorld: two enclosures are disjoint");
+  }
+}
+
+// Contains f' on the ball x, f an activation. Each |f'| has a bound of its own on the whole line (proofs/majorant.md, `slopes`).
+Ball slope(Activation activation, arb_srcptr x, long bits) {
+  Ball t, u, one, result;
+  arb_one(one);
+  double everywhere = 1;
+  // result = s (1 + u (1 - s)), s = 1/(1 + e^-t): the derivative of x / (1 + e^-t(x)) where u = x t'(x).
+  const auto of_sigmoid = [&] {
+    Ball s, rest;
+    arb_neg(s, t);
+    arb_exp(rest, t, bits);
+    arb_exp(s, s, bits);
+    arb_add(s, s, one, bits);
+    arb_inv(s, s, bits);
+    arb_add(rest, rest, one, bits);
+    arb_inv(rest, rest, bits);  // 1 - s
+    arb_mul(rest, rest, u, bits);
+    arb_add(rest, rest, one, bits);
+    arb_mul(result, rest, s, bits);
+  };
+  switch (activation) {
+    case Activation::identity: return one;
+    case Activation::relu:  // a slope in the sense of differences
+      if (arb_is_negative(x)) return result;
+      if (arb_is_positive(x)) return one;
+      arb_union(result, result, one, bits);
+      return result;
+    case Activation::silu:
+      everywhere = 1.375;
+      arb_set(t, x), arb_set(u, x);
+      of_sigmoid();
+      break;
+    case Activation::gelu_exact: {  // Phi(x) + x phi(x)
+      everywhere = 1.25;
+      arb_sqrt_ui(t, 2, bits);
+      arb_div(t, x, t, bits);
+      arb_sqr(u, t, bits);
+      arb_neg(u, u);
+      arb_exp(u, u, bits);
+      arb_mul(u, u, x, bits);
+      Ball root;
+      arb_const_pi(root, bits);
+      arb_mul_2exp_si(root, root, 1);
+      arb_sqrt(root, root, bits);
+      arb_div(u, u, root, bits);
+      arb_neg(t, t);
+      arb_hypgeom_erfc(t, t, bits);
+      arb_mul_2exp_si(t, t, -1);
+      arb_add(result, t, u, bits);
+      break;
+    }
+    case Activation::gelu_tanh: {  // t = 2 sqrt(2/pi) (x + a x^3), u = x t' = 2 sqrt(2/pi) (x + 3 a x^3)
+      everywhere = 2.125;
+      Ball cube, root;
+      arb_const_pi(root, bits);
+      arb_ui_div(root, 8, root, bits);
+      arb_sqrt(root, root, bits);
+      arb_pow_ui(cube, x, 3, bits);
+      arb_mul_ui(cube, cube, 44715, bits);
+      arb_div_ui(cube, cube, 1000000, bits);
+      arb_add(t, x, cube, bits);
+      arb_mul(t, t, root, bits);
+      arb_mul_ui(u, cube, 3, bits);
+      arb_add(u, u, x, bits);
+      arb_mul(u, u, root, bits);
+      of_sigmoid();
+      break;
+    }
+  }
+  Ball bound;
+  mag_set_d(arb_radref(static_cast<arb_ptr>(bound)), everywhere);
+  cut_to(result, bound, bits);
+  return result;
+}
+
+void scale_column(BallMatrix& result, const BallMatrix& x, std::size_t i, std::size_t begin, std::size_t count, arb_srcptr factor) {
+  for (std::size_t g = begin; g < begin + count; ++g) arb_mul(result(i, g), x(i, g), factor, coarse_bits);
+}
+
+// A block of the same factors, with no linear part yet.
+MajorantBlock with_factors_of(const MajorantBlock& x, BallMatrix balls) {
+  MajorantBlock y(std::move(balls));
+  y.factors = x.factors;
+  y.linear = BallMatrix(y.width(), x.linear.columns());
+  return y;
+}
+
+// work(i) for i < count, on all threads where `size` says that it is worth it.
+template <class Work>
+void for_each_index(std::size_t count, std::size_t size, const Work& work) {
+  constexpr std::size_t worth_threads = 1 << 15;
+  if (size >= worth_threads) return parallel_for(count, work);
+  for (std::size_t i = 0; i < count; ++i) work(i);
+}
+
+std::vector<double> entries_or(const TensorPtr& tensor, std::size_t size, double otherwise) {
+  if (!tensor) return std::vector<double>(size, otherwise);
+  std::vector<double> values(size);
+  tensor->read_row(0, values);
+  return values;
+}
+
+Magnitude magnitude(double x) {
+  Magnitude result;
+  mag_set_d(result.get(), x);
+  return result;
+}
+
+}  // namespace
+
+MajorantWorld::MajorantWorld(Length first, const RunShape& shape, std::shared_ptr<const BallWorld> balls)
+    : shape_(shape), balls_(std::move(balls)), coarse_(std::make_shared<const BallWorld>(coarse_bits)), decays_(std::move(first)) {}
+
+MajorantMemory MajorantWorld::prepare(BallWorld::Memory tokens, long bits) {
+  MajorantMemory memory;
+  const std::size_t width = tokens.keys.size() / tokens.entries;
+  memory.key_total = BallVector(width), memory.value_hull = BallVector(width);
+  for (std::size_t e = 0; e < tokens.entries; ++e)
+    for (std::size_t i = 0; i < width; ++i) {
+      arb_add(memory.key_total[i], memory.key_total[i], tokens.keys[e * width + i], bits);
+      arb_srcptr value = tokens.values[e * width + i];
+      if (e == 0) arb_set(memory.value_hull[i], value);
+      else arb_union(memory.value_hull[i], memory.value_hull[i], value, bits);
+    }
+  memory.tokens = std::move(tokens);
+  return memory;
+}
+
+void MajorantWorld::tighten(Block& x) const {
+  const std::size_t columns = x.columns(), factors = x.factor_count();
+  for_each_index(x.width(), x.width() * columns * factors, [&](std::size_t i) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      Decay by_factors = x.rest_of(i, c);
+      for (std::size_t g = 0; g < factors; ++g) by_factors.add(x.factors[c * factors + g], Magnitude::of(x.linear(i, c * factors + g)));
+      Decay& deviation = x.deviation(i, c);
+      if (decays_.supremum(by_factors) < decays_.supremum(deviation)) deviation = std::move(by_factors);
+      Ball known;
+      arb_set(known, x.limit(i, c));
+      arb_add_error_mag(known, decays_.supremum(deviation).get());
+      cut_to(x.balls(i, columns + c), known, balls_->bits());
+    }
+  });
+}
+
+void MajorantWorld::rebase(Block& x) const {
+  const std::size_t width = x.width();
+  x.linear = BallMatrix(width, x.columns() * width);
+  x.factors = x.deviations;
+  x.rest.assign(width * x.columns(), Decay());
+  for (std::size_t c = 0; c < x.columns(); ++c)
+    for (std::size_t i = 0; i < width; ++i) arb_one(x.linear(i, c * width + i));
+}
+
+MajorantBlock MajorantWorld::embed(const TensorPtr& table, std::span<const Column> columns) const {
+  std::vector<Column> twice(columns.begin(), columns.end());
+  twice.insert(twice.end(), columns.begin(), columns.end());
+  return Block(balls_->embed(table, twice));
+}
+
+MajorantBlock MajorantWorld::add_rows(const Block&, const TensorPtr&, std::span<const Column>) const {
+  throw std::logic_error("MajorantWorld: a run has no limit under learned positions");
+}
+
+MajorantBlock MajorantWorld::add_sinusoids(const Block&, std::span<const Column>) const {
+  throw std::logic_error("MajorantWorld: a run has no limit under sinusoidal positions");
+}
+
+MajorantBlock MajorantWorld::scale(const Block& x, const Root& factor) const {
+  Block y = with_factors_of(x, balls_->scale(x.balls, factor));
+  Ball f;
+  set_root(f, factor, balls_->bits());
+  const Magnitude size = Magnitude::of(f);
+  for (std::size_t i = 0; i < x.deviations.size(); ++i) y.deviations[i].add(x.deviations[i], size), y.rest[i].add(x.rest[i], size);
+  for (std::size_t i = 0; i < x.width(); ++i) scale_column(y.linear, x.linear, i, 0, x.linear.columns(), f);
+  return y;
+}
+
+MajorantBlock MajorantWorld::add(const Block& x, const Block& y) const {
+  const Block &more = x.factors.size() < y.factors.size() ? y : x, &fewer = x.factors.size() < y.factors.size() ? x : y;
+  const std::size_t all = more.factor_count(), old = fewer.factor_count();  // the first factors are the same
+  Block sum = with_factors_of(more, balls_->add(x.balls, y.balls));
+  for (std::size_t i = 0; i < sum.deviations.size(); ++i) {
+    sum.deviations[i] += x.deviations[i], sum.deviations[i] += y.deviations[i];
+    sum.rest[i] += x.rest[i], sum.rest[i] += y.rest[i];
+  }
+  sum.linear = more.linear;
+  for (std::size_t i = 0; i < sum.width(); ++i)
+    for (std::size_t c = 0; c < sum.columns(); ++c)
+      for (std::size_t g = 0; g < old; ++g) arb_add(sum.linear(i, c * all + g), sum.linear(i, c * all + g), fewer.linear(i, c * old + g), coarse_bits);
+  tighten(sum);
+  if (all > most_factors * sum.width()) rebase(sum);
+  return sum;
+}
+
+// x y - r s = x (y - s) + s (x - r) = s (x - r) + r (y - s) + (x - r)(y - s).
+MajorantBlock MajorantWorld::multiply(const Block& x, const Block& y) const {
+  Block product = with_factors_of(x, balls_->multiply(x.balls, y.balls));
+  const std::size_t factors = x.factor_count();
+  Ball t;
+  for (std::size_t c = 0; c < x.columns(); ++c)
+    for (std::size_t i = 0; i < x.width(); ++i) {
+      const Magnitude r = Magnitude::of(x.limit(i, c)), s = Magnitude::of(y.limit(i, c));
+      Decay &d = product.deviation(i, c), &rest = product.rest_of(i, c);
+      d.add(y.deviation(i, c), Magnitude::of(x.range(i, c)));
+      d.add(x.deviation(i, c), s);
+      rest.add(x.rest_of(i, c), s);
+      rest.add(y.rest_of(i, c), r);
+      rest.add(y.deviation(i, c), decays_.supremum(x.deviation(i, c)));
+      for (std::size_t g = c * factors; g < (c + 1) * factors; ++g) {
+        arb_mul(t, x.linear(i, g), y.limit(i, c), coarse_bits);
+        arb_addmul(t, y.linear(i, g), x.limit(i, c), coarse_bits);
+        arb_set(product.linear(i, g), t);
+      }
+    }
+  tighten(product);
+  return product;
+}
+
+MajorantBlock MajorantWorld::linear(const Linear& map, const Block& x) const {
+  const std::size_t columns = x.columns();
+  Block y = with_factors_of(x, balls_->linear(map, x.balls));
+  if (x.linear.columns() > 0) y.linear = coarse_->linear({map.weight, nullptr}, x.linear);
+  for_each_index(y.width(), y.width() * x.width() * columns, [&](std::size_t i) {
+    std::vector<double> row(x.width());
+    map.weight->read_row(i, row);
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      if (row[j] == 0) continue;
+      const Magnitude weight = magnitude(row[j]);
+      for (std::size_t c = 0; c < columns; ++c) {
+        y.deviation(i, c).add(x.deviation(j, c), weight);
+        y.rest_of(i, c).add(x.rest_of(j, c), weight);
+      }
+    }
+  });
+  tighten(y);
+  return y;
+}
+
+MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t groups) const {
+  const long bits = balls_->bits();
+  const std::size_t size = x.width() / groups, columns = x.columns();
+  Block y = with_factors_of(x, balls_->norm(n, x.balls, groups));
+  const std::size_t factors = x.factor_count();
+  std::vector<double> weight = entries_or(n.weight, size, 1), bias = entries_or(n.bias, size, 0);
+  BallVector exact_weights(size);
+  std::vector<Magnitude> weights;
+  for (std::size_t i = 0; i < size; ++i) {
+    arb_set_d(exact_weights[i], weight[i]);
+    if (n.weight && n.unit_offset) arb_add_ui(exact_weights[i], exact_weights[i], 1, bits);
+    weights.push_back(Magnitude::of(exact_weights[i]));
+  }
+  const Magnitude root_of_size = [&] {
+    Magnitude root = Magnitude::of(size);
+    mag_sqrt(root.get(), root.get());
+    return root;
+  }();
+
+  for_each_index(columns * groups, size * columns * groups * factors, [&](std::size_t job) {
+    const std::size_t c = job / groups, begin = job % groups * size;
+    // What is normalised: its limit, range and deviation.
+    BallVector limit(size), range(size);
+    std::vector<Decay> deviation(size), rest(size);
+    BallMatrix moves(size, factors);
+    Ball mean, range_mean;
+    Decay of_mean, rest_of_mean;
+    for (std::size_t i = 0; i < size; ++i) {
+      arb_set(limit[i], x.limit(begin + i, c)), arb_set(range[i], x.range(begin + i, c));
+      deviation[i] = x.deviation(begin + i, c), rest[i] = x.rest_of(begin + i, c);
+      for (std::size_t g = 0; g < factors; ++g) arb_set(moves(i, g), x.linear(begin + i, c * factors + g));
+      arb_add(mean, mean, limit[i], bits), arb_add(range_mean, range_mean, range[i], bits);
+      of_mean += deviation[i], rest_of_mean += rest[i];
+    }
+    Magnitude share = Magnitude::of(1UL);
+    mag_div_ui(share.get(), share.get(), size);
+    if (n.kind == NormKind::layer) {
+      arb_div_ui(mean, mean, size, bits), arb_div_ui(range_mean, range_mean, size, bits);
+      for (std::size_t i = 0; i < size; ++i) {
+        arb_sub(limit[i], limit[i], mean, bits), arb_sub(range[i], range[i], range_mean, bits);
+        deviation[i].add(of_mean, share);  // |x_i - mean - limit| <= |dx_i| + mean of |dx|
+        rest[i].add(rest_of_mean, share);
+        Ball known;
+        arb_set(known, limit[i]);
+        arb_add_error_mag(known, decays_.supremum(deviation[i]).get());
+        cut_to(range[i], known, bits);
+      }
+    }
+    if (n.kind == NormKind::layer)
+      for (std::size_t g = 0; g < factors; ++g) {
+        arb_zero(mean);
+        for (std::size_t i = 0; i < size; ++i) arb_add(mean, mean, moves(i, g), coarse_bits);
+        arb_div_ui(mean, mean, size, coarse_bits);
+        for (std::size_t i = 0; i < size; ++i) arb_sub(moves(i, g), moves(i, g), mean, coarse_bits);
+      }
+    // rho = sqrt(mean square + epsilon) from below: at the limit, and on the range. With y = x / rho at x and s = r / rho' at the limit,
+    // y_i - s_i = (x_i - r_i) / rho' + y_i (rho' - rho) / rho', where |y_i| <= sqrt(size).
+    const auto root_below = [&](const BallVector& v) {
+      Ball sum, term;
+      Magnitude low;
+      for (std::size_t i = 0; i < size; ++i) {
+        arb_get_mag_lower(low.get(), v[i]);
+        arf_set_mag(arb_midref(static_cast<arb_ptr>(term)), low.get());
+        arb_addmul(sum, term, term, bits);
+      }
+      arb_div_ui(sum, sum, size, bits);
+      arb_set_d(term, n.epsilon);
+      arb_add(sum, sum, term, bits);
+      arb_sqrt(sum, sum, bits);
+      arb_get_mag_lower_nonnegative(low.get(), sum);
+      return low;
+    };
+    const Magnitude below_limit = root_below(limit), below_range = root_below(range);
+    Magnitude inverse_root, roots, inverse_roots, inverse_root_of_size;
+    mag_inv(inverse_root.get(), below_limit.get());
+    mag_add_lower(roots.get(), below_limit.get(), below_range.get());
+    mag_inv(inverse_roots.get(), roots.get());
+    mag_rsqrt(inverse_root_of_size.get(), Magnitude::of(size).get());
+    // |rho' - rho|, a difference of norms, is at most |x - r| / sqrt(size), and the difference of the mean squares over rho + rho'.
+    Decay of_root, by_squares;
+    for (std::size_t i = 0; i < size; ++i) {
+      Ball both;
+      arb_add(both, range[i], limit[i], bits);
+      by_squares.add(deviation[i], Magnitude::of(both) * share * inverse_roots);
+      of_root.add(deviation[i], inverse_root_of_size);
+    }
+    if (decays_.supremum(by_squares) < decays_.supremum(of_root)) of_root = std::move(by_squares);
+
+    // The linear part (dx_i - r_i (mean of r dx) / rho'^2) / rho' of y_i - s_i. What is left: with D = rho - rho', L = mean of r dx and Q = mean of dx^2,
+    // D - L/rho' = (Q - L D / rho') / (rho + rho'), and y_i D / rho' - s_i D / rho' = (y_i - s_i) D / rho'.
+    Ball square_root, inverse, t;
+    for (std::size_t i = 0; i < size; ++i) arb_addmul(square_root, limit[i], limit[i], bits);
+    arb_div_ui(square_root, square_root, size, bits);
+    arb_set_d(t, n.epsilon);
+    arb_add(square_root, square_root, t, bits);
+    arb_rsqrt(inverse, square_root, bits);
+    const Magnitude by_root = Magnitude::of(inverse), largest_root = decays_.supremum(of_root);
+    Decay products, curved, rest_products;  // |L|, |D - L/rho'|, and what the rests add to L
+    for (std::size_t i = 0; i < size; ++i) {
+      const Magnitude r = Magnitude::of(limit[i]) * share;
+      products.add(deviation[i], r), rest_products.add(rest[i], r);
+      curved.add(deviation[i], decays_.supremum(deviation[i]) * share * inverse_roots);
+    }
+    curved.add(products, largest_root * by_root * inverse_roots);
+    for (std::size_t g = 0; g < factors; ++g) {
+      Ball product;
+      for (std::size_t i = 0; i < size; ++i) arb_addmul(product, limit[i], moves(i, g), coarse_bits);
+      arb_div_ui(product, product, size, coarse_bits);
+      arb_mul(product, product, inverse, coarse_bits);
+      arb_mul(product, product, inverse, coarse_bits);
+      for (std::size_t i = 0; i < size; ++i) {
+        arb_mul(t, limit[i], product, coarse_bits);
+        arb_sub(t, moves(i, g), t, coarse_bits);
+        arb_mul(t, t, inverse, coarse_bits);
+        arb_mul(y.linear(begin + i, c * factors + g), t, exact_weights[i], coarse_bits);
+      }
+    }
+    Magnitude inverse_range;
+    mag_inv(inverse_range.get(), below_range.get());
+    for (std::size_t i = 0; i < size; ++i) {
+      Magnitude normalised = Magnitude::of(range[i]) * inverse_range;
+      if (root_of_size < normalised) normalised = root_of_size;
+      Decay& d = y.deviation(begin + i, c);
+      d.add(deviation[i], inverse_root * weights[i]);
+      d.add(of_root, normalised * inverse_root * weights[i]);
+      Decay& left = y.rest_of(begin + i, c);
+      const Magnitude s = Magnitude::of(limit[i]) * by_root;
+      left.add(rest[i], by_root * weights[i]);
+      left.add(rest_products, s * by_root * by_root * weights[i]);
+      left.add(curved, s * by_root * weights[i]);
+      Decay moved;  // |y_i - s_i| before the weight
+      moved.add(deviation[i], inverse_root), moved.add(of_root, normalised * inverse_root);
+      left.add(moved, largest_root * by_root * weights[i]);
+      // No entry exceeds the root of the sum of squares.
+      Ball known;
+      arb_set_d(known, bias[i]);
+      arb_add_error_mag(known, (root_of_size * weights[i]).get());
+      cut_to(y.balls(begin + i, columns + c), known, bits);
+    }
+  });
+  tighten(y);
+  return y;
+}
+
+MajorantBlock MajorantWorld::activate(Activation activation, const Block& x) const {
+  Block y = with_factors_of(x, balls_->activate(activation, x.balls));
+  const std::size_t factors = x.factor_count();
+  for (std::size_t c = 0; c < x.columns(); ++c)
+    for (std::size_t i = 0; i < x.width(); ++i) {
+      const Ball everywhere = slope(activation, x.range(i, c), balls_->bits()), here = slope(activation, x.limit(i, c), balls_->bits());
+      y.deviation(i, c).add(x.deviation(i, c), Magnitude::of(everywhere));
+      // f(x) - f(r) = f'(r)(x - r) + (f'(some point) - f'(r))(x - r).
+      Decay& rest = y.rest_of(i, c);
+      rest.add(x.rest_of(i, c), Magnitude::of(here));
+      rest.add(x.deviation(i, c), apart(everywhere, here, balls_->bits()));
+      scale_column(y.linear, x.linear, i, c * factors, factors, here);
+    }
+  tighten(y);
+  return y;
+}
+
+MajorantBlock MajorantWorld::select(const Block& x, std::span<const std::size_t> columns) const {
+  const std::size_t factors = x.factor_count();
+  Block y(BallMatrix(x.width(), 2 * columns.size()));
+  y.linear = BallMatrix(x.width(), columns.size() * factors);
+  y.factors.resize(columns.size() * factors);
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    for (std::size_t g = 0; g < factors; ++g) y.factors[c * factors + g] = x.factors[columns[c] * factors + g];
+    for (std::size_t i = 0; i < x.width(); ++i) {
+      arb_set(y.balls(i, c), x.limit(i, columns[c]));
+      arb_set(y.balls(i, columns.size() + c), x.range(i, columns[c]));
+      y.deviation(i, c) = x.deviation(i, columns[c]), y.rest_of(i, c) = x.rest_of(i, columns[c]);
+      for (std::size_t g = 0; g < factors; ++g) arb_set(y.linear(i, c * factors + g), x.linear(i, columns[c] * factors + g));
+    }
+  }
+  return y;
+}
+
+namespace {
+
+// The tail of an earlier world ends where this one's begins.
+void close(RunPart& part, const Length& end, long bits) {
+  const Decays decays(part.first);
+  part.count = end - part.first;
+  const auto sums = [&](const MajorantBlock& block) {
+    std::vector<Magnitude> result;
+    for (std::size_t c = 0; c < block.columns(); ++c)
+      for (std::size_t i = 0; i < block.width(); ++i) {
+        Magnitude by_decay = decays.sum(block.deviation(i, c), end), by_range = apart(block.range(i, c), block.limit(i, c), bits) * magnitude_of(part.count);
+        result.push_back(by_range < by_decay ? by_range : by_decay);
+      }
+    return result;
+  };
+  part.key_sums = sums(part.keys), part.value_sums = sums(part.values);
+}
+
+}  // namespace
+
+MajorantBlock MajorantWorld::attend(const Attention& a, const Block& q, const Block& k, const Block& v, std::span<const Column>, Memory& memory) const {
+  if (!a.alibi.empty() && !a.window) throw std::logic_error("MajorantWorld::attend: ALiBi without a window");
+  if (a.rotary && !a.window && shape_.unit > 1) throw std::logic_error("MajorantWorld::attend: rotary positions and a unit of several tokens");
+  const long bits = balls_->bits();
+  const std::size_t next = memory.parts.empty() ? shape_.copies + 1 : 0;
+  if (memory.parts.empty() ? decays_.first() != next : decays_.first() <= memory.parts.back().first) throw std::logic_error("MajorantWorld: worlds out of order");
+  if (!memory.parts.empty()) close(memory.parts.back(), decays_.first(), bits);
+  std::vector<std::size_t> unit(shape_.unit);
+  for (std::size_t b = 0; b < unit.size(); ++b) unit[b] = b;
+  memory.parts.push_back({decays_.first(), 0, select(k, unit), select(v, unit), {}, {}, {}});
+
+  const std::size_t columns = q.columns(), group = a.heads / a.kv_heads;
+  const MajorantAttention attention(a, shape_, decays_, q, k, v, memory, bits);
+  for (std::size_t head = 0; head < a.heads; ++head)
+    for (std::size_t c = 0; c < columns; ++c) {
+      const Magnitude spread = attention.spread(head, c);
+      if (memory.parts.back().spread < spread) memory.parts.back().spread = spread;
+    }
+  // New factors: those of each head's directions.
+  const std::size_t old = q.factor_count(), directions = attention.direction_count(), each = directions + a.head_size, all = old + a.heads * each;
+  Block mixed(BallMatrix(q.width(), 2 * columns));
+  mixed.linear = BallMatrix(q.width(), columns * all);
+  mixed.factors.resize(columns * all);
+  for (std::size_t c = 0; c < columns; ++c)
+    for (std::size_t g = 0; g < old; ++g) mixed.factors[c * all + g] = q.factors[c * old + g];
+  for_each_index(a.heads * columns, a.heads * columns * a.head_size * memory.tokens.entries, [&](std::size_t job) {
+    const std::size_t head = job % a.heads, c = job / a.heads;
+    HeadMajorant output = attention.output(head, c);
+    const std::size_t begin = c * all + old + head * each;
+    for (std::size_t d = 0; d < directions; ++d) mixed.factors[begin + d] = std::move(output.factors[d]);
+    for (std::size_t i = 0; i < a.head_size; ++i) {
+      const std::size_t row = head * a.head_size + i, value = head / group * a.head_size + i;
+      arb_swap(mixed.balls(row, c), output.limit[i]);
+      for (std::size_t d = 0; d < directions; ++d) {
+        mixed.deviation(row, c).add(mixed.factors[begin + d], Magnitude::of(output.directions[d][i]));
+        arb_swap(mixed.linear(row, begin + d), output.directions[d][i]);
+      }
+      mixed.deviation(row, c) += output.rest[i];
+      mixed.factors[begin + directions + i] = std::move(output.rest[i]);
+      arb_one(mixed.linear(row, begin + directions + i));
+      // A mean of values: the explicit ones, those of all copies, and of the suffix.
+      arb_ptr range = mixed.balls(row, columns + c);
+      arb_set(range, v.range(value, 0));
+      if (memory.tokens.entries > 0) arb_union(range, range, memory.value_hull[value], bits);
+      for (const RunPart& part : memory.parts)
+        for (std::size_t b = 0; b < shape_.unit; ++b) arb_union(range, range, part.values.range(value, b), bits);
+      for (std::size_t s = shape_.unit; s < v.columns(); ++s) arb_union(range, range, v.range(value, s), bits);
+    }
+  });
+  tighten(mixed);
+  return mixed;
+}
+
+std::vector<Enclosure> MajorantWorld::enclosures(const Block& x, std::size_t column) const { return balls_->enclosures(x.balls, x.columns() + column); }
+
+BallMatrix MajorantWorld::from(const Block& x, std::size_t column, const Length& n) const {
+  BallMatrix result(x.width(), 1);
+  for (std::size_t i = 0; i < x.width(); ++i) {
+    arb_set(result(i, 0), x.range(i, column));
+    Ball known;
+    arb_set(known, x.limit(i, column));
+    arb_add_error_mag(known, decays_.from(x.deviation(i, column), n).get());
+    cut_to(result(i, 0), known, balls_->bits());
+  }
+  return result;
+}
+
+BallMatrix MajorantWorld::limit(const Block& x, std::size_t column) const {
+  BallMatrix result(x.width(), 1);
+  for (std::size_t i = 0; i < x.width(); ++i) arb_set(result(i, 0), x.limit(i, column));
+  return result;
+}
+
+}  // namespace snellen

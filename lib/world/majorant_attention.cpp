@@ -1,0 +1,434 @@
+#include "lib/world/majorant_attention.hpp"
+
+#include <algorithm>
+
+#include "lib/world/ball_functions.hpp"
+
+namespace snellen {
+namespace {
+
+constexpr std::size_t most_own_directions = 8;
+constexpr long coarse_bits = 64;  // of everything but limits: what dies away need not be known to more
+
+// At least the Euclidean norm of a plane's two entries.
+Magnitude plane_norm(arb_srcptr x, arb_srcptr y) {
+  Magnitude result, a = Magnitude::of(x), b = Magnitude::of(y);
+  mag_hypot(result.get(), a.get(), b.get());
+  return result;
+}
+
+Magnitude larger(Magnitude a, const Magnitude& b) { return a < b ? b : a; }
+Magnitude smaller(Magnitude a, const Magnitude& b) { return b < a ? b : a; }
+
+Magnitude distance(arb_srcptr x, arb_srcptr y, long bits) {
+  Ball difference;
+  arb_sub(difference, x, y, bits);
+  return Magnitude::of(difference);
+}
+
+// 1/x rounded up, for a lower bound x.
+Magnitude inverse_of_lower(const Magnitude& lower) {
+  Magnitude result;
+  mag_inv(result.get(), lower.get());
+  return result;
+}
+
+// e^x of the ends of x.
+void set_end_exponentials(arb_ptr lower, arb_ptr upper, arb_srcptr x, long bits) {
+  arb_get_lbound_arf(arb_midref(lower), x, bits);
+  arb_get_ubound_arf(arb_midref(upper), x, bits);
+  mag_zero(arb_radref(lower)), mag_zero(arb_radref(upper));
+  arb_exp(lower, lower, bits);
+  arb_exp(upper, upper, bits);
+}
+
+}  // namespace
+
+// The query of one head at one abstract token, times the score's scale.
+struct MajorantAttention::Query {
+  std::size_t head, column, row, key_row;  // its rows in q and o; those of its key head
+  BallVector limit, range;
+  std::vector<Magnitude> size, plane;      // of the range: |q_i|, and the norms of its rotating planes
+  std::vector<Decay> deviation;
+  BallVector reference;                    // a key: scores are taken less the score of its unrotated entries
+  bool whole;                              // sees the whole last copy of the unit
+};
+
+struct MajorantAttention::Weight {
+  Ball lower, upper;
+  Ball hull(long bits) const {
+    Ball both;
+    arb_union(both, lower, upper, bits);
+    return both;
+  }
+};
+
+MajorantAttention::MajorantAttention(const Attention& attention, const RunShape& shape, const Decays& decays, const MajorantBlock& q, const MajorantBlock& k,
+                                     const MajorantBlock& v, const MajorantMemory& memory, long bits)
+    : a_(attention), shape_(shape), decays_(decays), q_(q), k_(k), v_(v), memory_(memory), bits_(bits),
+      rotated_(attention.rotary ? attention.rotary->dimensions : 0), half_(rotated_ / 2),
+      own_directions_(attention.rotary && !attention.window ? std::min(shape.prefix, most_own_directions) : 0) {}
+
+// At least |q| |k - its limit| for the unit's keys in the tail: how badly their weights are known.
+Magnitude MajorantAttention::spread(std::size_t head, std::size_t column) const {
+  const std::size_t row = head * a_.head_size, key_row = head / (a_.heads / a_.kv_heads) * a_.head_size;
+  Ball scale;
+  set_root(scale, a_.scale, coarse_bits);
+  Magnitude largest;
+  for (std::size_t b = 0; b < shape_.unit; ++b) {
+    Magnitude sum;
+    for (std::size_t i = 0; i < a_.head_size; ++i)
+      sum += Magnitude::of(q_.range(row + i, column)) * distance(k_.range(key_row + i, b), k_.limit(key_row + i, b), coarse_bits);
+    largest = larger(largest, sum * Magnitude::of(scale));
+  }
+  return largest;
+}
+
+BallVector MajorantAttention::column_of(const BallMatrix& m, std::size_t row, std::size_t column) const {
+  BallVector result(a_.head_size);
+  for (std::size_t i = 0; i < a_.head_size; ++i) arb_set(result[i], m(row + i, column));
+  return result;
+}
+
+HeadMajorant MajorantAttention::output(std::size_t head, std::size_t column) const {
+  Query query{head, column, head * a_.head_size, head / (a_.heads / a_.kv_heads) * a_.head_size, {}, {}, {}, {}, {}, {}, column + 1 >= shape_.unit};
+  Ball scale;
+  set_root(scale, a_.scale, bits_);
+  query.limit = column_of(q_.balls, query.row, column);
+  query.range = column_of(q_.balls, query.row, q_.columns() + column);
+  query.reference = BallVector(a_.head_size);
+  const Magnitude factor = Magnitude::of(scale);
+  query.deviation.resize(a_.head_size);
+  for (std::size_t i = 0; i < a_.head_size; ++i) {
+    arb_mul(query.limit[i], query.limit[i], scale, bits_);
+    arb_mul(query.range[i], query.range[i], scale, bits_);
+    query.size.push_back(Magnitude::of(query.range[i]));
+    query.deviation[i].add(q_.deviation(query.row + i, column), factor);
+    arb_get_mid_arb(query.reference[i], k_.limit(query.key_row + i, 0));
+  }
+  for (std::size_t f = 0; f < half_; ++f) query.plane.push_back(plane_norm(query.range[f], query.range[f + half_]));
+  HeadMajorant result = a_.window ? local(query) : global(query);
+  while (result.directions.size() < direction_count()) result.directions.emplace_back(a_.head_size), result.factors.emplace_back();
+  return result;
+}
+
+// e^(score - reference), whatever the angles of the rotating planes. q is the query's range or its limit.
+MajorantAttention::Weight MajorantAttention::weight_of(const BallVector& q, const Query& query, const BallVector& key, long bits) const {
+  Ball score, t;
+  if (a_.softcap && half_ > 0) {  // no reference: it would not cancel
+    for (std::size_t i = rotated_; i < a_.head_size; ++i) arb_addmul(score, q[i], key[i], bits);
+  } else {
+    for (std::size_t i = rotated_; i < a_.head_size; ++i) {
+      arb_sub(t, key[i], query.reference[i], bits);
+      arb_addmul(score, q[i], t, bits);
+    }
+  }
+  for (std::size_t f = 0; f < half_; ++f) {
+    const Magnitude turning = query.plane[f] * plane_norm(key[f], key[f + half_]);
+    arb_add_error_mag(score, turning.get());
+  }
+  if (a_.softcap && half_ > 0) apply_softcap(score, score, *a_.softcap, bits);
+  if (a_.softcap && half_ == 0) {
+    // c tanh(s/c) - c tanh(r/c) lies between 0 and s - r, and is the difference of the two.
+    Ball capped, reference;
+    arb_dot(capped, nullptr, 0, q[0], 1, key[0], 1, static_cast<slong>(a_.head_size), bits);
+    arb_dot(reference, nullptr, 0, q[0], 1, query.reference[0], 1, static_cast<slong>(a_.head_size), bits);
+    apply_softcap(capped, capped, *a_.softcap, bits);
+    apply_softcap(reference, reference, *a_.softcap, bits);
+    arb_sub(capped, capped, reference, bits);
+    const Ball zero;
+    arb_union(score, score, zero, bits);
+    if (!arb_is_finite(capped) || !arb_intersection(score, score, capped, bits)) arb_set(score, capped);
+  }
+  Weight weight;
+  set_end_exponentials(weight.lower, weight.upper, score, bits);
+  return weight;
+}
+
+// The output's limit in a layer that sees everything: the mean over one copy of the unit.
+void MajorantAttention::set_global_limit(const Query& query, BallVector& limit) const {
+  if (shape_.unit == 1) {
+    limit = column_of(v_.balls, query.key_row, 0);
+    return;
+  }
+  limit = BallVector(a_.head_size);
+  Ball mass;
+  for (std::size_t b = 0; b < shape_.unit; ++b) {
+    const Ball weight = weight_of(query.limit, query, column_of(k_.balls, query.key_row, b), bits_).hull(bits_);
+    arb_add(mass, mass, weight, bits_);
+    for (std::size_t i = 0; i < a_.head_size; ++i) arb_addmul(limit[i], weight, v_.limit(query.key_row + i, b), bits_);
+  }
+  for (std::size_t i = 0; i < a_.head_size; ++i) arb_div(limit[i], limit[i], mass, bits_);
+}
+
+// An upper bound of j / Z_j for every j >= M, Z_j the mass that the token in copy j sees: at least `fixed`, and `tail` for each visible copy from M on.
+Magnitude MajorantAttention::inverse_mass(const Query& query, Ball fixed, arb_srcptr tail) const {
+  // Z_j >= fixed + (j - M [+ 1]) tail is linear in j, so that Z_j / j is least at j = M or in the limit.
+  if (query.whole) arb_add(fixed, fixed, tail, coarse_bits);
+  Ball m;
+  set_length(m, decays_.first());
+  arb_div(fixed, fixed, m, coarse_bits);
+  Magnitude at_first, at_last;
+  arb_get_mag_lower_nonnegative(at_first.get(), fixed);
+  arb_get_mag_lower_nonnegative(at_last.get(), tail);
+  Magnitude best = inverse_of_lower(at_first < at_last ? at_first : at_last);
+  if (shape_.unit > 1 || a_.softcap) return best;
+
+  // Z_j >= T e^(mean score) over the T = |P| + j tokens of the prefix and the run (proofs/theories/softmax.v, `mass_by_mean_score`): an upper bound of minus that mean.
+  Magnitude sum, mean;
+  Decay decaying;
+  Ball rest, t;
+  for (std::size_t i = 0; i < a_.head_size; ++i) {
+    const std::size_t row = query.key_row + i;
+    const Magnitude& size = i < rotated_ ? query.plane[i % half_] : query.size[i];
+    if (i >= rotated_) {
+      arb_mul_ui(t, query.reference[i], memory_.tokens.entries, coarse_bits);
+      arb_sub(t, memory_.key_total[row], t, coarse_bits);
+      arb_addmul(rest, query.range[i], t, coarse_bits);
+      mean += size * distance(k_.limit(row, 0), query.reference[i], coarse_bits);
+    }
+    for (const RunPart& part : memory_.parts)
+      if (part.count > 0) sum += size * part.key_sums[row];
+    decaying.add(k_.deviation(row, 0), size);
+  }
+  sum += Magnitude::of(rest);
+  const Length before = memory_.tokens.entries;
+  for (std::size_t f = 0; f < half_; ++f) {
+    const std::size_t row = query.key_row + f;
+    sum += query.plane[f] * plane_norm(memory_.key_total[row], memory_.key_total[row + half_]);
+    // Of equal keys in a row, turned by theta each: their sum is at most min(count, 1/|sin(theta/2)|) times the key.
+    Ball turns, total;
+    set_frequency(turns, a_.rotary->base, f, rotated_, coarse_bits);
+    arb_mul_2exp_si(turns, turns, -1);
+    arb_sin(turns, turns, coarse_bits);
+    arb_inv(turns, turns, coarse_bits);
+    arb_abs(turns, turns);
+    set_length(total, before);
+    arb_add(total, total, turns, coarse_bits);
+    set_length(t, decays_.first() + shape_.prefix);
+    arb_max(total, total, t, coarse_bits);
+    arb_div(turns, turns, total, coarse_bits);
+    mean += query.plane[f] * plane_norm(k_.limit(row, 0), k_.limit(row + half_, 0)) * smaller(Magnitude::of(turns), Magnitude::of(1UL));
+  }
+  mean += sum * quotient(1, decays_.first() + shape_.prefix);
+  mean += decays_.supremum(decays_.average(decaying));
+  Magnitude by_mean;
+  mag_exp(by_mean.get(), mean.get());
+  return smaller(best, by_mean);
+}
+
+HeadMajorant MajorantAttention::global(const Query& query) const {
+  HeadMajorant result;
+  set_global_limit(query, result.limit);
+  const std::size_t size = a_.head_size, entry_width = k_.width(), unit = shape_.unit;
+  const BallVector& o = result.limit;
+  Ball t, fixed, tail;
+
+  // Single tokens, each with the enclosure of its weight: the explicit ones, and what is seen of the last copy and of the suffix.
+  BallVector single(size), key(size);
+  std::vector<Magnitude> own_weights;
+  for (std::size_t e = 0; e < memory_.tokens.entries; ++e) {
+    const std::size_t begin = e * entry_width + query.key_row;
+    for (std::size_t i = 0; i < size; ++i) arb_set(key[i], memory_.tokens.keys[begin + i]);
+    const Weight weight = weight_of(query.range, query, key, coarse_bits);
+    const Ball hull = weight.hull(coarse_bits);
+    arb_add(fixed, fixed, weight.lower, coarse_bits);
+    if (e < own_directions_) {
+      result.directions.emplace_back(size), own_weights.push_back(Magnitude::of(weight.upper));
+      for (std::size_t i = 0; i < size; ++i) arb_sub(result.directions[e][i], memory_.tokens.values[begin + i], o[i], coarse_bits);
+      continue;
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      arb_sub(t, memory_.tokens.values[begin + i], o[i], coarse_bits);
+      arb_addmul(single[i], hull, t, coarse_bits);
+    }
+  }
+  for (std::size_t c = query.whole ? unit : 0; c <= query.column; ++c) {
+    if (query.whole && query.column < unit) break;
+    const Ball hull = weight_of(query.range, query, column_of(k_.balls, query.key_row, k_.columns() + c), coarse_bits).hull(coarse_bits);
+    for (std::size_t i = 0; i < size; ++i) {
+      arb_sub(t, v_.range(query.key_row + i, c), o[i], coarse_bits);
+      arb_addmul(single[i], hull, t, coarse_bits);
+    }
+  }
+
+  // Whole copies of the unit: their weights times their deviations, and (several positions) times the change of the weights.
+  std::vector<Magnitude> numerator, heaviest(unit);
+  for (std::size_t i = 0; i < size; ++i) numerator.push_back(Magnitude::radius_of(single[i]));  // the midpoints are a direction
+  std::vector<Decay> decaying(size);
+  for (const RunPart& part : memory_.parts) {
+    const bool is_tail = part.count == 0;
+    Ball mass;
+    for (std::size_t b = 0; b < unit; ++b) {
+      const std::size_t base = b * entry_width + query.key_row;
+      const Weight weight = weight_of(query.range, query, column_of(part.keys.balls, query.key_row, unit + b), coarse_bits);
+      arb_add(mass, mass, weight.lower, coarse_bits);
+      const Magnitude upper = Magnitude::of(weight.upper);
+      heaviest[b] = larger(heaviest[b], upper);
+      Magnitude score_sum;
+      Decay score;
+      for (std::size_t i = 0; i < size && unit > 1; ++i) {
+        if (!is_tail) score_sum += query.size[i] * part.key_sums[base + i];
+        else score.add(part.keys.deviations[base + i], query.size[i]);
+      }
+      score = decays_.average(score);
+      for (std::size_t i = 0; i < size; ++i) {
+        const Magnitude apart = unit > 1 ? distance(part.values.limit(query.key_row + i, b), o[i], coarse_bits) : Magnitude();
+        if (!is_tail) {
+          numerator[i] += upper * (part.value_sums[base + i] + apart * score_sum);
+        } else {
+          decaying[i].add(decays_.average(part.values.deviations[base + i]), upper);
+          decaying[i].add(score, upper * apart);
+        }
+      }
+    }
+    if (is_tail) {
+      arb_set(tail, mass);
+    } else {
+      set_length(t, part.count);
+      arb_addmul(fixed, mass, t, coarse_bits);
+    }
+  }
+  for (std::size_t b = 0; b < unit && unit > 1; ++b) {  // the query's own change, the same for all copies
+    Decay change;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t row = query.key_row + i;
+      Magnitude lever = distance(k_.limit(row, b), query.reference[i], coarse_bits);
+      if (a_.softcap) lever = Magnitude::of(k_.limit(row, b)) + Magnitude::of(query.reference[i]);
+      change.add(query.deviation[i], lever);
+    }
+    for (std::size_t i = 0; i < size; ++i) decaying[i].add(change, heaviest[b] * distance(v_.limit(query.key_row + i, b), o[i], coarse_bits));
+  }
+
+  const Magnitude inverse = inverse_mass(query, fixed, tail), scaled = inverse * quotient(1, decays_.first());
+  for (const Magnitude& weight : own_weights) result.factors.push_back(Decay::inverse(weight * scaled));
+  result.directions.emplace_back(size), result.factors.push_back(Decay::inverse(scaled));
+  result.rest.resize(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    arb_get_mid_arb(result.directions.back()[i], single[i]);
+    result.rest[i] = Decay::inverse(numerator[i] * scaled);
+    result.rest[i].add(decaying[i], inverse);
+  }
+  return result;
+}
+
+HeadMajorant MajorantAttention::local(const Query& query) const {
+  const std::size_t size = a_.head_size, entry_width = k_.width(), unit = shape_.unit;
+  // Every token seen is in copy j - back or a later one.
+  const Length window = *a_.window, back = (window - 1 + unit - 1) / unit, first = decays_.first(), begin = first - back;
+  const Magnitude stretch = quotient(first - 1 + back, first);  // M/j at the last j that sees a copy before M, inverted
+
+  // Bounds that hold for every copy seen of each position of the unit, as functions of j.
+  const auto seen = [&](bool values, std::size_t b, std::size_t i) {
+    const std::size_t row = query.key_row + i;
+    const MajorantBlock& block = values ? v_ : k_;
+    Magnitude before;
+    for (const RunPart& part : memory_.parts) {
+      if (part.count == 0 || part.first + part.count <= begin) continue;
+      const MajorantBlock& of = values ? part.values : part.keys;
+      const Magnitude decayed = Decays(part.first).from(of.deviation(row, b), std::max(part.first, begin));
+      before = larger(before, smaller(decayed, distance(of.range(row, b), of.limit(row, b), coarse_bits)));
+    }
+    Decay result = decays_.reaching_back(block.deviation(row, b), back);
+    result.raise_to(Decay::inverse(before * stretch));
+    return result;
+  };
+  // The explicit tokens that may be seen from copy M on: none where the window is shorter than the copies in between.
+  const Length explicit_from = begin < 1 ? Length(0) : Length(shape_.prefix + (begin - 1) * unit);
+  const std::size_t first_explicit = explicit_from < memory_.tokens.entries ? static_cast<std::size_t>(explicit_from) : memory_.tokens.entries;
+  const bool explicit_seen = first_explicit < memory_.tokens.entries;
+
+  HeadMajorant result;
+  result.rest.resize(size);
+  if (unit == 1 && query.column == 0) {  // a mean of values that are all near one another
+    result.limit = column_of(v_.balls, query.key_row, 0);
+    for (std::size_t i = 0; i < size; ++i) {
+      Magnitude farthest;
+      for (std::size_t e = first_explicit; e < memory_.tokens.entries; ++e)
+        farthest = larger(farthest, distance(memory_.tokens.values[e * entry_width + query.key_row + i], result.limit[i], coarse_bits));
+      result.rest[i] = seen(true, 0, i);
+      result.rest[i].raise_to(Decay::inverse(farthest * stretch));
+    }
+    return result;
+  }
+
+  // The limit: the last tokens at their distances.
+  result.limit = BallVector(size);
+  BallVector weights(v_.columns());
+  std::vector<bool> visible(v_.columns());
+  Ball mass, angle, sine, cosine, t, slope;
+  if (!a_.alibi.empty()) set_slope(slope, a_.alibi[query.head], bits_);
+  for (std::size_t d = 0; d < *a_.window; ++d) {
+    const std::size_t own = query.column < unit ? 0 : query.column - unit + 1;  // suffix tokens up to itself
+    const std::size_t position = query.column < unit ? query.column : unit - 1;
+    const std::size_t c = d < own ? query.column - d : (position + unit * d - (d - own)) % unit;
+    Ball score;
+    for (std::size_t i = rotated_; i < size; ++i) arb_addmul(score, query.limit[i], k_.limit(query.key_row + i, c), bits_);
+    for (std::size_t f = 0; f < half_; ++f) {  // <R_d q, k>
+      const std::size_t g = f + half_;
+      arb_srcptr ka = k_.limit(query.key_row + f, c), kb = k_.limit(query.key_row + g, c);
+      set_frequency(angle, a_.rotary->base, f, rotated_, bits_ + 64);
+      arb_mul_ui(angle, angle, d, bits_ + 64);
+      arb_sin_cos(sine, cosine, angle, bits_);
+      arb_mul(t, query.limit[f], ka, bits_);
+      arb_addmul(t, query.limit[g], kb, bits_);
+      arb_addmul(score, t, cosine, bits_);
+      arb_mul(t, query.limit[f], kb, bits_);
+      arb_submul(t, query.limit[g], ka, bits_);
+      arb_addmul(score, t, sine, bits_);
+    }
+    if (a_.softcap) apply_softcap(score, score, *a_.softcap, bits_);
+    if (!a_.alibi.empty()) arb_submul_ui(score, slope, d, bits_);
+    arb_exp(score, score, bits_);
+    arb_add(weights[c], weights[c], score, bits_);
+    arb_add(mass, mass, score, bits_);
+    visible[c] = true;
+  }
+  for (std::size_t c = 0; c < v_.columns(); ++c) {
+    arb_div(weights[c], weights[c], mass, bits_);
+    for (std::size_t i = 0; i < size; ++i) arb_addmul(result.limit[i], weights[c], v_.limit(query.key_row + i, c), bits_);
+  }
+
+  // How far a score is from its limit, and how far values are.
+  Decay change;
+  std::vector<Decay> values(size);
+  for (std::size_t c = 0; c < v_.columns(); ++c) {
+    if (!visible[c]) continue;
+    std::vector<Decay> keys(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      keys[i] = c < unit ? seen(false, c, i) : k_.deviation(query.key_row + i, c);
+      values[i].raise_to(c < unit ? seen(true, c, i) : v_.deviation(query.key_row + i, c));
+    }
+    Decay score;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t row = query.key_row + i, f = i < rotated_ ? i % half_ : 0;
+      score.add(keys[i], i < rotated_ ? query.plane[f] : query.size[i]);
+      score.add(query.deviation[i], i < rotated_ ? plane_norm(k_.limit(query.key_row + f, c), k_.limit(query.key_row + f + half_, c)) : Magnitude::of(k_.limit(row, c)));
+    }
+    change.raise_to(score);
+  }
+  Magnitude growth = shifted(decays_.supremum(change), 1);
+  mag_exp(growth.get(), growth.get());
+  growth = shifted(growth, 1);  // e^(2 delta) - 1 <= 2 delta e^(2 delta)
+  for (std::size_t i = 0; i < size; ++i) {
+    Magnitude apart, farthest;
+    for (std::size_t c = 0; c < v_.columns(); ++c) {
+      const std::size_t row = query.key_row + i;
+      if (visible[c]) apart += Magnitude::of(weights[c]) * distance(v_.limit(row, c), result.limit[i], coarse_bits);
+      if (visible[c]) farthest = larger(farthest, distance(v_.range(row, c), result.limit[i], coarse_bits));
+    }
+    result.rest[i] = values[i];
+    result.rest[i].add(change, growth * apart);
+    if (!explicit_seen) continue;
+    // Queries that see explicit tokens: a mean of whatever they may see.
+    for (std::size_t e = first_explicit; e < memory_.tokens.entries; ++e)
+      farthest = larger(farthest, distance(memory_.tokens.values[e * entry_width + query.key_row + i], result.limit[i], coarse_bits));
+    for (const RunPart& part : memory_.parts)
+      for (std::size_t b = 0; b < unit && part.first + part.count > begin; ++b)
+        farthest = larger(farthest, distance(part.values.range(query.key_row + i, b), result.limit[i], coarse_bits));
+    result.rest[i].raise_to(Decay::inverse(farthest * stretch));
+  }
+  return result;
+}
+
+}  // namespace snellen

@@ -1,0 +1,311 @@
+#include "lib/world/mlp_norm.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <optional>
+
+#include "lib/number/multiversion.hpp"
+#include "lib/number/upward.hpp"
+#include "lib/world/workers.hpp"
+
+namespace snellen {
+namespace {
+
+constexpr std::size_t tile = 16;    // lanes of a panel: a tile is tile x tile entries of a Gram matrix
+constexpr std::size_t chunk = 64;    // terms summed before the sum is added to another
+
+// Eight floats; every operation is one on each of them.
+using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
+constexpr std::size_t lanes = 8;
+
+// sums[i * tile + j] = sum over m < length of x[m * tile + i] y[m * tile + j], in chunks.
+SNELLEN_MULTIVERSION void gram_tile(float* sums, const float* x, const float* y, std::size_t length) {
+  constexpr std::size_t rows = 4, parts = tile / lanes;  // kept in registers
+  for (std::size_t first = 0; first < tile; first += rows) {
+    Lanes total[rows][parts] = {};
+    for (std::size_t begin = 0; begin < length; begin += chunk) {
+      Lanes sum[rows][parts] = {};
+      const std::size_t end = std::min(length, begin + chunk);
+      for (std::size_t m = begin; m < end; ++m) {
+        const auto* columns = reinterpret_cast<const Lanes*>(y + m * tile);
+        const Lanes left = columns[0], right = columns[1];
+        for (std::size_t i = 0; i < rows; ++i) {
+          const float factor = x[m * tile + first + i];
+          sum[i][0] += factor * left, sum[i][1] += factor * right;
+        }
+      }
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t p = 0; p < parts; ++p) total[i][p] += sum[i][p];
+    }
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t p = 0; p < parts; ++p) reinterpret_cast<Lanes*>(sums + (first + i) * tile)[p] = total[i][p];
+  }
+}
+
+// sums[t] += sum over i, j of x[i * count + t] matrix[i * tile + j] y[j * count + t]; count is a multiple of `side`.
+constexpr std::size_t side = 2 * lanes;
+SNELLEN_MULTIVERSION void add_forms(float* sums, const float* matrix, const float* x, const float* y, std::size_t count) {
+  constexpr std::size_t rows = 4;
+  for (std::size_t begin = 0; begin < count; begin += side) {
+    Lanes total[2] = {};
+    for (std::size_t first = 0; first < tile; first += rows) {
+      Lanes row[rows][2] = {};
+      for (std::size_t j = 0; j < tile; ++j) {
+        const auto* values = reinterpret_cast<const Lanes*>(y + j * count + begin);
+        const Lanes left = values[0], right = values[1];
+        for (std::size_t i = 0; i < rows; ++i) {
+          const float factor = matrix[(first + i) * tile + j];
+          row[i][0] += factor * left, row[i][1] += factor * right;
+        }
+      }
+      for (std::size_t i = 0; i < rows; ++i) {
+        const auto* values = reinterpret_cast<const Lanes*>(x + (first + i) * count + begin);
+        total[0] += row[i][0] * values[0], total[1] += row[i][1] * values[1];
+      }
+    }
+    auto* place = reinterpret_cast<Lanes*>(sums + begin);
+    place[0] += total[0], place[1] += total[1];
+  }
+}
+
+std::vector<double> row_norms(std::span<const double> matrix, std::size_t rows) {
+  const std::size_t length = matrix.size() / rows;
+  std::vector<double> result(rows);
+  for (std::size_t k = 0; k < rows; ++k) result[k] = euclidean_norm(matrix.subspan(k * length, length));
+  return result;
+}
+
+bool all_finite(std::span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double x) { return x < infinite_bound; });
+}
+
+// Roundings of floats that a term of a sum computed by gram_tile passes.
+double roundings(std::size_t length) { return static_cast<double>(std::min(length, chunk) + length / chunk + 2); }
+// (1 + 2^-24)^n - 1 <= n 2^-23 for the n that occur.
+constexpr double float_error = 0x1p-23;
+
+constexpr std::size_t most_references = 2;
+
+std::size_t panels_of(std::size_t count) { return (count + tile - 1) / tile; }
+
+}  // namespace
+
+MlpNorm::MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector<double> up, std::size_t hidden)
+    : hidden_(hidden), out_(down.size() / hidden), in_(gate.size() / hidden), down_(std::move(down)), gate_(std::move(gate)), up_(std::move(up)),
+      gate_rows_(row_norms(gate_, hidden)), up_rows_(up_.empty() ? std::vector<double>() : row_norms(up_, hidden)) {
+  std::vector<double> transposed(down_.size());
+  for (std::size_t i = 0; i < out_; ++i)
+    for (std::size_t k = 0; k < hidden; ++k) transposed[k * out_ + i] = down_[i * hidden + k];
+  down_columns_ = row_norms(transposed, hidden);
+  down_norm_ = euclidean_norm(down_columns_);
+  fits_ = all_finite(down_columns_) && all_finite(gate_rows_) && all_finite(up_rows_) && down_norm_ < infinite_bound;
+  if (!fits_) return;
+  scaled_down_ = scaled_rows(transposed, out_), scaled_gate_ = scaled_rows(gate_, in_);
+  if (!up_.empty()) scaled_up_ = scaled_rows(up_, in_);
+}
+
+MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size_t length) const {
+  ScaledRows result{{length, std::vector<float>(panels_of(hidden_) * length * tile)}, std::vector<int>(hidden_), std::vector<double>(hidden_)};
+  for (std::size_t k = 0; k < hidden_; ++k) {
+    const auto row = rows.subspan(k * length, length);
+    const double norm = euclidean_norm(row);
+    result.exponents[k] = std::ilogb(norm), result.sizes[k] = std::ldexp(norm, -result.exponents[k]);
+    float* place = result.panels.values.data() + (k / tile) * length * tile + k % tile;
+    const double unit = std::ldexp(1.0, -result.exponents[k]);
+    for (std::size_t m = 0; m < length; ++m) place[m * tile] = static_cast<float>(row[m] * unit);
+  }
+  return result;
+}
+
+std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::span<const double> b, std::size_t count) const {
+  const bool gated = !up_.empty();
+  std::vector<double> result(count, infinite_bound);
+  if (!fits_ || count == 0) return result;
+
+  // alpha_k = a_k 2^(exponents) / 2^largest, in [-1, 1]; [hidden, in whole panels][padded], so that pairs lie side by side.
+  const std::size_t panels = panels_of(hidden_), padded = (count + side - 1) / side * side;
+  std::vector<float> alpha(panels * tile * padded), beta(gated ? alpha.size() : 0);
+  std::vector<int> largest(count);
+  std::vector<char> moderate(count);
+  std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the scaled rows
+  const auto shift = [&](const ScaledRows& rows, std::size_t k) { return scaled_down_.exponents[k] + rows.exponents[k]; };
+  for (std::size_t t = 0; t < count; ++t) {
+    const auto x = a.subspan(t * hidden_, hidden_), y = gated ? b.subspan(t * hidden_, hidden_) : std::span<const double>();
+    moderate[t] = are_moderate(x) && are_moderate(y);
+    if (!moderate[t]) continue;
+    double most = 0x1p-200;
+    for (std::size_t k = 0; k < hidden_; ++k) {
+      most = std::max(most, std::fabs(std::ldexp(x[k], shift(scaled_gate_, k))));
+      if (gated) most = std::max(most, std::fabs(std::ldexp(y[k], shift(scaled_up_, k))));
+    }
+    largest[t] = std::ilogb(most) + 1;
+    const auto put = [&](std::vector<float>& place, std::size_t k, double value, const ScaledRows& rows) {
+      const double scaled = std::ldexp(value, shift(rows, k) - largest[t]);
+      place[k * padded + t] = static_cast<float>(scaled);
+      crude[t] += std::fabs(scaled) * scaled_down_.sizes[k] * rows.sizes[k];
+    };
+    for (std::size_t k = 0; k < hidden_; ++k) {
+      put(alpha, k, x[k], scaled_gate_);
+      if (gated) put(beta, k, y[k], scaled_up_);
+    }
+    crude[t] = upward(crude[t]);
+  }
+
+  // Row of tiles k: its sums over l >= k; whoever computes it, the additions have one order.
+  std::vector<double> partial(panels * count);
+  parallel_for(panels, [&](std::size_t k) {
+    alignas(32) std::array<float, tile * tile> outer, inner, product;
+    std::vector<float> sums(padded);
+    const auto panel = [](const ScaledRows& rows, std::size_t i) { return rows.panels.values.data() + i * rows.panels.length * tile; };
+    const auto add = [&](const ScaledRows& left, const ScaledRows& right, const std::vector<float>& x, const std::vector<float>& y, std::size_t l) {
+      gram_tile(inner.data(), panel(left, k), panel(right, l), in_);
+      for (std::size_t i = 0; i < tile * tile; ++i) product[i] = outer[i] * inner[i];
+      add_forms(sums.data(), product.data(), x.data() + k * tile * padded, y.data() + l * tile * padded, padded);
+    };
+    for (std::size_t l = k; l < panels; ++l) {
+      std::fill(sums.begin(), sums.end(), 0.0F);
+      gram_tile(outer.data(), panel(scaled_down_, k), panel(scaled_down_, l), out_);
+      add(scaled_gate_, scaled_gate_, alpha, alpha, l);
+      if (gated) {
+        add(scaled_gate_, scaled_up_, alpha, beta, l);
+        add(scaled_up_, scaled_gate_, beta, alpha, l);
+        add(scaled_up_, scaled_up_, beta, beta, l);
+      }
+      for (std::size_t t = 0; t < count; ++t) partial[k * count + t] += (l == k ? 1 : 2) * static_cast<double>(sums[t]);
+    }
+  });
+
+  // Relative to the sum of the terms' absolute values, which is at most crude^2: every term passes the conversions of four weights and two factors, two
+  // sums of gram_tile, and 2 tile + 10 more operations. What underflows is below 2^-149 each.
+  const double relative = (roundings(out_) + roundings(in_) + 2 * tile + 16) * float_error;
+  for (std::size_t t = 0; t < count; ++t) {
+    if (!moderate[t]) continue;
+    double sum = 0;
+    for (std::size_t k = 0; k < panels; ++k) sum += partial[k * count + t];
+    const double square = upward(std::max(sum, 0.0) + (relative + 0x1p-40) * crude[t] * crude[t] + 0x1p-60);
+    result[t] = upward(std::ldexp(upward(std::sqrt(square)), largest[t]));
+  }
+  return result;
+}
+
+// Rows and columns beyond `rows` and `columns` are not written.                                              -> [rows, columns]
+std::vector<float> MlpNorm::products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric) {
+  std::vector<float> result(rows * columns);
+  parallel_for(panels_of(rows), [&](std::size_t k) {
+    alignas(32) std::array<float, tile * tile> sums;
+    for (std::size_t l = symmetric ? k : 0; l < panels_of(columns); ++l) {
+      gram_tile(sums.data(), x.values.data() + k * x.length * tile, y.values.data() + l * y.length * tile, x.length);
+      for (std::size_t i = 0; i < tile && k * tile + i < rows; ++i)
+        for (std::size_t j = 0; j < tile && l * tile + j < columns; ++j) {
+          result[(k * tile + i) * columns + l * tile + j] = sums[i * tile + j];
+          if (symmetric) result[(l * tile + j) * columns + k * tile + i] = sums[i * tile + j];
+        }
+    }
+  });
+  return result;
+}
+
+double MlpNorm::operator_norm(std::span<const double> a, std::span<const double> b) const {
+  if (!fits_ || !are_moderate(a) || !are_moderate(b)) return infinite_bound;
+  // D / 2^e and B / 2^f, B = diag(a) G + diag(b) U, entries within [-1, 1]; as panels of rows of D and of columns of B.
+  std::vector<double> inner(hidden_ * in_);
+  double most_down = 0x1p-200, most_inner = 0x1p-200;
+  for (std::size_t k = 0; k < hidden_; ++k)
+    for (std::size_t j = 0; j < in_; ++j) {
+      inner[k * in_ + j] = a[k] * gate_[k * in_ + j] + (up_.empty() ? 0 : b[k] * up_[k * in_ + j]);
+      most_inner = std::max(most_inner, std::fabs(inner[k * in_ + j]));
+    }
+  for (const double x : down_) most_down = std::max(most_down, std::fabs(x));
+  const int e = std::ilogb(most_down) + 1, f = std::ilogb(most_inner) + 1;
+  Panels rows{hidden_, std::vector<float>(panels_of(out_) * hidden_ * tile)}, columns{hidden_, std::vector<float>(panels_of(in_) * hidden_ * tile)};
+  const double down_unit = std::ldexp(1.0, -e), inner_unit = std::ldexp(1.0, -f);
+  for (std::size_t i = 0; i < out_; ++i)
+    for (std::size_t k = 0; k < hidden_; ++k) rows.values[((i / tile) * hidden_ + k) * tile + i % tile] = static_cast<float>(down_[i * hidden_ + k] * down_unit);
+  for (std::size_t k = 0; k < hidden_; ++k)
+    for (std::size_t j = 0; j < in_; ++j) columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(inner[k * in_ + j] * inner_unit);
+  const std::vector<float> jacobian = products(rows, columns, out_, in_, false);
+  // |J - computed|_F <= error, by | |D| |B| |_F <= sum_k |D_k| |B_k|, B_k off by two roundings of doubles.
+  double crude = 0, squares = 0;
+  for (std::size_t k = 0; k < hidden_; ++k) crude += down_columns_[k] * (std::fabs(a[k]) * gate_rows_[k] + (up_.empty() ? 0 : std::fabs(b[k]) * up_rows_[k]));
+  const double error = upward((roundings(hidden_) + 4) * float_error * crude + std::ldexp(0x1p-90, e + f));
+  for (const float x : jacobian) squares += static_cast<double>(x) * static_cast<double>(x);
+  const double frobenius = upward(std::sqrt(squares));
+
+  // |J|_2^2 <= |S|_2 + error of S = J J^T, |S|_2^2 <= |S^2|_F + error of S^2, with J scaled to a Frobenius norm in [1/2, 1].
+  const int g = std::ilogb(frobenius) + 1;
+  if (std::abs(g) > 100) return upward(std::ldexp(frobenius, e + f) + error);
+  const auto panels = [&](const std::vector<float>& matrix, std::size_t length, float factor) {  // of rows [out, length]
+    Panels result{length, std::vector<float>(panels_of(out_) * length * tile)};
+    for (std::size_t i = 0; i < out_; ++i)
+      for (std::size_t m = 0; m < length; ++m)
+        result.values[((i / tile) * length + m) * tile + i % tile] = matrix[i * length + m] * factor;
+    return result;
+  };
+  const Panels once = panels(jacobian, in_, std::ldexp(1.0F, -g));
+  const std::vector<float> square = products(once, once, out_, out_, true);
+  const Panels twice = panels(square, out_, 1);
+  const std::vector<float> fourth = products(twice, twice, out_, out_, true);
+  double square_size = 0, fourth_size = 0;
+  for (const float x : square) square_size += static_cast<double>(x) * static_cast<double>(x);
+  for (const float x : fourth) fourth_size += static_cast<double>(x) * static_cast<double>(x);
+  const double fourth_error = roundings(out_) * float_error * square_size + 0x1p-90, square_error = roundings(in_) * float_error + 0x1p-90;
+  const double bound = upward(std::sqrt(upward(std::sqrt(upward(std::sqrt(fourth_size) + fourth_error)) + square_error)));
+  return upward(std::ldexp(std::min(bound, 1.0), g + e + f) + error);
+}
+
+// Greedily: the token whose Jacobian matters most under what is chosen so far, where |J|_F^2 is taken to be sum_k |D_k|^2 (a_k^2 |G_k|^2 + b_k^2 |U_k|^2), of
+// differences too, and |J_r|_2 to be |J_r|_F / 4. Any choice is valid.
+std::vector<std::size_t> MlpNorm::choose_references(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const {
+  const std::size_t count = importance.size();
+  std::vector<std::size_t> chosen;
+  std::vector<double> best(count), distance(count);
+  const auto measure = [&](std::vector<double>& result, std::optional<std::size_t> minus) {
+    parallel_for(count, [&](std::size_t t) {
+      double sum = 0;
+      for (std::size_t k = 0; k < hidden_; ++k) {
+        const double x = (a[t * hidden_ + k] - (minus ? a[*minus * hidden_ + k] : 0)) * gate_rows_[k];
+        const double y = up_.empty() ? 0 : (b[t * hidden_ + k] - (minus ? b[*minus * hidden_ + k] : 0)) * up_rows_[k];
+        sum += down_columns_[k] * down_columns_[k] * (x * x + y * y);
+      }
+      result[t] = std::sqrt(sum);
+    });
+  };
+  measure(best, std::nullopt);
+  const auto matters = [&](std::size_t t) { return importance[t] < infinite_bound ? importance[t] * best[t] : 0; };
+  const std::vector<double> own = best;
+  while (chosen.size() < std::min(count / 8, most_references)) {
+    std::size_t next = 0;
+    for (std::size_t t = 1; t < count; ++t)
+      if (matters(t) > matters(next)) next = t;
+    if (std::find(chosen.begin(), chosen.end(), next) != chosen.end()) break;
+    chosen.push_back(next);
+    measure(distance, next);
+    for (std::size_t t = 0; t < count; ++t) best[t] = std::min(best[t], distance[t] + own[next] / 4);
+  }
+  return chosen;
+}
+
+std::vector<double> MlpNorm::norms(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const {
+  const std::size_t count = importance.size();
+  if (!fits_) return std::vector<double>(count, infinite_bound);
+  const std::vector<std::size_t> references = choose_references(a, b, importance);
+  // The pairs, then their differences to each reference: a rounding of doubles is far below what floats lose, and counted there.
+  std::vector<double> all_a(a.begin(), a.end()), all_b(b.begin(), b.end());
+  for (const std::size_t r : references)
+    for (std::size_t t = 0; t < count; ++t)
+      for (std::size_t k = 0; k < hidden_; ++k) {
+        all_a.push_back(a[t * hidden_ + k] - a[r * hidden_ + k]);
+        if (!b.empty()) all_b.push_back(b[t * hidden_ + k] - b[r * hidden_ + k]);
+      }
+  std::vector<double> result = frobenius_norms(all_a, all_b, count * (1 + references.size()));
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    const std::size_t r = references[i] * hidden_;
+    const double reference = operator_norm(a.subspan(r, hidden_), b.empty() ? b : b.subspan(r, hidden_));
+    for (std::size_t t = 0; t < count; ++t) result[t] = std::min(result[t], upward(reference + result[(i + 1) * count + t]));
+  }
+  result.resize(count);
+  return result;
+}
+
+}  // namespace snellen

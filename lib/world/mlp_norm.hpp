@@ -1,0 +1,60 @@
+// Norms of D (diag(a) G + diag(b) U) for many pairs (a, b) and fixed matrices D [out, hidden], G and U [hidden, in]: the Jacobians J of an MLP, one for each
+// token. Mathematics and errors: proofs/norms.md, "MLP".
+//
+// No Jacobian is formed but those of a few reference tokens. For every token the Frobenius norm comes from Gram matrices that all tokens share,
+//
+//   |J|_F^2 = sum_kl (D^T D)_kl (a_k a_l (G G^T)_kl + a_k b_l (G U^T)_kl + b_k a_l (U G^T)_kl + b_k b_l (U U^T)_kl),
+//
+// and |J|_2 <= min(|J|_F, min over references r of |J_r|_2 + |J - J_r|_F), the second by the same form, |J_r|_2 <= |(J_r J_r^T)^2|_F^(1/4). In a long run
+// tokens grow alike, and a reference saves a factor of two to three.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace snellen {
+
+class MlpNorm {
+ public:
+  // down [out, hidden], gate and up [hidden, in], row-major; up may be empty: then b is not used.
+  MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector<double> up, std::size_t hidden);
+
+  // a and b are [count][hidden] (b empty where there is no up). At least |J|_2 of each; infinite where floats do not serve. The bounds of
+  // tokens of large importance [count] are the sharpest.                                                                     -> [count]
+  std::vector<double> norms(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const;
+
+  // The parts: at least |J|_F of each pair, and at least |J|_2 of one pair.
+  std::vector<double> frobenius_norms(std::span<const double> a, std::span<const double> b, std::size_t count) const;
+  double operator_norm(std::span<const double> a, std::span<const double> b) const;
+
+  // At least |D|_F; at least |row k|_2 of gate and of up.
+  double down_norm() const { return down_norm_; }
+  std::span<const double> gate_rows() const { return gate_rows_; }
+  std::span<const double> up_rows() const { return up_rows_; }
+
+ private:
+  // Vectors side by side in panels of 16, as floats: [panel][length][16].
+  struct Panels {
+    std::size_t length = 0;
+    std::vector<float> values;
+  };
+  // The columns of `down`, the rows of `gate` or `up`, each divided by a power of two near its norm.
+  struct ScaledRows {
+    Panels panels;
+    std::vector<int> exponents;   // [hidden]
+    std::vector<double> sizes;    // [hidden]: at least the norm of the row divided by 2^exponent, in [1, 2]
+  };
+  ScaledRows scaled_rows(std::span<const double> rows, std::size_t length) const;  // [hidden, length]
+  static std::vector<float> products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric);
+  std::vector<std::size_t> choose_references(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const;
+
+  std::size_t hidden_, out_, in_;
+  bool fits_ = false;             // every entry is moderate
+  std::vector<double> down_, gate_, up_;
+  double down_norm_ = 0;
+  std::vector<double> down_columns_, gate_rows_, up_rows_;
+  ScaledRows scaled_down_, scaled_gate_, scaled_up_;
+};
+
+}  // namespace snellen

@@ -1,0 +1,110 @@
+// Small models and questions for exact lengths, and enumeration of what it can reach.
+#pragma once
+
+#include "bounds/certify.hpp"
+#include "bounds/inevitable.hpp"
+#include "lib/model/synthetic.hpp"
+#include "lib/number/length.hpp"
+#include "tests/catch.hpp"
+
+namespace snellen::testing {
+
+inline RandomModel small(PositionKind position) {
+  RandomModel m;
+  m.seed = 3, m.width = 8, m.heads = 2, m.hidden = 12, m.vocab = 8, m.layers = 1, m.position = position, m.gain = 0.5;
+  return m;
+}
+
+inline Family run_after(std::vector<Token> prefix) {
+  Family family;
+  family.prefix = std::move(prefix), family.unit = {2}, family.from = 1, family.to = 1;
+  return family;
+}
+
+inline InevitableQuestion bitwise_in(const char* format) {
+  InevitableQuestion q;
+  q.format = find_format(format).value();
+  return q;
+}
+
+inline std::vector<InevitableQuestion> questions() {
+  std::vector<InevitableQuestion> all;
+  for (const char* name : {"e5m2", "e4m3", "bf16", "fp16", "tf32", "fp32"}) all.push_back(bitwise_in(name));
+  for (const char* name : {"e5m2", "e4m3", "bf16", "fp16"})
+    for (const Metric metric : {Metric::l1, Metric::linf}) {
+      InevitableQuestion q = bitwise_in(name);
+      q.criterion = Criterion::tolerance, q.metric = metric, q.eps = Dyadic::power_of_two(1 - q.format->precision);
+      all.push_back(q);
+    }
+  InevitableQuestion next;
+  next.criterion = Criterion::argmax;
+  all.push_back(next);
+  return all;
+}
+
+inline InevitableAnswer ask(const Model& model, const Family& family, const InevitableLimits& limits = {}) {
+  SilentProgress silent;
+  return inevitable_lengths(model, family, Place::final, questions(), limits, silent);
+}
+
+struct Agreement { std::size_t exact = 0, never = 0; };
+
+// Every exact answer below `horizon` is what certify() finds by enumeration up to there; a larger one is distinct at no smaller n than enumeration shows. Where the
+// answer is `never`, one of the last `kinds` pairs up to the horizon is distinct. Every answer is the one or the other.
+inline Agreement agreement(const Model& model, const Family& family, const InevitableAnswer& answer, std::int64_t horizon) {
+  CertifyRequest request;
+  request.family = family;
+  request.family.to = horizon;
+  for (const char* name : {"e5m2", "e4m3", "bf16", "fp16", "tf32", "fp32"}) request.formats.push_back(find_format(name).value());
+  request.criteria = {Criterion::bitwise, Criterion::tolerance, Criterion::argmax};
+  request.metrics = {Metric::l1, Metric::linf};
+  SilentProgress silent;
+  const Certification c = certify(model, request, silent);
+  Agreement agreed;
+  const auto asked = questions();
+  for (const CollapseRow& row : c.rows)
+    for (std::size_t r = 0; r < asked.size(); ++r) {
+      const bool same_format = row.format ? asked[r].format && *row.format == *asked[r].format && row.format->name == asked[r].format->name : !asked[r].format;
+      if (row.criterion != asked[r].criterion || row.metric != asked[r].metric || !same_format) continue;
+      INFO((row.format ? row.format->name : "argmax") << " " << name_of(row.criterion));
+      REQUIRE(answer.rows[r].answer.scope == Scope::all);
+      if (answer.rows[r].answer.status == Status::never) {
+        REQUIRE(!answer.rows[r].answer.upper);
+        REQUIRE(row.last_distinct);
+        REQUIRE(*row.last_distinct > horizon - family.kinds());
+        REQUIRE(Length(answer.rows[r].answer.lower) > 0);
+        ++agreed.never;
+        continue;
+      }
+      REQUIRE(answer.rows[r].answer.status == Status::exact);
+      const std::int64_t found = Length(answer.rows[r].answer.lower) > horizon ? horizon + 1 : std::stoll(answer.rows[r].answer.lower);
+      if (found > horizon) continue;
+      REQUIRE(row.inevitable.lower == std::to_string(found));
+      REQUIRE(row.inevitable.upper == std::to_string(found));
+      ++agreed.exact;
+    }
+  return agreed;
+}
+
+// The same where every answer is exact.
+inline std::size_t check_by_enumeration(const Model& model, const Family& family, const InevitableAnswer& answer, std::int64_t horizon) {
+  const Agreement agreed = agreement(model, family, answer, horizon);
+  REQUIRE(agreed.never == 0);
+  return agreed.exact;
+}
+
+// The number of exact lengths above 1 that are one less in the second answer; all must be.
+inline std::size_t lowered_by_one(const InevitableAnswer& answer, const InevitableAnswer& appended) {
+  std::size_t tested = 0;
+  for (std::size_t r = 0; r < answer.rows.size(); ++r) {
+    REQUIRE(answer.rows[r].answer.status == Status::exact);
+    REQUIRE(appended.rows[r].answer.status == Status::exact);
+    const Length one = Length(answer.rows[r].answer.lower), less = Length(appended.rows[r].answer.lower);
+    if (one == 1) continue;
+    REQUIRE(less == one - 1);
+    ++tested;
+  }
+  return tested;
+}
+
+}  // namespace snellen::testing

@@ -1,0 +1,147 @@
+// Upper ends for all n from majorants: enumeration and eras never contradict them.
+#include "bounds/inevitable_by_majorant.hpp"
+
+#include "bounds/certify.hpp"
+#include "bounds/inevitable_by_eras.hpp"
+#include "lib/model/synthetic.hpp"
+#include "lib/number/length.hpp"
+#include "tests/catch.hpp"
+
+using namespace snellen;
+
+namespace {
+
+constexpr const char* formats[] = {"e5m2", "e4m3", "bf16", "fp16", "tf32", "fp32"};
+
+RandomModel small(PositionKind position) {
+  RandomModel m;
+  m.seed = 3, m.width = 8, m.heads = 2, m.hidden = 12, m.vocab = 8, m.layers = 2, m.position = position, m.gain = 0.5;
+  return m;
+}
+
+Family family(std::vector<Token> prefix, std::vector<Token> unit, std::vector<Token> suffix) {
+  Family f;
+  f.prefix = std::move(prefix), f.unit = std::move(unit), f.suffix = std::move(suffix), f.from = f.to = 1;
+  return f;
+}
+
+// As certify() orders its rows.
+std::vector<InevitableQuestion> questions() {
+  std::vector<InevitableQuestion> all;
+  for (const char* name : formats) all.push_back({find_format(name), Criterion::bitwise, {}, {}});
+  for (const char* name : formats)
+    for (const Metric metric : {Metric::l1, Metric::linf})
+      all.push_back({find_format(name), Criterion::tolerance, metric, Dyadic::power_of_two(1 - find_format(name)->precision)});
+  all.push_back({{}, Criterion::argmax, {}, {}});
+  return all;
+}
+
+InevitableAnswer ask(const Model& model, const Family& f, const InevitableLimits& limits = {}) {
+  SilentProgress silent;
+  const std::vector<InevitableQuestion> asked = questions();
+  const InevitableTask task{model, f, Place::final, asked, limits};
+  REQUIRE(!majorant_refuses(task));
+  return by_majorant(task, silent);
+}
+
+// Every row has an upper end; no pair from it on up to the horizon is distinct, and none at or beyond the lower end less one is the last distinct one by enumeration.
+// Returns the number of rows whose upper end lies below the horizon.
+std::size_t check_by_enumeration(const Model& model, Family f, std::int64_t horizon) {
+  const InevitableAnswer answer = ask(model, f);
+  CertifyRequest request;
+  f.to = horizon;
+  request.family = f;
+  for (const char* name : formats) request.formats.push_back(*find_format(name));
+  request.criteria = {Criterion::bitwise, Criterion::tolerance, Criterion::argmax};
+  request.metrics = {Metric::l1, Metric::linf};
+  SilentProgress silent;
+  const Certification c = certify(model, request, silent);
+  REQUIRE(c.rows.size() == answer.rows.size());
+  std::size_t below = 0;
+  for (std::size_t r = 0; r < c.rows.size(); ++r) {
+    const Inevitable& found = answer.rows[r].answer;
+    INFO("row " << r << ": " << found.lower << " to " << found.upper.value_or("none"));
+    REQUIRE((found.upper && found.scope == Scope::all));
+    for (std::int64_t n = 1; n <= horizon; ++n) {
+      const Verdict verdict = c.rows[r].verdicts[static_cast<std::size_t>(n - 1)];
+      if (Length(*found.upper) <= n) REQUIRE(verdict == Verdict::collapsed);
+      if (Length(found.lower) == n + 1) REQUIRE(verdict == Verdict::distinct);
+    }
+    if (Length(*found.upper) <= horizon) ++below;
+  }
+  return below;
+}
+
+}  // namespace
+
+TEST_CASE("RoPE, soft-caps, mixed windows: an upper end in every format, and enumeration agrees") {
+  std::size_t below = 0;
+  const auto check = [&](PositionKind position, auto change) {
+    RandomModel m = small(position);
+    change(m);
+    below += check_by_enumeration(synthetic_model(m), family({1}, {2}, {}), 300);
+  };
+  check(PositionKind::rope, [](RandomModel& m) { m.layers = 1; });
+  check(PositionKind::rope, [](RandomModel& m) { m.gain = 0.25; });
+  check(PositionKind::none, [](RandomModel& m) { m.softcap = 3; });
+  check(PositionKind::rope, [](RandomModel& m) { m.window = 5, m.global_every = 2; });
+  REQUIRE(below >= 8);
+}
+
+TEST_CASE("a suffix, and units of several tokens: an upper end in every format, and enumeration agrees") {
+  std::size_t below = 0;
+  below += check_by_enumeration(synthetic_model(small(PositionKind::none)), family({1}, {2}, {5}), 150);
+  below += check_by_enumeration(synthetic_model(small(PositionKind::rope)), family({1}, {2}, {5}), 150);
+  below += check_by_enumeration(synthetic_model(small(PositionKind::none)), family({1}, {2, 6}, {}), 150);
+  below += check_by_enumeration(synthetic_model(small(PositionKind::none)), family({1}, {2, 6}, {4, 1}), 100);
+  REQUIRE(below >= 3);
+}
+
+// Without positions the exact length is known from eras.
+TEST_CASE("majorants bracket the exact length that eras find, and few bits only widen the bracket") {
+  RandomModel m = small(PositionKind::none);
+  m.layers = 1;
+  const Model model = synthetic_model(m);
+  const Family f = family({1}, {2}, {});
+  const std::vector<InevitableQuestion> asked = questions();
+  const InevitableLimits limits;
+  SilentProgress silent;
+  const InevitableAnswer exact = by_eras({model, f, Place::final, asked, limits}, silent), answer = ask(model, f);
+  InevitableLimits few;
+  std::size_t open = 0;
+  few.max_bits = 40, few.attempts = 1;
+  const InevitableAnswer coarse = ask(model, f, few);
+  for (std::size_t r = 0; r < asked.size(); ++r) {
+    REQUIRE(exact.rows[r].answer.status == Status::exact);
+    const Length star(exact.rows[r].answer.lower);
+    INFO("row " << r << ": " << star << " upper end " << answer.rows[r].answer.upper.value_or("none"));
+    REQUIRE(Length(answer.rows[r].answer.lower) <= star);
+    REQUIRE(Length(*answer.rows[r].answer.upper) >= star);
+    // Bitwise collapse is decided by the deviation itself, so that the bracket is within a constant; of steps it only knows that they are no longer than two deviations.
+    if (asked[r].criterion == Criterion::bitwise) REQUIRE(Length(*answer.rows[r].answer.upper) <= 30 * star + 400);
+    REQUIRE(Length(coarse.rows[r].answer.lower) <= star);
+    if (coarse.rows[r].answer.upper) REQUIRE(Length(*coarse.rows[r].answer.upper) >= star);
+    else ++open;
+  }
+  REQUIRE(open >= 1);
+}
+
+TEST_CASE("what majorants refuse, by name") {
+  const auto refused = [](const RandomModel& m, const Family& f) {
+    const Model model = synthetic_model(m);
+    const std::vector<InevitableQuestion> asked = questions();
+    const InevitableLimits limits;
+    return majorant_refuses({model, f, Place::final, asked, limits}).value_or("");
+  };
+  const Family run = family({1}, {2}, {});
+  REQUIRE(refused(small(PositionKind::alibi), run) == "ALiBi without a window");
+  REQUIRE(refused(small(PositionKind::sinusoidal), run) == "absolute positions: the sequences have no limit");
+  REQUIRE(refused(small(PositionKind::rope), family({1}, {2, 3}, {})).find("a unit of several tokens turned by rotary positions") == 0);
+  Family delimited = run;
+  delimited.delimiter = Delimiter{3, {5}};
+  REQUIRE(refused(small(PositionKind::none), delimited) == "delimiters between groups");
+  RandomModel wide = small(PositionKind::none);
+  wide.window = 5000;
+  REQUIRE(refused(wide, run).empty());
+  REQUIRE(!refused(wide, family({1}, {2}, {3})).empty());
+}

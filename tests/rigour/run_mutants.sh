@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Breaks the code on purpose, one edit of mutants.list at a time, and checks that the named test turns red: a suite that lets a mutant live does not test
+# what the edit broke. Works on a copy of the sources, with a build of its own; nothing outside WORK is touched.
+#   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [WORDS]     WORDS: only the mutants whose name or test contains them
+# Exit code 0: every mutant died; 1: some lived, or a test fails on the unbroken code; 2: the list does not fit the sources. Takes minutes: each mutant
+# compiles what it touches and runs one test file. A mutant that does not compile, runs forever or crashes outside a check has not been caught by a check.
+set -euo pipefail
+source=$(cd "$(dirname "$0")/../.." && pwd)
+work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=600 words=
+while (($#)); do
+  case $1 in
+    --work) work=$2; shift 2 ;;
+    --list) list=$2; shift 2 ;;
+    *) words=$1; shift ;;
+  esac
+done
+copy=$work/source build=$work/source/build
+mkdir -p "$build"
+(cd "$source" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=-) | tar --extract --touch --file=- --directory="$copy"
+# Of the tests only those that the list names are built.
+find "$copy/tests" -name '*_test.cpp' | while IFS= read -r path; do
+  grep -qx "test $(basename "$path" .cpp)" "$list" || rm "$path"
+done
+
+compile() { cmake --build "$build" --target snellen_tests --parallel "${JOBS:-2}" > "$work/build.log" 2>&1; }
+# 0: passed; 1: a check failed; 2: anything else (Catch's exit code is the number of failed checks, at most 255; beyond 127 it may be a signal's).
+check() {
+  local code=0
+  (cd "$copy" && SNELLEN_SOURCE=$copy SNELLEN_BUILD=$build timeout "$limit" "$build/tests/snellen_tests" --filenames-as-tags --abort "[#$1]") > "$work/test.log" 2>&1 || code=$?
+  if ((code == 0)); then grep -q "All tests passed" "$work/test.log" || return 2; return 0; fi
+  grep -qE "^test cases:.* failed" "$work/test.log" && ! grep -q "fatal error condition" "$work/test.log" && return 1
+  return 2
+}
+
+[[ -f $build/CMakeCache.txt ]] || cmake -S "$copy" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release ${CMAKE_ARGUMENTS:-} > "$work/configure.log"
+compile || { cat "$work/build.log"; exit 1; }
+
+declare -A sound
+lived=0 died=0
+judge() {
+  [[ -n $name ]] || return 0
+  [[ -z $words || "$name $test" == *"$words"* ]] || return 0
+  [[ -n $file && -n $from && -n $test ]] || { echo "mutants.list: '$name' is not complete"; exit 2; }
+  if [[ -z ${sound[$test]:-} ]]; then
+    compile && check "$test" || { echo "FAILS  $test fails on the unbroken code"; cat "$work/test.log"; exit 1; }
+    sound[$test]=1
+  fi
+  cp "$copy/$file" "$work/kept"
+  local places
+  places=$(FROM=$from TO=$to awk -v out="$work/mutant" '{ line = $0; gsub(/^ +| +$/, "", line)
+      if (line == ENVIRON["FROM"]) { ++places; print ENVIRON["TO"] > out } else print > out } END { print places + 0 }' "$work/kept")
+  if ((places == 0 || (places > 1 && every == 0))); then echo "mutants.list: '$name': its line stands in $file $places times"; exit 2; fi
+  cp "$work/mutant" "$copy/$file"
+  local result=0
+  if compile; then check "$test" || result=$?; else result=3; fi
+  cp "$work/kept" "$copy/$file"
+  case $result in
+    1) echo "died   $name ($test)"; died=$((died + 1)) ;;
+    0) echo "LIVED  $name ($test)"; lived=$((lived + 1)) ;;
+    2) echo "LIVED  $name ($test): no check failed, but it ended badly or ran for more than $limit s"; lived=$((lived + 1)) ;;
+    3) echo "LIVED  $name: does not compile"; lived=$((lived + 1)) ;;
+  esac
+}
+
+name= file= from= to= test= every=0
+while IFS= read -r line || [[ -n $line ]]; do
+  case $line in
+    '#'*) ;;
+    '') judge; name= file= from= to= test= every=0 ;;
+    every) every=1 ;;
+    'name '*) name=${line#name } ;;
+    'file '*) file=${line#file } ;;
+    'from '*) from=${line#from } ;;
+    'to '*) to=${line#to } ;;
+    to) to= ;;
+    'test '*) test=${line#test } ;;
+    *) echo "mutants.list: what is '$line'?"; exit 2 ;;
+  esac
+done < "$list"
+judge
+echo "$died died, $lived lived"
+((died + lived > 0 && lived == 0))

@@ -1,0 +1,220 @@
+// The world of Euclidean balls: its enclosures contain what higher precision finds, its radii contain where points within them go, and it loses
+// fewer bits a layer than balls entry by entry.
+#include <algorithm>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "lib/model/decoder.hpp"
+#include "lib/model/family.hpp"
+#include "lib/number/splitmix64.hpp"
+#include "lib/world/euclidean.hpp"
+#include "lib/world/scalar.hpp"
+#include "tests/catch.hpp"
+#include "tests/model/zoo.hpp"
+#include "tests/world/enclosing.hpp"
+
+using namespace snellen;
+using namespace snellen::testing;
+
+namespace {
+
+// A prompt, a run and two branches: windows, grouped views and shared trunks all occur.
+std::vector<Column> columns() {
+  SequenceTree tree({1, 2, 2, 3, 2, 2});
+  tree.add(4, {5, 6});
+  tree.add(6, {7});
+  return tree.columns();
+}
+
+template <World W>
+std::vector<typename W::Block> layers_of(const Model& model, const W& world, std::span<const Column> columns) {
+  const Decoder<W> decoder(model, world);
+  typename Decoder<W>::Memory memory;
+  std::vector<typename W::Block> layers;
+  auto x = decoder.hidden(columns, memory, [&](std::size_t, const typename W::Block& block) { layers.push_back(block); });
+  layers.push_back(decoder.final(x));
+  return layers;
+}
+
+double worst_bits(const std::vector<Enclosure>& entries) {
+  double scale = 0, worst = INFINITY;
+  for (const Enclosure& e : entries) scale = std::max(scale, magnitude(e));
+  for (const Enclosure& e : entries) worst = std::min(worst, accurate_bits(e, scale));
+  return worst;
+}
+
+// A stream with these midpoints and radii.
+EuclideanWorld::Block stream(const BallMatrix& midpoints, double relative_radius, long bits) {
+  EuclideanWorld::Block x{midpoints, std::vector<Magnitude>(midpoints.columns()), EuclideanWorld::Stream{}, bits};
+  for (std::size_t c = 0; c < midpoints.columns(); ++c) {
+    for (std::size_t i = 0; i < midpoints.rows(); ++i) {
+      mag_zero(arb_radref(x.balls(i, c)));
+      x.radii[c] = std::max(x.radii[c], Magnitude::of(x.balls(i, c)));
+    }
+    Magnitude factor;
+    mag_set_d(factor.get(), relative_radius);
+    x.radii[c] *= factor;
+  }
+  return x;
+}
+
+// A point within the stream's ball of each column: along one random direction, an axis, or a mixture, at the rim or inside.
+BallMatrix point_within(const EuclideanWorld::Block& x, SplitMix64& random, long bits) {
+  BallMatrix result = x.balls;
+  for (std::size_t c = 0; c < result.columns(); ++c) {
+    BallVector direction(result.rows());
+    const std::uint64_t kind = random.next() % 3;
+    const std::size_t axis = random.next() % result.rows();
+    Ball norm, t;
+    for (std::size_t i = 0; i < result.rows(); ++i) {
+      arb_set_si(direction[i], static_cast<slong>(random.next() % 2001) - 1000);
+      if (kind == 0 && i != axis) arb_zero(direction[i]);
+      if (kind == 1) arb_set_si(direction[i], random.next() % 2 == 0 ? 1 : -1);
+      arb_addmul(norm, direction[i], direction[i], bits);
+    }
+    if (arb_is_zero(norm)) continue;
+    arb_rsqrt(norm, norm, bits);
+    arf_set_mag(arb_midref(static_cast<arb_ptr>(t)), x.radii[c].get());
+    arb_mul(norm, norm, t, bits);
+    arb_mul_si(norm, norm, static_cast<slong>(900 + random.next() % 100), bits);
+    arb_div_si(norm, norm, 1000, bits);
+    for (std::size_t i = 0; i < result.rows(); ++i) arb_addmul(result(i, c), direction[i], norm, bits);
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("Euclidean balls contain the real world, layer by layer, on every model") {
+  constexpr long bits = 192;
+  std::size_t tested = 0;
+  for (const Specimen& specimen : zoo()) {
+    INFO(specimen.name);
+    const Model model = synthetic_model(specimen.description);
+    const EuclideanWorld world(bits);
+    const RealWorld real(4 * bits);
+    const auto balls = layers_of(model, world, columns());
+    const auto exact = layers_of(model, real, columns());
+    REQUIRE(balls.size() == model.layers.size() + 2);
+    for (std::size_t l = 0; l < balls.size(); ++l)
+      for (std::size_t c = 0; c < columns().size(); ++c) {
+        const auto entries = world.enclosures(balls[l], c);
+        REQUIRE(worst_bits(entries) >= 60);
+        for (std::size_t i = 0; i < entries.size(); ++i) {
+          INFO("layer " << l << " column " << c << " entry " << i);
+          REQUIRE(contains(entries[i], Dyadic::of(real.entry(exact[l], i, c).backend().data())));
+          ++tested;
+        }
+      }
+  }
+  REQUIRE(tested > 17 * 4 * 9 * 16 - 1);
+}
+
+// Points within the stream's balls, evaluated on their own, must land in the layer's balls: for radii from tiny, where the derivative decides, to so
+// large that only the crude bounds are left.
+TEST_CASE("points within the stream's balls land within the layer's") {
+  constexpr long bits = 160;
+  SplitMix64 random(7);
+  std::size_t tested = 0, finite = 0;
+  for (const Specimen& specimen : zoo()) {
+    const Model model = synthetic_model(specimen.description);
+    const EuclideanWorld world(bits);
+    const BallWorld ball(2 * bits);
+    const Decoder<EuclideanWorld> decoder(model, world);
+    const Decoder<BallWorld> points(model, ball);
+    BallMatrix start = points.embed(columns());
+    for (std::size_t l = 0; l < model.layers.size(); ++l) {
+      for (const double radius : {0x1p-60, 0x1p-12, 0x1p-6, 0x1p-2}) {
+        INFO(specimen.name << ", layer " << l << ", radius " << radius);
+        const EuclideanWorld::Block x = stream(start, radius, bits);
+        EuclideanWorld::Memory past;
+        const EuclideanWorld::Block y = decoder.layer(model.layers[l], x, columns(), past);
+        const BallMatrix hull = world.hull(y);
+        for (int trial = 0; trial < 6; ++trial) {
+          BallWorld::Memory memory;
+          const BallMatrix z = points.layer(model.layers[l], point_within(x, random, 2 * bits), columns(), memory);
+          for (std::size_t c = 0; c < z.columns(); ++c) {
+            // Within the Euclidean ball, of which the hull is a consequence.
+            Ball distance, t;
+            for (std::size_t i = 0; i < z.rows(); ++i) {
+              REQUIRE(arb_overlaps(hull(i, c), z(i, c)));
+              arb_sub(t, z(i, c), y.balls(i, c), 2 * bits);
+              arb_addmul(distance, t, t, 2 * bits);
+            }
+            arb_sqrt(distance, distance, 2 * bits);
+            REQUIRE(arb_is_finite(distance));
+            Ball bound;
+            if (y.radii[c].is_finite()) {
+              arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), y.radii[c].get());
+              REQUIRE(arb_le(distance, bound));
+              ++finite;
+            }
+            ++tested;
+          }
+        }
+      }
+      BallWorld::Memory memory;
+      start = points.layer(model.layers[l], start, columns(), memory);
+    }
+  }
+  REQUIRE(tested >= zoo().size() * 2 * 4 * 6 * 9);
+  REQUIRE(finite > tested / 2);
+}
+
+TEST_CASE("a layer loses fewer bits than balls entry by entry") {
+  RandomModel description;
+  description.width = 128, description.heads = 4, description.kv_heads = 2, description.hidden = 256, description.layers = 6, description.vocab = 16;
+  const Model model = synthetic_model(description);
+  const std::vector<Column> sequence = SequenceTree({1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3}).columns();
+  const BallWorld ball(256);
+  const EuclideanWorld world(256);
+  const auto entrywise = layers_of(model, ball, sequence);
+  const auto euclidean = layers_of(model, world, sequence);
+  const auto lost = [&](const auto& w, const auto& layers) {
+    double first = INFINITY, last = INFINITY;
+    for (std::size_t c = 0; c < sequence.size(); ++c) {
+      first = std::min(first, worst_bits(w.enclosures(layers[1], c)));
+      last = std::min(last, worst_bits(w.enclosures(layers[6], c)));
+    }
+    return (first - last) / 5;
+  };
+  const double a = lost(ball, entrywise), b = lost(world, euclidean);
+  INFO("entry by entry " << a << " bits a layer, Euclidean " << b);
+  REQUIRE(b > 0);
+  REQUIRE(b < 0.5 * a);
+}
+
+TEST_CASE("a block after a block continues the memory of Euclidean balls") {
+  const Model model = synthetic_model(zoo()[6].description);
+  const EuclideanWorld world(160);
+  const Decoder<EuclideanWorld> decoder(model, world);
+  const std::vector<Column> all = SequenceTree({1, 2, 3, 4, 5}).columns();
+  Decoder<EuclideanWorld>::Memory whole, parts;
+  const auto a = decoder.hidden(all, whole);
+  decoder.hidden(std::span(all).first(3), parts);
+  const auto b = decoder.hidden(std::span(all).subspan(3), parts);
+  for (std::size_t c = 0; c < 2; ++c)
+    for (std::size_t i = 0; i < model.width; ++i) {
+      REQUIRE(overlap(world.enclosures(a, 3 + c)[i], world.enclosures(b, c)[i]));
+      REQUIRE(width(world.enclosures(b, c)[i]) < 1e-20);
+    }
+}
+
+#ifdef _OPENMP
+TEST_CASE("Euclidean balls do not depend on the number of threads") {
+  const int threads = omp_get_max_threads();
+  const Model model = synthetic_model(zoo()[12].description);
+  const auto run = [&](int count) {
+    omp_set_num_threads(count);
+    const EuclideanWorld world(160);
+    const auto layers = layers_of(model, world, columns());
+    return world.hull(layers.back());
+  };
+  const BallMatrix one = run(1), four = run(4);
+  omp_set_num_threads(threads);
+  for (std::size_t c = 0; c < columns().size(); ++c)
+    for (std::size_t i = 0; i < model.width; ++i) REQUIRE(arb_equal(one(i, c), four(i, c)));
+}
+#endif
