@@ -82,6 +82,15 @@ TEST_CASE("windows: overflow for ever is no collapse, and no distinction") {
     REQUIRE(!answer.rows[format].answer.upper);
   }
   REQUIRE(answer.rows[2].answer.status == Status::never);  // bf16
+  // One vector for ever, in both sequences of each pair: it overflows all the same.
+  family.pair = Pair::next;
+  const InevitableAnswer equal = ask(model, family);
+  for (const std::size_t format : {0, 1}) {
+    REQUIRE(equal.rows[format].answer.status == Status::unknown);
+    REQUIRE(!equal.rows[format].answer.upper);
+    REQUIRE(equal.rows[format].overflow_from == equal.proofs.at(0).numbers.at("tail from"));
+  }
+  REQUIRE(equal.rows[2].answer.status == Status::exact);
 }
 
 TEST_CASE("windows: what cannot be enumerated is refused") {
