@@ -6,6 +6,7 @@
 
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
+#include "bounds/family_text.hpp"
 #include "bounds/majorant.hpp"
 #include "bounds/next_token.hpp"
 
@@ -24,22 +25,32 @@ std::size_t weights_of(const Model& model) {
   return count;
 }
 
-// Do all pairs n >= from collapse, by what the stage proves?
-bool collapses(const Model& model, const InevitableQuestion& question, const MajorantRun& run, const MajorantStage& stage, const Length& from) {
-  const BallWorld& balls = run.balls();
-  if (question.criterion == Criterion::argmax) return certified_next_tokens(model, balls, stage.over(stage.final, from))[0].has_value();
-  const CertifiedVector all = certified_column(balls, stage.over(stage.vector, from), 0);
-  if (question.criterion == Criterion::tolerance)
-    return tolerance(distance(*question.metric, all, all, balls.bits()), *question.eps) == Verdict::collapsed;
+// The pairs whose vectors lie in a ball column (of the vector; of y for next tokens): collapsed, or overflowing, all of them; else undecided.
+Verdict verdict_of_all(const Model& model, const InevitableQuestion& question, const BallWorld& balls, const BallMatrix& column) {
+  if (question.criterion == Criterion::argmax) {
+    const std::optional<Token> token = certified_next_tokens(model, balls, column)[0];
+    return argmax(token, token);
+  }
+  const CertifiedVector all = certified_column(balls, column, 0);
+  if (question.criterion == Criterion::tolerance) return tolerance(distance(*question.metric, all, all, balls.bits()), *question.eps);
   const RoundedHull hull(*question.format, all);
-  return bitwise(hull, hull) == Verdict::collapsed;
+  return bitwise(hull, hull);
+}
+
+const MajorantBlock& vector_for(const InevitableQuestion& question, const MajorantStage& stage) {
+  return question.criterion == Criterion::argmax ? stage.final : stage.vector;
+}
+
+// All pairs n >= from, by what the stage proves.
+Verdict verdict_from(const Model& model, const InevitableQuestion& question, const MajorantRun& run, const MajorantStage& stage, const Length& from) {
+  return verdict_of_all(model, question, run.balls(), stage.over(vector_for(question, stage), from));
 }
 
 // The least N in (open, closed] from which the stage proves collapse; it does from `closed` on, and enclosures shrink with N.
 Length least(const Model& model, const InevitableQuestion& question, const MajorantRun& run, const MajorantStage& stage, Length open, Length closed) {
   while (closed - open > 1) {
     const Length middle = (open + closed) / 2;
-    (collapses(model, question, run, stage, middle) ? closed : open) = middle;
+    (verdict_from(model, question, run, stage, middle) == Verdict::collapsed ? closed : open) = middle;
   }
   return closed;
 }
@@ -73,7 +84,7 @@ void enumerate(const InevitableTask& task, std::int64_t to, long bits, Progress&
       }
       if (verdict != Verdict::collapsed) ++row.undecided;
     }
-    row.answer.lower = lower.str();
+    row.answer = {lower.str(), row.answer.upper, Scope::all, Status::unknown};
     if (row.answer.upper) row.answer.status = Length(*row.answer.upper) == lower ? Status::exact : Status::bracket;
   }
 }
@@ -81,33 +92,39 @@ void enumerate(const InevitableTask& task, std::int64_t to, long bits, Progress&
 InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
   const std::size_t unit = family.unit.size();
-  const auto copies_of = [&](std::size_t tokens) { return static_cast<std::int64_t>((tokens + unit - 1) / unit); };
+  const auto copies_of = [&](std::size_t tokens) { return static_cast<std::int64_t>((std::min(tokens, limits.max_tokens) + unit - 1) / unit); };
   MajorantRun run(model, family, place, copies_of(fewest_tokens), copies_of(most_tokens), bits);
   const std::int64_t copies = run.copies();
   InevitableAnswer answer;
   answer.rows.resize(questions.size());
-  for (InevitableRow& row : answer.rows) {
-    row.answer = {"1", std::nullopt, Scope::all, Status::unknown};
-    row.theorem = "inevitable_by_majorant";
-  }
-  // Beyond this length the deviation is lost in the rounding of the limit: a row still open has its limit on a boundary, or needs more bits.
+  // Beyond this length the deviation is lost in the rounding of the limit.
   const Length beyond = Length(1) << static_cast<unsigned>(bits);
   progress.begin(fmt::format("majorants, {} explicit copies of the unit, {} bits", copies, bits), static_cast<std::size_t>(bits));
   Length first = copies + 1;
+  std::vector<bool> open(questions.size(), true), hopeless(questions.size());
   std::optional<MajorantStage> before;
-  std::size_t stages = 0, open = questions.size();
-  for (; open > 0 && first < beyond && stages < limits.max_eras; first += first / 2, ++stages) {
+  std::size_t stages = 0;
+  for (; std::find(open.begin(), open.end(), true) != open.end() && first < beyond && stages < limits.max_eras; first += first / 2, ++stages) {
     MajorantStage stage = run.stage(first);
     progress.step();
     for (std::size_t r = 0; r < questions.size(); ++r) {
-      Inevitable& found = answer.rows[r].answer;
-      if (found.upper || !collapses(model, questions[r], run, stage, first)) continue;
-      Length upper = first;
-      if (before && collapses(model, questions[r], run, *before, first)) upper = least(model, questions[r], run, *before, before->first, first);
-      found.upper = upper.str(), found.status = Status::bracket;
-      --open;
+      if (stages == 0 && verdict_of_all(model, questions[r], run.balls(), stage.world.limit(vector_for(questions[r], stage), 0)) == Verdict::undecided)
+        hopeless[r] = true, open[r] = false;
+      if (!open[r]) continue;
+      const Verdict verdict = verdict_from(model, questions[r], run, stage, first);
+      if (verdict == Verdict::overflow) answer.rows[r].overflow_from = first.str();
+      if (verdict == Verdict::collapsed) {
+        const bool earlier = before && verdict_from(model, questions[r], run, *before, first) == Verdict::collapsed;
+        answer.rows[r].answer.upper = (earlier ? least(model, questions[r], run, *before, before->first, first) : first).str();
+      }
+      open[r] = verdict != Verdict::collapsed && verdict != Verdict::overflow;
     }
-    if (stages == 0) answer.limit = certified_column(run.balls(), stage.world.limit(stage.vector, 0), 0);
+    if (stages == 0) {
+      answer.limit = certified_column(run.balls(), stage.world.limit(stage.vector, 0), 0);
+      answer.limit_next_token = certified_next_tokens(model, run.balls(), stage.world.limit(stage.final, 0))[0];
+      answer.limit_sequence = list_text(family.unit);
+      if (unit > 1 || !family.suffix.empty()) answer.limit_sequence += "^n" + (family.suffix.empty() ? "" : " . " + list_text(family.suffix)) + " for n to infinity";
+    }
     before = std::move(stage);
   }
   InevitableProof proof;
@@ -119,9 +136,16 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
   proof.numbers = {{"explicit tokens", std::to_string(family.prefix.size() + static_cast<std::size_t>(copies) * unit)},
                    {"stages", std::to_string(stages)},
                    {"bits", std::to_string(bits)}};
-  answer.proofs.push_back(std::move(proof));
-  const auto pairs = static_cast<std::int64_t>(most_enumerated / (family.suffix.size() + 1));
+  const auto pairs = static_cast<std::int64_t>(std::min(most_enumerated, limits.max_tokens) / (family.suffix.size() + 1));
   enumerate(task, std::min(copies, std::max<std::int64_t>(1, pairs)), bits, progress, answer);
+  for (std::size_t r = 0; r < questions.size(); ++r) {
+    InevitableRow& row = answer.rows[r];
+    row.theorem = "inevitable_by_majorant", row.numbers = proof.numbers;
+    if (hopeless[r]) row.open = fmt::format("at {} bits the limit itself cannot be judged: it lies on a boundary, or too near to one", bits);
+    else if (open[r]) row.open = fmt::format("{} stages were not enough: what holds from n = {} on is still too wide", stages, (before ? before->first : first).str());
+    else if (!row.decided()) row.open = "a majorant gives an upper end; distinct pairs were only looked for among the explicit lengths";
+  }
+  answer.proofs.push_back(std::move(proof));
   return answer;
 }
 
@@ -150,7 +174,7 @@ InevitableAnswer by_majorant(const InevitableTask& task, Progress& progress) {
     const long bits = 96 + 32 * layers + 96 * i;
     if (i > 0 && bits > task.limits.max_bits) break;
     answer.sharpen(attempt(task, std::min(bits, task.limits.max_bits), progress));
-    if (std::all_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.answer.upper.has_value(); })) break;
+    if (std::all_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.answer.upper || row.overflow_from; })) break;
   }
   return answer;
 }

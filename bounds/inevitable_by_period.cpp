@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bounds/family_text.hpp"
 #include "bounds/inevitable_by_eras.hpp"
 #include "bounds/inevitable_pairs.hpp"
 #include "bounds/next_token.hpp"
@@ -67,11 +68,17 @@ class Attempt {
         "Only finite enclosures are used: where a mass is not bounded away from 0 or a norm's argument not proved positive the enclosure is infinite and proves nothing."};
     proof.numbers["period"] = std::to_string(run_.tokens() / run_.copies());
     proof.numbers["kinds"] = std::to_string(run_.kinds());
-    proof.numbers["tail from"] = std::to_string((run_.copies() - 1) * run_.kinds() + 1);
     proof.numbers["explicit tokens"] = std::to_string(settings_.explicit_tokens);
     proof.numbers["bits"] = std::to_string(settings_.bits);
+    for (InevitableRow& row : answer.rows) row.numbers.insert(proof.numbers.begin(), proof.numbers.end());
     answer.proofs.push_back(std::move(proof));
-    if (run_.kinds() == 1) answer.limit = run_.limit(0);
+    if (run_.kinds() > 1) return answer;
+    const Family& family = task_.family;
+    const PeriodEvaluation::Two limit = run_.limits()[0];
+    answer.limit = limit.first;
+    answer.limit_sequence = fmt::format("infinitely many copies of {}{}", list_text(family.unit), family.suffix.empty() ? "" : " . " + list_text(family.suffix));
+    answer.tail = tail_, answer.tail_from = tail_from_, answer.tail_theorem = "periodic_hull";
+    answer.limit_next_token = next_token(task_.model, run_.balls(), limit.first_final);
     return answer;
   }
 
@@ -90,6 +97,7 @@ class Attempt {
       const Verdict for_ever = judge_for_ever(kinds);
       if (for_ever != Verdict::undecided) ends_[r] = End{run_.copies() * run_.kinds(), for_ever};
     }
+    tail_ = tail[0].first, tail_from_ = std::to_string(run_.copies() * run_.kinds() + 1);
     radius_ = Magnitude();
     for (const PeriodEvaluation::Two& two : tail)
       for (const BallMatrix* y : {&two.first_final, &two.second_final})
@@ -111,13 +119,19 @@ class Attempt {
       const auto tokens = question.criterion == Criterion::argmax ? tokens_of(two) : decltype(tokens_of(two))();
       return judge(question, two.first, two.second, tokens.first, tokens.second, settings_.bits + 32);
     };
-    return row_from(end.count, verdict_at, end.for_ever, "inevitable_by_kinds");
+    std::string open = ends_[r] ? fmt::format("some pairs overflow or are not decided at {} bits", settings_.bits)
+                                : fmt::format("{} tokens were not enough at {} bits: the tail is still too wide, or its limit lies on a boundary", run_.tokens(), settings_.bits);
+    InevitableRow row = row_from(end.count, verdict_at, end.for_ever, "inevitable_by_kinds", std::move(open));
+    if (ends_[r]) row.numbers["tail from"] = std::to_string(end.count + 1);
+    return row;
   }
 
   const InevitableTask& task_;
   PeriodSettings settings_;
   PeriodEvaluation run_;
   std::vector<std::optional<End>> ends_;
+  std::optional<CertifiedVector> tail_;  // of the first kind, from tail_from_ on
+  std::string tail_from_;
   Magnitude radius_, radius_then_;  // of the last tail; half of what it was
 };
 
@@ -131,7 +145,8 @@ std::optional<std::string> period_refuses(const InevitableTask& task) {
     if (a.rotary) return "rotary positions";
     if (a.softcap) return "soft-capped scores";
     if (!a.window && a.alibi.empty()) return "a layer without a window and without slopes";
-    if (a.window && *a.window > widest_window) return fmt::format("a window of more than {} tokens", widest_window);
+    const std::size_t widest = std::min(widest_window, task.limits.max_tokens);
+    if (a.window && *a.window > widest) return fmt::format("a window of more than {} tokens", widest);
   }
   const Family& family = task.family;
   if (family.kinds() > static_cast<std::int64_t>(most_columns) || PeriodShape(family).columns() > most_columns)

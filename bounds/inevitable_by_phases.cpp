@@ -18,6 +18,7 @@ constexpr long bits_used = 128;
 constexpr std::int64_t candidates = 32;
 // Entries of position vectors that come back are this close to what they were: 2^-64.
 constexpr long closeness = -64;
+constexpr const char* may_meet = "the vectors could meet, for all that is known of the attention to the run";
 // Of a suffix: all candidates' branches are evaluated together.
 constexpr std::size_t longest_suffix = 64;
 
@@ -64,6 +65,8 @@ std::optional<std::string> phases_refuse(const InevitableTask& task) {
   if (task.model.width % 2 != 0) return "an odd width";
   if (std::any_of(task.model.layers.begin(), task.model.layers.end(), [](const Layer& layer) { return layer.attention.rotary.has_value(); })) return "rotary positions";
   if (task.family.suffix.size() > longest_suffix) return fmt::format("a suffix of more than {} tokens", longest_suffix);
+  if (const std::size_t columns = Block(task.family).columns().size(); columns > task.limits.max_tokens)
+    return fmt::format("{} tokens to evaluate where the budget allows {}", columns, task.limits.max_tokens);
   return std::nullopt;
 }
 
@@ -96,12 +99,13 @@ InevitableAnswer by_phases(const InevitableTask& task, Progress& progress) {
       if (judge(questions[r], certified_column(world, at, a), certified_column(world, at, b), tokens[a], tokens[b], bits + 32) != Verdict::distinct) continue;
       row.answer.status = Status::never;
       row.theorem = proof.theorem;
-      proof.numbers[fmt::format("row {}: the pair that comes back", r + 1)] = std::to_string(i + 1);
+      row.numbers = {{"bits", std::to_string(bits)}, {"a pair that comes back", std::to_string(i + 1)}};
       break;
     }
+    if (!row.decided()) row.open = may_meet;
     answer.rows.push_back(std::move(row));
   }
-  if (std::none_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.answer.status == Status::never; })) answer.unsupported = "phases: the pair could meet, for all that is known of the attention to the run";
+  if (std::none_of(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.answer.status == Status::never; })) answer.unsupported = std::string("phases: ") + may_meet;
   else answer.proofs.push_back(std::move(proof));
   return answer;
 }

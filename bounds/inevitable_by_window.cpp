@@ -49,9 +49,9 @@ std::optional<std::string> window_refuses(const InevitableTask& task) {
   if (!std::holds_alternative<NoPositions>(task.model.positions)) return "absolute positions: the sequences have no limit";
   const auto reach = window_reach(task.model);
   if (!reach) return "layers without a window";
-  const std::size_t longest = std::min(longest_reach, task.limits.max_tokens);
-  if (*reach > static_cast<std::int64_t>(longest)) return fmt::format("windows that reach back over more than {} tokens", longest);
-  if (task.family.kinds() > static_cast<std::int64_t>(longest_reach)) return fmt::format("delimiters with a period of more than {} lengths", longest_reach);
+  const auto most = static_cast<std::int64_t>(std::min(longest_reach, task.limits.max_tokens));
+  if (*reach > most) return fmt::format("windows that reach back over more than {} tokens", most);
+  if (task.family.kinds() > most) return fmt::format("delimiters with a period of more than {} lengths", most);
   if (problem_of(Lengths(task.model, task.family).evaluated(task.family))) return "more tokens below the windows' reach than can be evaluated";
   return std::nullopt;
 }
@@ -86,23 +86,17 @@ InevitableAnswer by_window(const InevitableTask& task, Progress& progress) {
       std::vector<Verdict> kinds;
       for (std::int64_t n = lengths.settled; n <= evaluated.to; ++n) kinds.push_back(verdict_at(n));
       const Verdict for_ever = judge_for_ever(kinds);
-      answer.rows.push_back(row_from(lengths.settled - 1, verdict_at, for_ever, proof.theorem));
-      InevitableRow& row = answer.rows.back();
-      if (for_ever == Verdict::overflow && lengths.kinds == 1) row.overflow_from = std::to_string(lengths.settled);
-      if (!row.decided()) row.open = fmt::format("some pairs overflow or are not decided at {} bits", bits);
-      open = open || row.undecided > 0 || for_ever == Verdict::undecided;
+      answer.rows.push_back(row_from(lengths.settled - 1, verdict_at, for_ever, proof.theorem, fmt::format("some pairs overflow or are not decided at {} bits", bits)));
+      open = open || answer.rows.back().undecided > 0 || std::find(kinds.begin(), kinds.end(), Verdict::undecided) != kinds.end();
     }
     proof.numbers["bits"] = std::to_string(bits);
-    if (lengths.kinds == 1) {
-      answer.limit = e.vectors[e.first.back()];
-      answer.limit_next_token = token(e.first.back());
-    }
+    if (lengths.kinds == 1) answer.limit = e.vectors[e.first.back()], answer.limit_next_token = token(e.first.back());
     if (!open || bits == limits.max_bits) break;
   }
   proof.numbers["tail from"] = std::to_string(lengths.settled);
   proof.numbers["kinds"] = std::to_string(lengths.kinds);
   if (lengths.kinds == 1) {
-    answer.tail = answer.limit, answer.tail_from = std::to_string(lengths.settled), answer.tail_theorem = "window_reach";
+    answer.tail = answer.limit, answer.tail_from = std::to_string(lengths.settled), answer.tail_theorem = proof.theorem;
     answer.limit_sequence = fmt::format("{}^{}{}", list_text(family.unit), lengths.settled, family.suffix.empty() ? "" : " . " + list_text(family.suffix));
   }
   answer.proofs.push_back(std::move(proof));

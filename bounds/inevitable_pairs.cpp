@@ -31,13 +31,14 @@ Verdict judge_equal(const InevitableQuestion& question, const CertifiedVector& b
 }
 
 Verdict judge_for_ever(const std::vector<Verdict>& kinds) {
-  const auto any = [&](Verdict verdict) { return std::find(kinds.begin(), kinds.end(), verdict) != kinds.end(); };
-  for (const Verdict verdict : {Verdict::distinct, Verdict::undecided, Verdict::overflow})
-    if (any(verdict)) return verdict;
-  return Verdict::collapsed;
+  const auto count = [&](Verdict verdict) { return std::count(kinds.begin(), kinds.end(), verdict); };
+  if (count(Verdict::distinct) > 0) return Verdict::distinct;
+  for (const Verdict verdict : {Verdict::collapsed, Verdict::overflow})
+    if (count(verdict) == std::ssize(kinds)) return verdict;
+  return Verdict::undecided;
 }
 
-InevitableRow row_from(std::int64_t count, const std::function<Verdict(std::int64_t)>& verdict_at, Verdict for_ever, std::string theorem) {
+InevitableRow row_from(std::int64_t count, const std::function<Verdict(std::int64_t)>& verdict_at, Verdict for_ever, std::string theorem, std::string open) {
   InevitableRow row;
   std::int64_t lower = count + 1, upper = count + 1;
   bool proved = true;
@@ -55,6 +56,8 @@ InevitableRow row_from(std::int64_t count, const std::function<Verdict(std::int6
     row.answer.upper = std::to_string(upper);
     row.answer.status = lower == upper ? Status::exact : Status::bracket;
   }
+  if (for_ever == Verdict::overflow) row.overflow_from = std::to_string(count + 1);
+  if (!row.decided()) row.open = std::move(open);
   return row;
 }
 

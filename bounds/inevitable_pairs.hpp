@@ -16,12 +16,12 @@ Verdict judge(const InevitableQuestion& question, const CertifiedVector& first, 
 Verdict judge_equal(const InevitableQuestion& question, const CertifiedVector& both, const std::optional<Token>& token);
 
 // Of the pairs of one kind each, which come again for infinitely many n, and together for every n from some length on. distinct: some kind is, so
-// that infinitely many pairs are; collapsed: all are.
+// that infinitely many pairs are; collapsed, overflow: all are; else undecided.
 Verdict judge_for_ever(const std::vector<Verdict>& kinds);
 
-// What the verdicts on n = 1, ..., count and the one on all later n (of judge_for_ever) make of a row. `theorem` as in InevitableRow. Asks for verdicts from `count`
-// downwards, until one is distinct.
-InevitableRow row_from(std::int64_t count, const std::function<Verdict(std::int64_t)>& verdict_at, Verdict for_ever, std::string theorem);
+// What the verdicts on n = 1, ..., count and the one on all later n (of judge_for_ever) make of a row. `theorem` and `open` as in InevitableRow. Asks for verdicts from
+// `count` downwards, until one is distinct.
+InevitableRow row_from(std::int64_t count, const std::function<Verdict(std::int64_t)>& verdict_at, Verdict for_ever, std::string theorem, std::string open);
 
 // Some question asks for next tokens.
 bool asks_next_tokens(const std::vector<InevitableQuestion>& questions);

@@ -97,8 +97,9 @@ PeriodEvaluation::Two PeriodEvaluation::pair(std::int64_t n) const {
   return two_of(copies_[copy], copies_[copy + 1], static_cast<std::size_t>((n - 1) % kinds()));
 }
 
-std::vector<PeriodEvaluation::Two> PeriodEvaluation::tail() {
-  const Vectors all = evaluate(tail_, copies());
+std::vector<PeriodEvaluation::Two> PeriodEvaluation::tail() { return all_kinds(evaluate(tail_, copies())); }
+
+std::vector<PeriodEvaluation::Two> PeriodEvaluation::all_kinds(const Vectors& all) const {
   std::vector<Two> result;
   for (std::size_t kind = 0; kind < shape_.ends.size(); ++kind) result.push_back(two_of(all, all, kind));
   return result;

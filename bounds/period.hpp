@@ -48,13 +48,14 @@ class PeriodEvaluation {
   Two pair(std::int64_t n) const;
   // By kinds, enclosures that hold for every pair n > copies() kinds().
   std::vector<Two> tail();
-  // What the first vectors of a kind's pairs tend to.
-  CertifiedVector limit(std::size_t kind) const { return certified_column(copy_, limit_.vector, kind); }
+  // By kinds, what the pairs' vectors tend to.
+  std::vector<Two> limits() const { return all_kinds(limit_); }
 
  private:
   // Columns: the pairs' first vectors of each kind, then their second ones where these end a branch.
   struct Vectors { BallMatrix vector, final; };
   Vectors vectors_of(const BallMatrix& x, const std::vector<std::size_t>& columns) const;
+  std::vector<Two> all_kinds(const Vectors& all) const;
   Two two_of(const Vectors& copy, const Vectors& next, std::size_t kind) const;
   std::vector<Column> block(std::int64_t copy) const;
   Vectors evaluate(const PeriodicWorld& world, std::int64_t copy);

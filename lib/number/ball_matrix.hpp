@@ -1,4 +1,4 @@
-// A matrix of Arb balls as a value.
+// A matrix of Arb balls as a value. Large ones are copied and cleared by all threads: a ball of many bits is a piece of memory of its own.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +12,10 @@ class BallMatrix {
  public:
   BallMatrix() : BallMatrix(0, 0) {}
   BallMatrix(std::size_t rows, std::size_t columns) { arb_mat_init(matrix_, static_cast<slong>(rows), static_cast<slong>(columns)); }
-  BallMatrix(const BallMatrix& other) : BallMatrix(other.rows(), other.columns()) { arb_mat_set(matrix_, other.matrix_); }
+  BallMatrix(const BallMatrix& other);
   BallMatrix(BallMatrix&& other) noexcept : BallMatrix() { arb_mat_swap(matrix_, other.matrix_); }
   BallMatrix& operator=(BallMatrix other) noexcept { return arb_mat_swap(matrix_, other.matrix_), *this; }
-  ~BallMatrix() { arb_mat_clear(matrix_); }
+  ~BallMatrix();
 
   std::size_t rows() const { return static_cast<std::size_t>(arb_mat_nrows(matrix_)); }
   std::size_t columns() const { return static_cast<std::size_t>(arb_mat_ncols(matrix_)); }

@@ -5,6 +5,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "lib/number/exact_product/ball_parts.hpp"
 #include "lib/number/exact_product/exact_product.hpp"
 #include "lib/world/ball_activation.hpp"
 #include "lib/world/ball_attention.hpp"
@@ -112,14 +113,20 @@ BallMatrix BallWorld::scale(const Block& x, const Root& factor) const {
 
 BallMatrix BallWorld::add(const Block& x, const Block& y) const {
   Block sum = same_shape(x);
-  arb_mat_add(sum.get(), x.get(), y.get(), bits_);
+  for_each_index(x.rows(), [&](std::size_t i) {
+    for (std::size_t c = 0; c < x.columns(); ++c) {
+      arb_add(sum(i, c), x(i, c), y(i, c), bits_);
+      arb_set_round(sum(i, c), sum(i, c), deserved_bits(sum(i, c), bits_));
+    }
+  });
   return sum;
 }
 
 BallMatrix BallWorld::multiply(const Block& x, const Block& y) const {
   Block product = same_shape(x);
   for_each_index(x.rows(), [&](std::size_t i) {
-    for (std::size_t c = 0; c < x.columns(); ++c) arb_mul(product(i, c), x(i, c), y(i, c), bits_);
+    for (std::size_t c = 0; c < x.columns(); ++c)
+      arb_mul(product(i, c), x(i, c), y(i, c), std::min(deserved_bits(x(i, c), bits_), deserved_bits(y(i, c), bits_)));
   });
   return product;
 }
@@ -150,7 +157,7 @@ BallMatrix BallWorld::norm(const Norm& n, const Block& x, std::size_t groups) co
     const auto stride = static_cast<slong>(x.columns());
     const auto count = static_cast<slong>(size);
     BallVector centred(size);
-    Ball mean, factor;
+    Ball mean, factor, square;
     for (std::size_t g = 0; g < groups; ++g) {
       arb_srcptr entries = x(g * size, c);
       for (std::size_t i = 0; i < size; ++i) arb_set(centred[i], entries + static_cast<slong>(i) * stride);
@@ -162,19 +169,19 @@ BallMatrix BallWorld::norm(const Norm& n, const Block& x, std::size_t groups) co
       }
       arb_zero(factor);
       for (std::size_t i = 0; i < size; ++i) {
-        Ball square;
-        arb_sqr(square, centred[i], bits_);
+        arb_sqr(square, centred[i], deserved_bits(centred[i], bits_));
         arb_add(factor, factor, square, bits_);
       }
       arb_div_si(factor, factor, count, bits_);
       Ball epsilon;
       arb_set_d(epsilon, n.epsilon);
       arb_add(factor, factor, epsilon, bits_);
-      arb_rsqrt(factor, factor, bits_);
+      const slong deserved = deserved_bits(factor, bits_);
+      arb_rsqrt(factor, factor, deserved);
       for (std::size_t i = 0; i < size; ++i) {
         arb_ptr result = y(g * size + i, c);
-        arb_mul(result, centred[i], factor, bits_);
-        arb_mul(result, result, weight[i], bits_);
+        arb_mul(result, centred[i], factor, std::min(deserved, deserved_bits(centred[i], bits_)));
+        arb_mul(result, result, weight[i], std::min(deserved, deserved_bits(result, bits_)));
         if (n.bias) arb_add(result, result, bias[i], bits_);
       }
     }
@@ -204,17 +211,19 @@ BallMatrix BallWorld::rotate(const Block& x, const Rotary& rotary, std::size_t h
   Block y = x;
   for_each_index(columns.size(), [&](std::size_t c) {
     const BallVector& row = table.rows.at(columns[c].position);
-    Ball t;
+    Ball t, cosine, sine;
     for (std::size_t h = 0; h < heads; ++h)
       for (std::size_t f = 0; f < half; ++f) {
         const std::size_t a = h * head_size + f, b = a + half;
-        arb_srcptr cosine = row[2 * f], sine = row[2 * f + 1];
-        arb_mul(y(a, c), x(a, c), cosine, bits_);
-        arb_mul(t, x(b, c), sine, bits_);
-        arb_sub(y(a, c), y(a, c), t, bits_);
-        arb_mul(y(b, c), x(b, c), cosine, bits_);
-        arb_mul(t, x(a, c), sine, bits_);
-        arb_add(y(b, c), y(b, c), t, bits_);
+        const slong bits = std::max(deserved_bits(x(a, c), bits_), deserved_bits(x(b, c), bits_));
+        arb_set_round(cosine, row[2 * f], bits);
+        arb_set_round(sine, row[2 * f + 1], bits);
+        arb_mul(y(a, c), x(a, c), cosine, bits);
+        arb_mul(t, x(b, c), sine, bits);
+        arb_sub(y(a, c), y(a, c), t, bits);
+        arb_mul(y(b, c), x(b, c), cosine, bits);
+        arb_mul(t, x(a, c), sine, bits);
+        arb_add(y(b, c), y(b, c), t, bits);
       }
   });
   return y;
@@ -229,8 +238,9 @@ BallMatrix BallWorld::attend(const Attention& a, const Block& q, const Block& k,
 
 BallMatrix BallWorld::select(const Block& x, std::span<const std::size_t> columns) const {
   Block y(x.rows(), columns.size());
-  for (std::size_t i = 0; i < x.rows(); ++i)
+  for_each_index(x.rows(), [&](std::size_t i) {
     for (std::size_t c = 0; c < columns.size(); ++c) arb_set(y(i, c), x(i, columns[c]));
+  });
   return y;
 }
 

@@ -69,9 +69,12 @@ void activate(Activation activation, std::span<arb_ptr const> y, std::span<arb_s
       silu(y[i], x[i], logistic, deserved_bits(x[i], bits));
       continue;
     }
-    // |s(x + d) - s(x)| <= |d| / 4, and s(x) (e^|d| - 1).
+    // |s(x + d) - s(x)| is at most |d| / 4, s(x) (e^|d| - 1), and (1 - s(x)) (e^|d| - 1), for 1 - s(x) = s(-x).
     const Magnitude radius = Magnitude::radius_of(points[f]);
-    Magnitude change = std::min(shifted(radius, -2), Magnitude::of(logistic) * expm1(radius));
+    Ball rest;
+    arb_sub_ui(rest, logistic, 1, 30);
+    const Magnitude least = std::min(Magnitude::of(static_cast<arb_srcptr>(logistic)), Magnitude::of(static_cast<arb_srcptr>(rest)));
+    Magnitude change = std::min(shifted(radius, -2), least * expm1(radius));
     mag_add(arb_radref(logistic), arb_radref(logistic), change.get());
     arb_mul(y[i], x[i], logistic, deserved_bits(x[i], bits));
   }

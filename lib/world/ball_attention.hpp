@@ -17,8 +17,10 @@
 // Queries whose balls do not fit (not finite, exponents beyond 2^40) are left to FLINT's dot products, ball by ball.
 #pragma once
 
-#include "lib/world/ball_memory.hpp"
+#include <span>
+
 #include "lib/model/columns.hpp"
+#include "lib/world/ball_memory.hpp"
 
 namespace snellen {
 

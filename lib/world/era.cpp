@@ -269,7 +269,7 @@ void EraWorld::attend_head(const Attention& a, std::size_t head, const Block& q,
       Ball weight, factor;
       arb_exp(weight, score[0], bits);
       if (!a.alibi.empty()) {
-        set_alibi_factor(factor, a.alibi[head], position, bits);
+        set_alibi_factor(factor, a.alibi[head], position, bits);  // only the weights' ratios matter: -slope (i - j) becomes slope j
         arb_mul(weight, weight, factor, bits);
       }
       BallVector key(size), value(size);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
@@ -47,38 +48,75 @@ std::string slope(const Curve& curve) {
   return fmt::format("{:.2f}", std::log(y2 / y1) / std::log(x2 / x1));
 }
 
+// One panel for each size that grows, in a common range of seconds, so that they can be compared.
+struct Panel {
+  std::string growing, title;
+  std::vector<Curve> curves;
+};
+
+struct Range {
+  double low = INFINITY, high = 0;  // powers of ten around all seconds
+  double decades() const { return std::log10(high / low); }
+};
+
+constexpr int height = 800;
+constexpr double panel_height = 0.36 * height, label_height = 17;  // pixels, about
+
+// The slopes at the curves' ends, moved apart where they would cover one another.
+std::string slopes(const std::vector<Curve>& curves, const Range& range) {
+  std::vector<const Curve*> upwards;
+  for (const Curve& curve : curves) upwards.push_back(&curve);
+  std::sort(upwards.begin(), upwards.end(), [](const Curve* a, const Curve* b) { return a->points.back().second < b->points.back().second; });
+  const double step = std::pow(10, range.decades() * label_height / panel_height);
+  std::string result;
+  double least = range.low;
+  for (const Curve* curve : upwards) {
+    const auto& [x, y] = curve->points.back();
+    const double at = std::max(y, least);
+    result += fmt::format("set label '{}' at {}, {:.6g} left offset 0.6,0 textcolor rgb '{}'\n", slope(*curve), x, at, curve->colour);
+    least = at * step;
+  }
+  return result;
+}
+
+std::string script(const Panel& panel, const Range& range, bool left, bool with_key) {
+  std::string data, plots, tics;
+  for (std::size_t i = 0; i < panel.curves.size(); ++i) {
+    const Curve& curve = panel.curves[i];
+    data += fmt::format("${}{} << EOD\n", panel.growing, i);
+    for (const auto& [x, y] : curve.points) data += fmt::format("{} {:.6g}\n", x, y);
+    data += "EOD\n";
+    plots += fmt::format("{} ${}{} with linespoints linecolor rgb '{}' linewidth {} pointtype 7 pointsize 0.4 title '{}'", i ? "," : "plot",
+                         panel.growing, i, curve.colour, i == 0 ? 3 : 2, curve.name);
+  }
+  const Curve& whole = panel.curves[0];
+  for (const auto& [x, y] : whole.points) tics += fmt::format("{}{}", tics.empty() ? "" : ", ", x);
+  const double first = whole.points.front().first, last = whole.points.back().first;
+  return data + fmt::format("unset label\n{}set ylabel '{}' offset 1\nset xlabel '{}'\nset xtics ({})\nset xrange [{}:{}]\n{}\n{}\n", slopes(panel.curves, range),
+                            left ? "CPU seconds, one thread" : "", panel.title, tics, first / 1.1, last * std::pow(last / first, 0.16),
+                            with_key ? "set key at screen 0.985,0.995 top right vertical maxrows 2 width -4 Left reverse samplen 1.5" : "unset key", plots);
+}
+
 }  // namespace
 
 Picture cost_plot(const Runs& runs) {
-  std::string data, panels;
-  for (const auto& [growing, title] : {std::pair{"tokens", "tokens"}, {"width", "width"}, {"layers", "layers"}, {"bits", "bits of precision"}}) {
-    const std::vector<Curve> all = curves(runs, growing);
-    if (all[0].points.size() < 2) return {"", fmt::format("fewer than two runs of cost/{}: there is no curve", growing)};
-    std::string plots, labels;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      const Curve& curve = all[i];
-      data += fmt::format("${}{} << EOD\n", growing, i);
-      for (const auto& [x, y] : curve.points) data += fmt::format("{} {:.6g}\n", x, y);
-      data += "EOD\n";
-      plots += fmt::format("{} ${}{} with linespoints linecolor rgb '{}' linewidth {} pointtype 7 pointsize 0.4 title '{}'", i ? "," : "plot", growing, i,
-                           curve.colour, i == 0 ? 3 : 2, curve.name);
-      labels += fmt::format("set label '{}' at {}, {:.6g} left offset 0.6,0 textcolor rgb '{}'\n", slope(curve), curve.points.back().first,
-                            curve.points.back().second, curve.colour);
-    }
-    const double first = all[0].points.front().first, last = all[0].points.back().first;
-    std::string tics;
-    for (const auto& [x, y] : all[0].points) tics += fmt::format("{}{}", tics.empty() ? "" : ", ", x);
-    panels += fmt::format("unset label\n{}set xlabel '{}'\nset xtics ({})\nset xrange [{}:{}]\n{}\nunset key\n", labels, title, tics, first / 1.1,
-                          last * std::pow(last / first, 0.16), plots);
+  std::vector<Panel> panels = {{"tokens", "tokens", {}}, {"width", "width", {}}, {"layers", "layers", {}}, {"bits", "bits of precision", {}}};
+  Range range;
+  for (Panel& panel : panels) {
+    panel.curves = curves(runs, panel.growing);
+    if (panel.curves[0].points.size() < 2) return {"", fmt::format("fewer than two runs of cost/{}: there is no curve", panel.growing)};
+    for (const Curve& curve : panel.curves)
+      for (const auto& [x, y] : curve.points) {
+        range.low = std::min(range.low, std::pow(10, std::floor(std::log10(y))));
+        range.high = std::max(range.high, std::pow(10, std::ceil(std::log10(y))));
+      }
   }
-  // One key for all, above them.
-  return gnuplot("cost",
-                 data +
-                     "set multiplot layout 2,2 margins 0.075,0.985,0.075,0.9 spacing 0.07,0.115\n"
-                     "set logscale xy\nset format y '10^{%T}'\nset grid linecolor rgb '#dddddd'\nset ylabel 'CPU seconds, one thread' offset 1\n"
-                     "set key at screen 0.53,0.985 center top horizontal maxrows 1 samplen 2 width -2\n" +
-                     panels + "unset multiplot\n",
-                 1000, 800);
+  std::string text = fmt::format(
+      "set multiplot layout 2,2 margins 0.07,0.985,0.075,0.92 spacing 0.05,0.1\n"
+      "set logscale xy\nset format y '10^{{%T}}'\nset yrange [{}:{}]\nset grid linecolor rgb '#dddddd'\n",
+      range.low, range.high);
+  for (std::size_t i = 0; i < panels.size(); ++i) text += script(panels[i], range, i % 2 == 0, i + 1 == panels.size());
+  return gnuplot("cost", text + "unset multiplot\n", 1000, height);
 }
 
 }  // namespace snellen

@@ -52,3 +52,25 @@ TEST_CASE("a suffix of run tokens is a longer run") {
   }
   REQUIRE(tested >= 40 * 16);
 }
+
+// One layer of the bare model, where each coordinate of the last vector is one of the head's: nothing widens the hull, so that whatever it leaves out shows.
+TEST_CASE("the tail's hull holds what a suffix weighs at every later length and in the limit") {
+  RandomModel m = small();
+  m.layers = 1, m.heads = 1, m.hidden = 0, m.identity = true;
+  const Model model = synthetic_model(m);
+  RunSettings near = settings(), far = settings();
+  far.explicit_tokens = 300;
+  std::size_t tested = 0, narrow = 0;
+  for (const std::vector<Token>& suffix : {std::vector<Token>{3}, std::vector<Token>{6}, std::vector<Token>{4, 7}}) {
+    RunEvaluation run(model, {1, 5}, 2, suffix, Place::hidden, near), longer(model, {1, 5}, 2, suffix, Place::hidden, far);
+    const TailVector tail = run.tail();
+    for (std::size_t i = 0; i < model.width; ++i) {
+      REQUIRE(arb_is_finite(tail.vector(i, 0)));
+      if (mag_cmp_2exp_si(arb_radref(tail.vector(i, 0)), 0) < 0) ++narrow;  // of entries of order one
+      REQUIRE(arb_overlaps(tail.vector(i, 0), run.limit()(i, 0)));
+      for (std::size_t n = 50; n < 300; ++n, ++tested) REQUIRE(arb_overlaps(tail.vector(i, 0), longer.explicit_vectors()(i, n)));
+    }
+  }
+  REQUIRE(tested == 3 * 16 * 250);
+  REQUIRE(narrow >= 3 * 12);
+}

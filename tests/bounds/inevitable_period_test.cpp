@@ -10,7 +10,7 @@ using namespace snellen::testing;
 
 namespace {
 
-RandomModel small(std::uint64_t seed, std::size_t layers) {
+RandomModel small_of(std::uint64_t seed, std::size_t layers) {
   RandomModel m;
   m.seed = seed, m.layers = layers, m.width = 8, m.heads = 2, m.hidden = 12, m.vocab = 8, m.position = PositionKind::alibi, m.gain = 0.5;
   return m;
@@ -36,7 +36,7 @@ TEST_CASE("ALiBi, units of several tokens and suffixes: every length is exact an
   for (const std::uint64_t seed : {3u, 5u})
     for (const std::size_t layers : {1u, 2u})
       for (const Family& family : {family_of({2, 3}), family_of({2, 3, 5}, {6, 7}), family_of({2}, {5})}) {
-        const Agreement agreed = check(small(seed, layers), family, 220);
+        const Agreement agreed = check(small_of(seed, layers), family, 220);
         REQUIRE(agreed.never == 0);
         exact += agreed.exact;
       }
@@ -48,14 +48,14 @@ TEST_CASE("ALiBi, the last token repeated: what differs, differs for ever") {
   for (const std::uint64_t seed : {3u, 5u})
     for (const std::size_t layers : {1u, 2u})
       for (const Family& family : {family_of({2, 3}, {}, Pair::repeat_last), family_of({2, 3, 5}, {6}, Pair::repeat_last)}) {
-        const Agreement agreed = check(small(seed, layers), family, 150);
+        const Agreement agreed = check(small_of(seed, layers), family, 150);
         exact += agreed.exact, never += agreed.never;
       }
   REQUIRE(exact + never == 2 * 2 * 2 * 15);
   REQUIRE(never >= 80);
   REQUIRE(exact >= 4);
   // Of a constant run there is one vector more of the same: it collapses, once the prefix has faded.
-  const Agreement constant = check(small(3, 2), family_of({2}, {}, Pair::repeat_last), 220);
+  const Agreement constant = check(small_of(3, 2), family_of({2}, {}, Pair::repeat_last), 220);
   REQUIRE(constant.exact == 15);
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("ALiBi, delimiters: kinds of pairs") {
     for (const auto& [unit, every] : std::vector<std::pair<std::vector<Token>, std::int64_t>>{{{2}, 3}, {{2, 6}, 4}, {{2}, 1}}) {
       Family family = family_of(unit, {}, pair);
       family.delimiter = Delimiter{every, {5, 7}};
-      const Agreement agreed = check(small(3, 1), family, 120);
+      const Agreement agreed = check(small_of(3, 1), family, 120);
       exact += agreed.exact, never += agreed.never;
     }
   REQUIRE(exact + never == 2 * 3 * 15);
@@ -76,7 +76,7 @@ TEST_CASE("ALiBi, delimiters: kinds of pairs") {
 TEST_CASE("ALiBi with windows in some layers") {
   std::size_t exact = 0, never = 0;
   for (const Family& family : {family_of({2}), family_of({2, 3}, {5}), family_of({2, 3}, {}, Pair::repeat_last)}) {
-    RandomModel m = small(4, 2);
+    RandomModel m = small_of(4, 2);
     m.window = 5, m.global_every = 2;
     const Agreement agreed = check(m, family, 150);
     exact += agreed.exact, never += agreed.never;
@@ -90,14 +90,14 @@ TEST_CASE("ALiBi with windows in some layers") {
 TEST_CASE("ALiBi, equal tokens: the last token repeated collapses at once") {
   Family family = family_of({2}, {}, Pair::repeat_last);
   family.prefix.clear();
-  for (const InevitableRow& row : ask(synthetic_model(small(3, 2)), family).rows) {
+  for (const InevitableRow& row : ask(synthetic_model(small_of(3, 2)), family).rows) {
     REQUIRE(row.answer.status == Status::exact);
     REQUIRE(row.answer.lower == "1");
   }
 }
 
 TEST_CASE("ALiBi: appending a unit to the prefix lowers every exact length by one") {
-  const Model model = steep(small(3, 2));
+  const Model model = steep(small_of(3, 2));
   Family family = family_of({2, 3}, {5});
   const InevitableAnswer one = ask(model, family);
   family.prefix = {1, 4, 2, 3};
@@ -112,7 +112,7 @@ TEST_CASE("ALiBi: appending a unit to the prefix lowers every exact length by on
 }
 
 TEST_CASE("periods: too few bits or tokens prove nothing false") {
-  const Model model = steep(small(3, 2));
+  const Model model = steep(small_of(3, 2));
   std::size_t open = 0, exact = 0;
   for (const Family& family : {family_of({2, 3}), family_of({2, 3}, {}, Pair::repeat_last)}) {
     const InevitableAnswer answer = ask(model, family);
@@ -141,7 +141,7 @@ TEST_CASE("periods: what is not supported is refused") {
     const Model model = synthetic_model(m);
     return period_refuses({model, family, Place::final, asked, limits}).has_value();
   };
-  const RandomModel m = small(3, 1);
+  const RandomModel m = small_of(3, 1);
   REQUIRE(!refused(m, family_of({2, 3})));
   REQUIRE(refused(m, family_of({2})));  // eras serve it
   for (const PositionKind position : {PositionKind::none, PositionKind::rope, PositionKind::sinusoidal, PositionKind::learned}) {

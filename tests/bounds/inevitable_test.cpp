@@ -72,10 +72,7 @@ TEST_CASE("what is not supported says so and proves nothing") {
   REQUIRE(unknown(small(PositionKind::sinusoidal), run_after({1})));
   REQUIRE(unknown(small(PositionKind::learned), run_after({1})));
   Family family = run_after({1});
-  family.suffix = {3};
-  REQUIRE(unknown(small(PositionKind::alibi), family));
-  family.suffix.clear(), family.unit = {2, 3};
-  REQUIRE(unknown(small(PositionKind::alibi), family));
+  family.unit = {2, 3};
   REQUIRE(unknown(small(PositionKind::rope), family));
   family.unit = {2}, family.pair = Pair::repeat_last;
   REQUIRE(unknown(small(PositionKind::none), family));

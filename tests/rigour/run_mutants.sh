@@ -16,7 +16,7 @@ while (($#)); do
 done
 copy=$work/source build=$work/source/build
 mkdir -p "$build"
-(cd "$source" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=-) | tar --extract --file=- --directory="$copy"
+(cd "$source" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=-) | tar --extract --touch --file=- --directory="$copy"
 # Of the tests only those that the list names are built.
 find "$copy/tests" -name '*_test.cpp' | while IFS= read -r path; do
   grep -qx "test $(basename "$path" .cpp)" "$list" || rm "$path"
@@ -42,7 +42,7 @@ judge() {
   [[ -z $words || "$name $test" == *"$words"* ]] || return 0
   [[ -n $file && -n $from && -n $test ]] || { echo "mutants.list: '$name' is not complete"; exit 2; }
   if [[ -z ${sound[$test]:-} ]]; then
-    check "$test" || { echo "FAILS  $test fails on the unbroken code"; cat "$work/test.log"; exit 1; }
+    compile && check "$test" || { echo "FAILS  $test fails on the unbroken code"; cat "$work/test.log"; exit 1; }
     sound[$test]=1
   fi
   cp "$copy/$file" "$work/kept"

@@ -1,0 +1,134 @@
+// Norm bounds: never below what a vector shows, and not far above.
+#include <cmath>
+#include <vector>
+
+#include "lib/number/exponential.hpp"
+#include "lib/number/ball_matrix.hpp"
+#include "lib/number/operator_norm.hpp"
+#include "lib/number/splitmix64.hpp"
+#include "lib/number/upward.hpp"
+#include "tests/catch.hpp"
+
+using namespace snellen;
+
+namespace {
+
+double uniform(SplitMix64& random) { return static_cast<double>(static_cast<std::int64_t>(random.next()) >> 11) * 0x1p-52; }
+
+// [rows, columns], the later columns fainter and some rows nearly parallel.
+std::vector<double> matrix(SplitMix64& random, std::size_t rows, std::size_t columns, double fade) {
+  std::vector<double> result(rows * columns);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) result[i * columns + j] = uniform(random) * std::pow(fade, static_cast<double>(j)) + 0.3 * (i % 3 == 0);
+  return result;
+}
+std::vector<double> image(const std::vector<double>& a, const std::vector<double>& x) {
+  const std::size_t rows = a.size() / x.size();
+  std::vector<double> y(rows);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < x.size(); ++j) y[i] += a[i * x.size() + j] * x[j];
+  return y;
+}
+std::vector<double> transposed(const std::vector<double>& a, std::size_t columns) {
+  const std::size_t rows = a.size() / columns;
+  std::vector<double> t(a.size());
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) t[j * rows + i] = a[i * columns + j];
+  return t;
+}
+double length(const std::vector<double>& x) {
+  double sum = 0;
+  for (const double e : x) sum += e * e;
+  return std::sqrt(sum);
+}
+// |A x| / |x| at the end of the power method: a lower bound of the norm, up to rounding.
+double power_method(const std::vector<double>& a, std::size_t columns) {
+  std::vector<double> x(columns, 1);
+  x[0] = 1.5;
+  double norm = 0;
+  for (int step = 0; step < 300; ++step) {
+    const std::vector<double> y = image(a, x);
+    norm = length(y) / length(x);
+    x = image(transposed(a, columns), y);
+    const double size = length(x);
+    for (double& e : x) e /= size;
+  }
+  return norm;
+}
+
+}  // namespace
+
+TEST_CASE("the norm of a product lies between the power method and a few percent above") {
+  SplitMix64 random(3);
+  for (const auto& [n, out, in, fade] : {std::tuple{8, 40, 30, 1.0}, {64, 100, 90, 0.9}, {16, 16, 16, 0.5}, {1, 5, 7, 1.0}}) {
+    const auto size = static_cast<std::size_t>(n), width = static_cast<std::size_t>(out), inner = static_cast<std::size_t>(in);
+    const std::vector<double> a = matrix(random, width, size, fade), b = matrix(random, size, inner, 1);
+    std::vector<double> product(width * inner);
+    for (std::size_t i = 0; i < width; ++i)
+      for (std::size_t k = 0; k < size; ++k)
+        for (std::size_t j = 0; j < inner; ++j) product[i * inner + j] += a[i * size + k] * b[k * inner + j];
+    const double bound = product_norm(gram_of_columns(a.data(), width, size, size), gram_of_rows(b.data(), size, inner, inner));
+    const double lower = power_method(product, inner);
+    REQUIRE(bound >= lower * (1 - 1e-12));
+    REQUIRE(bound <= lower * 1.08);
+  }
+}
+
+TEST_CASE("the square root of a Gram matrix bounds |A x|, singular ones too") {
+  SplitMix64 random(5);
+  std::size_t tested = 0;
+  for (const std::size_t rank : {3U, 12U, 20U}) {
+    const std::size_t n = 12;
+    const std::vector<double> a = matrix(random, rank, n, rank == 20 ? 0.2 : 1.0);
+    const SquareRoot root = square_root(gram_of_columns(a.data(), rank, n, n));
+    REQUIRE(root.rest < 1e-5 * root.frobenius);
+    for (int trial = 0; trial < 200; ++trial) {
+      std::vector<double> x(n);
+      for (double& e : x) e = trial % 2 == 0 ? uniform(random) : static_cast<double>(random.below(2)) * uniform(random);
+      const double exact = length(image(a, x));
+      const double bound = length(image(root.rows, x)) + root.rest * length(x);
+      REQUIRE(bound >= exact * (1 - 1e-13) - 1e-300);
+      REQUIRE(bound <= exact * (1 + 1e-10) + 2 * root.rest * length(x));
+      ++tested;
+    }
+  }
+  REQUIRE(tested == 600);
+}
+
+TEST_CASE("entries that doubles cannot serve give infinite bounds, not wrong ones") {
+  const std::vector<double> huge{0x1p200, 1, 1, 1};
+  const Gram gram = gram_of_rows(huge.data(), 2, 2, 2);
+  REQUIRE(gram.frobenius == infinite_bound);
+  REQUIRE(square_root(gram).rest == infinite_bound);
+  REQUIRE(product_norm(gram, gram) == infinite_bound);
+  REQUIRE(euclidean_norm(std::vector<double>{NAN}) == infinite_bound);
+  REQUIRE(upward(NAN) == infinite_bound);
+  const std::vector<double> tiny{0x1p-600, 0, 0, 0x1p-600};
+  const Gram small = gram_of_rows(tiny.data(), 2, 2, 2);
+  REQUIRE(product_norm(small, small) >= 0x1p-1000);
+  REQUIRE(euclidean_norm(tiny) >= 0x1p-600);
+}
+
+TEST_CASE("the exponential in doubles is within 2^-46, the sigmoid within 2^-44") {
+  SplitMix64 random(11);
+  Ball exact, t;
+  const auto distance = [&](double value) {  // |value / exact - 1|, up
+    arb_set_d(t, value);
+    arb_div(t, t, exact, 128);
+    arb_sub_ui(t, t, 1, 128);
+    return mag_get_d(Magnitude::of(t).get());
+  };
+  for (int trial = 0; trial < 20000; ++trial) {
+    const double x = uniform(random) * (trial % 3 == 0 ? 690 : trial % 3 == 1 ? 40 : 1);
+    arb_set_d(exact, x);
+    arb_exp(exact, exact, 128);
+    REQUIRE(distance(near_exp(x)) <= 0x1p-46);
+    arb_inv(exact, exact, 128);
+    arb_add_ui(exact, exact, 1, 128);
+    arb_inv(exact, exact, 128);
+    REQUIRE(distance(near_sigmoid(x)) <= 0x1p-44);
+  }
+  REQUIRE(near_exp(-691) == 0);
+  REQUIRE(near_exp(691) == INFINITY);
+  REQUIRE(near_exp(0) == 1);
+}
