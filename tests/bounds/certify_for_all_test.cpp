@@ -160,8 +160,8 @@ TEST_CASE("NoPE: every row is exact for every n, and says on what it rests") {
     REQUIRE(p.unsupported.find("the budget allows") == 0);
     for (const CollapseRow& row : p.rows) REQUIRE((row.inevitable.scope == Scope::horizon && row.basis.theorem.empty()));
     // Enough for explicit tokens and few eras: no row is wrong, and those that are open name the eras.
-    cheap.inevitable_work = 3 * work_of_eras(model, 4, 31) + 1;
-    REQUIRE(limits_within(*cheap.inevitable_work, model, 4096).max_eras == 4);
+    cheap.inevitable_work = 3 * work_of_eras(model, 12, 31) + 1;
+    REQUIRE(limits_within(*cheap.inevitable_work, model, 4096).max_eras == 12);
     const Certification q = run(model, cheap);
     std::size_t open = 0;
     for (std::size_t i = 0; i < c.rows.size(); ++i) {
@@ -170,6 +170,7 @@ TEST_CASE("NoPE: every row is exact for every n, and says on what it rests") {
         REQUIRE(overlaps(row.inevitable, c.rows[i].inevitable));
         if (row.inevitable.status != Status::bracket) continue;  // a majorant's upper end
       }
+      INFO("row " << i << ": " << row.inevitable.lower << ", " << row.inevitable.upper.value_or("none") << ", overflow " << row.basis.overflow_from.value_or("none") << "; " << q.unsupported);
       REQUIRE_FALSE(row.basis.open.empty());
       ++open;
     }
