@@ -62,7 +62,8 @@ bool sharpen_row(InevitableRow& row, InevitableRow other) {
   if (overflows) row.overflow_from = other.overflow_from;
   if (lowers || overflows) row.theorem = other.theorem, row.numbers = std::move(other.numbers);
   if (raises || lowers) row.undecided = other.undecided;
-  row.open = std::move(other.open);
+  // What a later way, or a later attempt, could not do either leaves the reason as it was.
+  if (raises || lowers || overflows || row.open.empty()) row.open = std::move(other.open);
   if (row.overflow_from && row.answer.upper) throw std::logic_error("two proofs contradict each other");
   if (row.answer.upper) {
     const Length lower(row.answer.lower), upper(*row.answer.upper);

@@ -40,13 +40,27 @@ Child::Child(const std::vector<std::string>& program) {
 
 Child::~Child() {
   std::fclose(to_);
-  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  if (!ended_) wait();
   std::fclose(from_);
 }
 
+int Child::wait() {
+  int status = 0;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  ended_ = true;
+  return status;
+}
+
+void Child::fail() {
+  if (ended_) throw std::runtime_error("the program has ended");
+  const int status = wait();
+  throw std::runtime_error(WIFSIGNALED(status) ? "the program was ended by signal " + std::to_string(WTERMSIG(status))
+                                               : "the program ended with exit status " + std::to_string(WEXITSTATUS(status)));
+}
+
 void Child::say(const std::string& line) {
-  if (std::fprintf(to_, "%s\n", line.c_str()) < 0 || std::fflush(to_) != 0) throw std::runtime_error("the program has ended");
+  if (std::fprintf(to_, "%s\n", line.c_str()) < 0 || std::fflush(to_) != 0) fail();
 }
 
 std::string Child::hear() {
@@ -55,7 +69,7 @@ std::string Child::hear() {
   const ssize_t length = getline(&line, &room, from_);
   std::string result = length > 0 ? std::string(line, static_cast<std::size_t>(length)) : std::string();
   std::free(line);
-  if (length <= 0) throw std::runtime_error("the program has ended");
+  if (length <= 0) fail();
   if (result.back() == '\n') result.pop_back();
   return result;
 }

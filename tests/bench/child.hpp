@@ -17,12 +17,16 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  // std::runtime_error where it has ended.
+  // std::runtime_error where it has ended, saying how.
   void say(const std::string& line);
   std::string hear();
 
  private:
+  int wait();
+  [[noreturn]] void fail();
+
   pid_t pid_ = 0;
+  bool ended_ = false;
   std::FILE *to_ = nullptr, *from_ = nullptr;
 };
 

@@ -109,7 +109,7 @@ TEST_CASE("majorants bracket the exact length that eras find, and few bits only 
   const InevitableAnswer exact = by_eras({model, f, Place::final, asked, limits}, silent), answer = ask(model, f);
   InevitableLimits few;
   std::size_t open = 0;
-  few.max_bits = 40, few.attempts = 1;
+  few.max_bits = 20, few.attempts = 1;
   const InevitableAnswer coarse = ask(model, f, few);
   for (std::size_t r = 0; r < asked.size(); ++r) {
     REQUIRE(exact.rows[r].answer.status == Status::exact);

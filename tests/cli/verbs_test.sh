@@ -39,6 +39,8 @@ random = { layers = 2, width = 16, heads = 2, hidden = 16, vocab = 6 }
 prefix = [1]
 unit = [2]
 lengths = { to = 12 }
+[inevitable]
+work = 1e6
 [engine]
 profiles = ["bf16-acc32"]
 CASE

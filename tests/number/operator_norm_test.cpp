@@ -22,7 +22,7 @@ std::vector<double> matrix(SplitMix64& random, std::size_t rows, std::size_t col
     for (std::size_t j = 0; j < columns; ++j) result[i * columns + j] = uniform(random) * std::pow(fade, static_cast<double>(j)) + 0.3 * (i % 3 == 0);
   return result;
 }
-std::vector<double> times(const std::vector<double>& a, const std::vector<double>& x) {
+std::vector<double> image(const std::vector<double>& a, const std::vector<double>& x) {
   const std::size_t rows = a.size() / x.size();
   std::vector<double> y(rows);
   for (std::size_t i = 0; i < rows; ++i)
@@ -47,9 +47,9 @@ double power_method(const std::vector<double>& a, std::size_t columns) {
   x[0] = 1.5;
   double norm = 0;
   for (int step = 0; step < 300; ++step) {
-    const std::vector<double> y = times(a, x);
+    const std::vector<double> y = image(a, x);
     norm = length(y) / length(x);
-    x = times(transposed(a, columns), y);
+    x = image(transposed(a, columns), y);
     const double size = length(x);
     for (double& e : x) e /= size;
   }
@@ -85,8 +85,8 @@ TEST_CASE("the square root of a Gram matrix bounds |A x|, singular ones too") {
     for (int trial = 0; trial < 200; ++trial) {
       std::vector<double> x(n);
       for (double& e : x) e = trial % 2 == 0 ? uniform(random) : static_cast<double>(random.below(2)) * uniform(random);
-      const double exact = length(times(a, x));
-      const double bound = length(times(root.rows, x)) + root.rest * length(x);
+      const double exact = length(image(a, x));
+      const double bound = length(image(root.rows, x)) + root.rest * length(x);
       REQUIRE(bound >= exact * (1 - 1e-13) - 1e-300);
       REQUIRE(bound <= exact * (1 + 1e-10) + 2 * root.rest * length(x));
       ++tested;
