@@ -1,10 +1,13 @@
 // Keeps OpenMP to the calling thread while it lives: a block of a few columns is not worth waking the others, least of all thousands of times.
 #pragma once
 
+#ifdef _OPENMP
 #include <omp.h>
+#endif
 
 namespace snellen {
 
+#ifdef _OPENMP
 class OneThread {
  public:
   explicit OneThread(bool wanted) : before_(omp_get_max_threads()) {
@@ -17,5 +20,14 @@ class OneThread {
  private:
   int before_;
 };
+#else
+class OneThread {
+ public:
+  explicit OneThread(bool) {}
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() {}
+};
+#endif
 
 }  // namespace snellen

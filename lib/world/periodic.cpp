@@ -3,16 +3,10 @@
 #include <stdexcept>
 
 #include "lib/world/ball_functions.hpp"
+#include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
-
-// Runs f(i) for i < count on all threads.
-template <class F>
-void for_each_index(std::size_t count, const F& f) {
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < count; ++i) f(i);
-}
 
 // The mean of the first `columns` entries of each row, rounded to an exact number.
 BallVector exact_means(const BallMatrix& x, std::size_t columns, long bits) {
@@ -184,7 +178,7 @@ void PeriodicWorld::add_token(const Attention& a, arb_srcptr key, arb_srcptr val
     return;
   }
   const std::size_t columns = memory.query.columns(), size = a.head_size;
-  for_each_index(a.heads * columns, [&](std::size_t job) {
+  parallel_for(a.heads * columns, [&](std::size_t job) {
     const std::size_t head = job / columns, column = job % columns, row = head / (a.heads / a.kv_heads) * size;
     BallVector dk(size), dv(size);
     Ball weight, factor;
@@ -252,7 +246,7 @@ BallMatrix PeriodicWorld::attend(const Attention& a, const Block& q, const Block
   const std::vector<Memory::Token> before = a.window ? recent(a, key, value, columns[0].position, memory) : std::vector<Memory::Token>();
 
   Block mixed(q.rows(), columns.size());
-  for_each_index(a.heads * columns.size(), [&](std::size_t job) {
+  parallel_for(a.heads * columns.size(), [&](std::size_t job) {
     const std::size_t head = job % a.heads, column = job / a.heads;
     const auto of = [&](auto add) {
       Query one(*this, a, query, columns, head, column);
