@@ -16,6 +16,12 @@ TEST_CASE("eras and tails of two layers of width 32 enclose every length up to 3
   REQUIRE(tested == 2 * 3000 * 32);
 }
 
+TEST_CASE("eras and tails with a suffix enclose every length up to 3000") {
+  RandomModel m;
+  m.seed = 3, m.width = 16, m.hidden = 32, m.kv_heads = 2, m.position = PositionKind::none;
+  REQUIRE(check_against_direct(synthetic_model(m), {1, 4}, 2, {5}, RunSettings{}, 3000, 1e-10) == 3000 * 16);
+}
+
 TEST_CASE("single tokens and tails under ALiBi enclose every length up to 3000") {
   RandomModel m;
   m.position = PositionKind::alibi;

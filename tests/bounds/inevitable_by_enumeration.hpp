@@ -47,11 +47,9 @@ inline InevitableAnswer ask(const Model& model, const Family& family, const Inev
   return inevitable_lengths(model, family, Place::final, questions(), limits, silent);
 }
 
-struct Agreement { std::size_t exact = 0, never = 0; };
-
-// Every exact answer below `horizon` is what certify() finds by enumeration up to there; a larger one is distinct at no smaller n than enumeration shows. Where the
-// answer is `never`, one of the last `kinds` pairs up to the horizon is distinct. Every answer is the one or the other.
-inline Agreement agreement(const Model& model, const Family& family, const InevitableAnswer& answer, std::int64_t horizon) {
+// f(row, r) for every row of certify()'s enumeration up to the horizon that answers question r.
+template <class F>
+void for_each_enumerated(const Model& model, const Family& family, const std::vector<InevitableQuestion>& asked, std::int64_t horizon, const F& f) {
   CertifyRequest request;
   request.family = family;
   request.family.to = horizon;
@@ -60,30 +58,61 @@ inline Agreement agreement(const Model& model, const Family& family, const Inevi
   request.metrics = {Metric::l1, Metric::linf};
   SilentProgress silent;
   const Certification c = certify(model, request, silent);
-  Agreement agreed;
-  const auto asked = questions();
+  std::size_t found = 0;
   for (const CollapseRow& row : c.rows)
     for (std::size_t r = 0; r < asked.size(); ++r) {
       const bool same_format = row.format ? asked[r].format && *row.format == *asked[r].format && row.format->name == asked[r].format->name : !asked[r].format;
       if (row.criterion != asked[r].criterion || row.metric != asked[r].metric || !same_format) continue;
       INFO((row.format ? row.format->name : "argmax") << " " << name_of(row.criterion));
-      REQUIRE(answer.rows[r].answer.scope == Scope::all);
-      if (answer.rows[r].answer.status == Status::never) {
-        REQUIRE(!answer.rows[r].answer.upper);
-        REQUIRE(row.last_distinct);
-        REQUIRE(*row.last_distinct > horizon - family.kinds());
-        REQUIRE(Length(answer.rows[r].answer.lower) > 0);
-        ++agreed.never;
-        continue;
-      }
-      REQUIRE(answer.rows[r].answer.status == Status::exact);
-      const std::int64_t found = Length(answer.rows[r].answer.lower) > horizon ? horizon + 1 : std::stoll(answer.rows[r].answer.lower);
-      if (found > horizon) continue;
-      REQUIRE(row.inevitable.lower == std::to_string(found));
-      REQUIRE(row.inevitable.upper == std::to_string(found));
-      ++agreed.exact;
+      f(row, r);
+      ++found;
     }
+  REQUIRE(found == asked.size());
+}
+
+struct Agreement { std::size_t exact = 0, never = 0; };
+
+// Every exact answer below `horizon` is what certify() finds by enumeration up to there; a larger one is distinct at no smaller n than enumeration shows. Where the
+// answer is `never`, one of the last `kinds` pairs up to the horizon is distinct. Every answer is the one or the other.
+inline Agreement agreement(const Model& model, const Family& family, const InevitableAnswer& answer, std::int64_t horizon) {
+  Agreement agreed;
+  for_each_enumerated(model, family, questions(), horizon, [&](const CollapseRow& row, std::size_t r) {
+    REQUIRE(answer.rows[r].answer.scope == Scope::all);
+    if (answer.rows[r].answer.status == Status::never) {
+      REQUIRE(!answer.rows[r].answer.upper);
+      REQUIRE(row.last_distinct);
+      REQUIRE(*row.last_distinct > horizon - family.kinds());
+      REQUIRE(Length(answer.rows[r].answer.lower) > 0);
+      ++agreed.never;
+      return;
+    }
+    REQUIRE(answer.rows[r].answer.status == Status::exact);
+    const std::int64_t found = Length(answer.rows[r].answer.lower) > horizon ? horizon + 1 : std::stoll(answer.rows[r].answer.lower);
+    if (found > horizon) return;
+    REQUIRE(row.inevitable.lower == std::to_string(found));
+    REQUIRE(row.inevitable.upper == std::to_string(found));
+    ++agreed.exact;
+  });
   return agreed;
+}
+
+// Every answer has an upper end for all n; no pair from it on up to the horizon is anything but collapsed, and the pair before the lower end is distinct.
+// Returns the number of upper ends up to the horizon.
+inline std::size_t check_brackets(const Model& model, const Family& family, const std::vector<InevitableQuestion>& asked, const InevitableAnswer& answer,
+                                  std::int64_t horizon) {
+  std::size_t below = 0;
+  for_each_enumerated(model, family, asked, horizon, [&](const CollapseRow& row, std::size_t r) {
+    const Inevitable& found = answer.rows[r].answer;
+    INFO("row " << r << ": " << found.lower << " to " << found.upper.value_or("none"));
+    REQUIRE((found.upper && found.scope == Scope::all));
+    for (std::int64_t n = 1; n <= horizon; ++n) {
+      const Verdict verdict = row.verdicts[static_cast<std::size_t>(n - 1)];
+      if (Length(*found.upper) <= n) REQUIRE(verdict == Verdict::collapsed);
+      if (Length(found.lower) == n + 1) REQUIRE(verdict == Verdict::distinct);
+    }
+    if (Length(*found.upper) <= horizon) ++below;
+  });
+  return below;
 }
 
 // The same where every answer is exact.

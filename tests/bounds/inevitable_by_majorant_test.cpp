@@ -1,13 +1,11 @@
 // Upper ends for all n from majorants: enumeration and eras never contradict them.
 #include "bounds/inevitable_by_majorant.hpp"
 
-#include "bounds/certify.hpp"
 #include "bounds/inevitable_by_eras.hpp"
-#include "lib/model/synthetic.hpp"
-#include "lib/number/length.hpp"
-#include "tests/catch.hpp"
+#include "tests/bounds/inevitable_by_enumeration.hpp"
 
 using namespace snellen;
+using snellen::testing::check_brackets;
 
 namespace {
 
@@ -25,7 +23,7 @@ Family family(std::vector<Token> prefix, std::vector<Token> unit, std::vector<To
   return f;
 }
 
-// As certify() orders its rows.
+// Every format under every criterion.
 std::vector<InevitableQuestion> questions() {
   std::vector<InevitableQuestion> all;
   for (const char* name : formats) all.push_back({find_format(name), Criterion::bitwise, {}, {}});
@@ -44,56 +42,30 @@ InevitableAnswer ask(const Model& model, const Family& f, const InevitableLimits
   return by_majorant(task, silent);
 }
 
-// Every row has an upper end; no pair from it on up to the horizon is distinct, and none at or beyond the lower end less one is the last distinct one by enumeration.
-// Returns the number of rows whose upper end lies below the horizon.
-std::size_t check_by_enumeration(const Model& model, Family f, std::int64_t horizon) {
-  const InevitableAnswer answer = ask(model, f);
-  CertifyRequest request;
-  f.to = horizon;
-  request.family = f;
-  for (const char* name : formats) request.formats.push_back(*find_format(name));
-  request.criteria = {Criterion::bitwise, Criterion::tolerance, Criterion::argmax};
-  request.metrics = {Metric::l1, Metric::linf};
-  SilentProgress silent;
-  const Certification c = certify(model, request, silent);
-  REQUIRE(c.rows.size() == answer.rows.size());
-  std::size_t below = 0;
-  for (std::size_t r = 0; r < c.rows.size(); ++r) {
-    const Inevitable& found = answer.rows[r].answer;
-    INFO("row " << r << ": " << found.lower << " to " << found.upper.value_or("none"));
-    REQUIRE((found.upper && found.scope == Scope::all));
-    for (std::int64_t n = 1; n <= horizon; ++n) {
-      const Verdict verdict = c.rows[r].verdicts[static_cast<std::size_t>(n - 1)];
-      if (Length(*found.upper) <= n) REQUIRE(verdict == Verdict::collapsed);
-      if (Length(found.lower) == n + 1) REQUIRE(verdict == Verdict::distinct);
-    }
-    if (Length(*found.upper) <= horizon) ++below;
-  }
-  return below;
-}
+std::size_t check(const Model& model, const Family& f, std::int64_t horizon) { return check_brackets(model, f, questions(), ask(model, f), horizon); }
 
 }  // namespace
 
 TEST_CASE("RoPE, soft-caps, mixed windows: an upper end in every format, and enumeration agrees") {
   std::size_t below = 0;
-  const auto check = [&](PositionKind position, auto change) {
+  const auto add = [&](PositionKind position, auto change) {
     RandomModel m = small(position);
     change(m);
-    below += check_by_enumeration(synthetic_model(m), family({1}, {2}, {}), 300);
+    below += check(synthetic_model(m), family({1}, {2}, {}), 300);
   };
-  check(PositionKind::rope, [](RandomModel& m) { m.layers = 1; });
-  check(PositionKind::rope, [](RandomModel& m) { m.gain = 0.25; });
-  check(PositionKind::none, [](RandomModel& m) { m.softcap = 3; });
-  check(PositionKind::rope, [](RandomModel& m) { m.window = 5, m.global_every = 2; });
+  add(PositionKind::rope, [](RandomModel& m) { m.layers = 1; });
+  add(PositionKind::rope, [](RandomModel& m) { m.gain = 0.25; });
+  add(PositionKind::none, [](RandomModel& m) { m.softcap = 3; });
+  add(PositionKind::rope, [](RandomModel& m) { m.window = 5, m.global_every = 2; });
   REQUIRE(below >= 8);
 }
 
 TEST_CASE("a suffix, and units of several tokens: an upper end in every format, and enumeration agrees") {
   std::size_t below = 0;
-  below += check_by_enumeration(synthetic_model(small(PositionKind::none)), family({1}, {2}, {5}), 150);
-  below += check_by_enumeration(synthetic_model(small(PositionKind::rope)), family({1}, {2}, {5}), 150);
-  below += check_by_enumeration(synthetic_model(small(PositionKind::none)), family({1}, {2, 6}, {}), 150);
-  below += check_by_enumeration(synthetic_model(small(PositionKind::none)), family({1}, {2, 6}, {4, 1}), 100);
+  below += check(synthetic_model(small(PositionKind::none)), family({1}, {2}, {5}), 150);
+  below += check(synthetic_model(small(PositionKind::rope)), family({1}, {2}, {5}), 150);
+  below += check(synthetic_model(small(PositionKind::none)), family({1}, {2, 6}, {}), 150);
+  below += check(synthetic_model(small(PositionKind::none)), family({1}, {2, 6}, {4, 1}), 100);
   REQUIRE(below >= 3);
 }
 

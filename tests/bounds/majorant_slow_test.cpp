@@ -1,0 +1,42 @@
+// The brute-force check of majorants at full size: two layers, every coordinate of every layer, every n up to 3000.
+#include "lib/model/synthetic.hpp"
+#include "tests/bounds/majorant_against_direct.hpp"
+
+using namespace snellen;
+using namespace snellen::testing;
+
+namespace {
+
+constexpr std::int64_t copies = 100, last = 3000;
+
+RandomModel of(PositionKind position, std::uint64_t seed) {
+  RandomModel m;
+  m.seed = seed, m.width = 16, m.heads = 4, m.kv_heads = 2, m.hidden = 32, m.position = position, m.gain = 0.5;
+  return m;
+}
+
+void check(const RandomModel& m, const RunParts& parts) {
+  const Checked checked = check_majorants(synthetic_model(m), parts, copies, last);
+  REQUIRE(checked.comparisons >= 16 * 3 * static_cast<std::size_t>(last - copies) * 4);
+  REQUIRE(checked.narrow >= checked.comparisons / 4);
+}
+
+}  // namespace
+
+TEST_CASE("RoPE, grouped queries: no length up to 3000 leaves the majorants") { check(of(PositionKind::rope, 1), {{1, 5}, {2}, {}}); }
+
+TEST_CASE("RoPE, a suffix: no length up to 3000 leaves the majorants") { check(of(PositionKind::rope, 2), {{1, 5}, {2}, {4}}); }
+
+TEST_CASE("no positions, a soft-cap: no length up to 3000 leaves the majorants") {
+  RandomModel m = of(PositionKind::none, 3);
+  m.softcap = 4;
+  check(m, {{1, 5}, {2}, {}});
+}
+
+TEST_CASE("windows in some layers and in all: no length up to 3000 leaves the majorants") {
+  RandomModel m = of(PositionKind::rope, 4);
+  m.window = 40, m.global_every = 2;
+  check(m, {{1, 5}, {2}, {}});
+  m.global_every = 0, m.position = PositionKind::alibi;
+  check(m, {{1, 5}, {2}, {}});
+}
