@@ -1,0 +1,326 @@
+// One head of attention under majorants against sums token by token, where the sequences go as far from their limits as they may, and where what is left of the
+// bound is an equality. Lemmas: proofs/majorant.md, "Attention".
+#include <memory>
+#include <vector>
+
+#include "lib/world/majorant.hpp"
+#include "tests/catch.hpp"
+#include "tests/number/decay_values.hpp"
+
+using namespace snellen;
+using namespace snellen::testing;
+
+namespace {
+
+using Vector = std::vector<double>;
+
+// A column of the run: limit + sign * deviation * M/j, M the first world's.
+struct Moving {
+  Vector limit, deviation;
+};
+
+// Explicit tokens P . U^copies, then the run's columns and the suffix's. One head.
+struct Scene {
+  RunShape shape;
+  std::vector<Vector> keys, values;  // explicit, not rotated
+  std::vector<Moving> q, k, v;       // of the unit, then of the suffix
+  std::vector<long> stages;          // the first is copies + 1
+  long last = 200;
+  std::optional<double> softcap;
+  std::optional<std::size_t> window;
+  bool rotary = false, alibi = false;
+
+  long first() const { return stages.front(); }
+  std::size_t size() const { return q[0].limit.size(); }
+  Attention attention() const {
+    Attention a;
+    a.heads = a.kv_heads = 1, a.head_size = size();
+    a.softcap = softcap, a.window = window;
+    if (rotary) a.rotary = Rotary{10000, 2};
+    if (alibi) a.alibi = {Slope{1, 1}};
+    return a;
+  }
+};
+
+struct Signs {
+  int q, k, v;
+  bool alternate;  // from column to column
+};
+
+BallVector at(const Moving& x, int sign, const Scene& s, long j) {
+  BallVector result(x.limit.size());
+  Ball t;
+  for (std::size_t i = 0; i < x.limit.size(); ++i) {
+    arb_set_d(t, sign * x.deviation[i]);
+    arb_mul_ui(t, t, static_cast<unsigned long>(s.first()), decay_bits);
+    arb_div_ui(t, t, static_cast<unsigned long>(j), decay_bits);
+    arb_set_d(result[i], x.limit[i]);
+    arb_add(result[i], result[i], t, decay_bits);
+  }
+  return result;
+}
+
+// The first two entries turn by the position.
+void turn(BallVector& x, const Scene& s, long position) {
+  if (!s.rotary) return;
+  Ball angle, sine, cosine, a, b;
+  arb_set_si(angle, position);
+  arb_sin_cos(sine, cosine, angle, decay_bits);
+  arb_mul(a, x[0], cosine, decay_bits), arb_submul(a, x[1], sine, decay_bits);
+  arb_mul(b, x[1], cosine, decay_bits), arb_addmul(b, x[0], sine, decay_bits);
+  arb_swap(x[0], a), arb_swap(x[1], b);
+}
+
+// The head's output at column c of copy j (of the suffix: after j copies), from the tokens one by one.
+BallVector direct(const Scene& s, std::size_t c, long j, const Signs& signs) {
+  const long unit = static_cast<long>(s.shape.unit), prefix = static_cast<long>(s.shape.prefix), column = static_cast<long>(c);
+  const long own = column < unit ? prefix + (j - 1) * unit + column : prefix + j * unit + column - unit;
+  const auto sign = [&](int of, std::size_t b) { return signs.alternate && b % 2 == 1 ? -of : of; };
+  BallVector query = at(s.q[c], sign(signs.q, c), s, j), sums(s.size());
+  turn(query, s, own);
+  Ball mass, score, distance;
+  const auto see = [&](BallVector key, const BallVector& value, long position) {
+    if (position > own || (s.window && position + static_cast<long>(*s.window) <= own)) return;
+    turn(key, s, position);
+    arb_zero(score);
+    for (std::size_t i = 0; i < s.size(); ++i) arb_addmul(score, query[i], key[i], decay_bits);
+    if (s.softcap) {
+      arb_set_d(distance, *s.softcap);
+      arb_div(score, score, distance, decay_bits);
+      arb_tanh(score, score, decay_bits);
+      arb_mul(score, score, distance, decay_bits);
+    }
+    if (s.alibi) {
+      arb_set_si(distance, own - position), arb_mul_2exp_si(distance, distance, -1);
+      arb_sub(score, score, distance, decay_bits);
+    }
+    arb_exp(score, score, decay_bits);
+    arb_add(mass, mass, score, decay_bits);
+    for (std::size_t i = 0; i < s.size(); ++i) arb_addmul(sums[i], score, value[i], decay_bits);
+  };
+  const auto exact = [](const Vector& x) {
+    BallVector result(x.size());
+    for (std::size_t i = 0; i < x.size(); ++i) arb_set_d(result[i], x[i]);
+    return result;
+  };
+  for (std::size_t e = 0; e < s.keys.size(); ++e) see(exact(s.keys[e]), exact(s.values[e]), static_cast<long>(e));
+  for (long i = s.first(); i <= j; ++i)
+    for (std::size_t b = 0; b < s.shape.unit; ++b)
+      see(at(s.k[b], sign(signs.k, b), s, i), at(s.v[b], sign(signs.v, b), s, i), prefix + (i - 1) * unit + static_cast<long>(b));
+  for (std::size_t b = s.shape.unit; b < s.k.size(); ++b)
+    see(at(s.k[b], sign(signs.k, b), s, j), at(s.v[b], sign(signs.v, b), s, j), prefix + j * unit + static_cast<long>(b) - unit);
+  for (std::size_t i = 0; i < s.size(); ++i) arb_div(sums[i], sums[i], mass, decay_bits);
+  return sums;
+}
+
+MajorantBlock block_of(const std::vector<Moving>& columns, const Scene& s, long stage) {
+  const std::size_t size = s.size();
+  MajorantBlock x(BallMatrix(size, 2 * columns.size()));
+  for (std::size_t c = 0; c < columns.size(); ++c)
+    for (std::size_t i = 0; i < size; ++i) {
+      Magnitude deviation;
+      mag_set_d(deviation.get(), columns[c].deviation[i]);
+      deviation *= quotient(s.first(), stage);
+      arb_set_d(x.balls(i, c), columns[c].limit[i]);
+      arb_set(x.balls(i, columns.size() + c), x.balls(i, c));
+      arb_add_error_mag(x.balls(i, columns.size() + c), deviation.get());
+      x.deviation(i, c) = x.rest_of(i, c) = Decay::inverse(deviation);
+    }
+  return x;
+}
+
+// Every stage's output at every column, for lengths near the stage and far: the direct one lies in it. Returns the largest part of a finite bound that a deviation takes.
+double check(const Scene& s) {
+  const std::size_t size = s.size(), columns = s.q.size();
+  REQUIRE(s.keys.size() == s.shape.prefix + s.shape.copies * s.shape.unit);
+  REQUIRE(s.first() == static_cast<long>(s.shape.copies) + 1);
+  BallMatrix k(size, s.keys.size()), v(size, s.keys.size());
+  for (std::size_t e = 0; e < s.keys.size(); ++e) {
+    BallVector key(size);
+    for (std::size_t i = 0; i < size; ++i) arb_set_d(key[i], s.keys[e][i]), arb_set_d(v(i, e), s.values[e][i]);
+    turn(key, s, static_cast<long>(e));
+    for (std::size_t i = 0; i < size; ++i) arb_set(k(i, e), key[i]);
+  }
+  BallMemory tokens;
+  tokens.append(k, v, 1, decay_bits);
+  MajorantMemory memory = MajorantWorld::prepare(std::move(tokens), decay_bits);
+
+  double nearest = 0;
+  for (const long stage : s.stages) {
+    const MajorantWorld world(stage, s.shape, std::make_shared<const BallWorld>(decay_bits));
+    const MajorantBlock output = world.attend(s.attention(), block_of(s.q, s, stage), block_of(s.k, s, stage), block_of(s.v, s, stage), {}, memory);
+    std::vector<long> lengths;
+    for (long j = stage; j < stage + 12; ++j) lengths.push_back(j);
+    for (long j = 2 * stage; j <= s.last; j += j / 2) lengths.push_back(j);
+    for (std::size_t corner = 0; corner < (columns > 1 ? 16 : 8); ++corner) {
+      const Signs signs{(corner & 1) != 0 ? -1 : 1, (corner & 2) != 0 ? -1 : 1, (corner & 4) != 0 ? -1 : 1, corner >= 8};
+      for (const long j : lengths)
+        for (std::size_t c = 0; c < columns; ++c) {
+          const BallVector exact = direct(s, c, j, signs);
+          const BallMatrix box = world.from(output, c, j);
+          for (std::size_t i = 0; i < size; ++i) {
+            INFO("stage " << stage << " j " << j << " column " << c << " entry " << i << " corner " << corner);
+            Ball moved;
+            arb_sub(moved, exact[i], output.limit(i, c), decay_bits);
+            arb_abs(moved, moved);
+            const Ball bound = value_at(output.deviation(i, c), j, stage);
+            require_at_least(bound, moved);
+            REQUIRE(arb_overlaps(box(i, 0), exact[i]));
+            REQUIRE(arb_overlaps(output.range(i, c), exact[i]));
+            arb_div(moved, moved, bound, 64);
+            if (arb_is_finite(moved)) nearest = std::max(nearest, arf_get_d(arb_midref(static_cast<arb_srcptr>(moved)), ARF_RND_NEAR));
+          }
+        }
+    }
+  }
+  return nearest;
+}
+
+Moving still(Vector limit) {
+  Vector none(limit.size());
+  return {std::move(limit), std::move(none)};
+}
+
+// One token P, equal explicit copies of one token, and a run that stands still: keys and values of one entry.
+Scene one_entry(long first, double prefix_key, double prefix_value, double key, double value) {
+  Scene s;
+  s.shape.prefix = 1, s.shape.copies = static_cast<std::size_t>(first - 1);
+  s.keys.assign(1, {prefix_key}), s.values.assign(1, {prefix_value});
+  s.keys.insert(s.keys.end(), s.shape.copies, {key}), s.values.insert(s.values.end(), s.shape.copies, {value});
+  s.q = {still({1})}, s.k = {still({0})}, s.v = {still({0})};
+  s.stages = {first};
+  return s;
+}
+
+// The same of two positions.
+Scene two_positions(long first) {
+  Scene s;
+  s.shape.prefix = 1, s.shape.unit = 2, s.shape.copies = static_cast<std::size_t>(first - 1);
+  s.keys = {{0}}, s.values = {{0}};
+  for (long i = 1; i < first; ++i) s.keys.insert(s.keys.end(), {{0}, {0}}), s.values.insert(s.values.end(), {{1}, {-1}});
+  s.q = {still({1}), still({1})}, s.k = {still({0}), still({0})}, s.v = {still({1}), still({-1})};
+  s.stages = {first};
+  return s;
+}
+
+}  // namespace
+
+// Of j + 1 tokens one weighs e^3 and says 1, the others weigh 1 and say 0: the output is e^3/(e^3 + j).
+TEST_CASE("majorants of attention: one heavy token, in closed form") {
+  Scene s = one_entry(20, 3, 1, 0, 0);
+  s.last = 20000;
+  REQUIRE(check(s) > 0.997);
+  s.softcap = 2;
+  REQUIRE(check(s) > 0.997);
+  s.softcap.reset(), s.stages = {20, 31, 200};
+  REQUIRE(check(s) > 0.997);
+}
+
+// The first copies weigh e^-3, so that at M the mass is least for its length; all tokens' weights are known.
+TEST_CASE("majorants of attention: the least mass is at M") {
+  REQUIRE(check(one_entry(20, 0, 1, -3, 0)) > 0.999999);
+  // Two positions, of which the second, heavy one is not seen by the first.
+  Scene s = two_positions(20);
+  s.k[1].limit = {2}, s.values[0] = {5};
+  for (std::size_t e = 1; e < s.keys.size(); ++e) s.keys[e] = {-3}, s.values[e] = {3};
+  REQUIRE(check(s) > 0.6);
+}
+
+// Weights known badly one by one, well by their mean: the query is anything from -1 to 1 and the keys 0.05 +- 0.1.
+TEST_CASE("majorants of attention: the mass by the mean score") {
+  Scene s = one_entry(800, 0, 1, 0, 0);
+  for (std::size_t e = 1; e < s.keys.size(); ++e) s.keys[e] = {e % 2 == 0 ? 0.15 : -0.05};
+  s.q = {Moving{{0}, {1}}};
+  s.last = 800;
+  REQUIRE(check(s) > 0.985);
+  // The tail's keys move the scores down by as much as 1, least far on the average at j = e M.
+  s = one_entry(50, 0, 1, 0, 0);
+  s.k = {Moving{{0}, {1}}};
+  REQUIRE(check(s) > 0.75);
+  // So do those of a part, seen from a later world.
+  s.stages = {50, 100};
+  REQUIRE(check(s) > 0.75);
+}
+
+TEST_CASE("majorants of attention: values that move, in the tail and in parts") {
+  Scene s = one_entry(30, 0, 0, 0, 0);
+  s.v = {Moving{{0}, {1}}};
+  s.last = 3000;
+  REQUIRE(check(s) > 0.97);
+  s.stages = {30, 90, 91};
+  REQUIRE(check(s) > 0.97);
+}
+
+TEST_CASE("majorants of attention: several positions, whose keys, queries and values move") {
+  const auto moving = [](double query, double key, double value, std::vector<long> stages, std::optional<double> softcap) {
+    Scene s = two_positions(stages.front());
+    s.stages = std::move(stages), s.softcap = softcap;
+    for (std::size_t e = 1; e < s.keys.size(); ++e) s.keys[e] = {e % 2 == 1 ? 0.25 : -0.25};
+    for (std::size_t b = 0; b < 2; ++b) s.q[b].deviation = {query}, s.k[b] = Moving{{b == 0 ? 0.25 : -0.25}, {key}}, s.v[b].deviation = {value};
+    return check(s);
+  };
+  for (const std::optional<double>& softcap : {std::optional<double>(), std::optional<double>(2)})
+    for (const std::vector<long>& stages : {std::vector<long>{20}, {20, 45}}) {
+      REQUIRE(moving(0.125, 0, 0, stages, softcap) > 0.3);
+      REQUIRE(moving(0, 0.125, 0, stages, softcap) > 0.3);
+      REQUIRE(moving(0, 0, 0.125, stages, softcap) > 0.3);
+      REQUIRE(moving(0.125, 0.125, 0.5, stages, softcap) > 0.3);
+    }
+}
+
+TEST_CASE("majorants of attention: a suffix sees its own tokens, heavy ones, too") {
+  Scene s = one_entry(20, 1, -1, 0, 0);
+  s.shape.suffix = 2, s.last = 2000;
+  s.q = {still({1}), still({1}), still({1})}, s.k = {still({0}), still({3}), still({2})}, s.v = {still({0}), still({1}), still({2})};
+  REQUIRE(check(s) > 0.95);
+  s.stages = {20, 40};
+  s.k[1].deviation = {0.25}, s.v[2].deviation = {0.5}, s.q[2].deviation = {0.25};
+  REQUIRE(check(s) > 0.5);
+}
+
+TEST_CASE("majorants of attention: rotating planes, whatever the angles") {
+  Scene s;
+  s.rotary = true;
+  s.shape.prefix = 2, s.shape.copies = 23, s.stages = {24, 60};
+  s.keys = {{0.5, 1, 2}, {-1, 0.25, 0}}, s.values = {{1, 0, 0}, {0, 1, 0}};
+  for (std::size_t e = 0; e < 23; ++e) s.keys.push_back({0.25, -0.25, 0.5}), s.values.push_back({0, 0, 1});
+  s.q = {Moving{{0.5, -0.5, 1}, {0.125, 0, 0.125}}}, s.k = {Moving{{0.25, -0.25, 0.5}, {0.125, 0.125, 0.125}}}, s.v = {Moving{{0, 0, 1}, {0.25, 0, 0}}};
+  s.last = 1000;
+  REQUIRE(check(s) > 0.3);
+  s.softcap = 2;
+  REQUIRE(check(s) > 0.2);
+}
+
+// All weight is on the oldest token seen: at the last j that sees M, or the last explicit token, the bound is attained.
+TEST_CASE("majorants of attention: a window that sees its oldest token alone") {
+  for (const std::size_t window : {2u, 4u, 5u}) {
+    Scene s = one_entry(6, 0, 0, 0, 0);
+    s.window = window;
+    s.v = {Moving{{0}, {1}}}, s.k = {Moving{{0}, {0x1p14}}};
+    REQUIRE(check(s) > 0.999999);
+    s.stages = {6, 9, 14};
+    REQUIRE(check(s) > 0.999999);
+    s = one_entry(6, 0, 0, 0, 0);
+    s.window = window;
+    s.keys.back() = {64}, s.values.back() = {1};
+    REQUIRE(check(s) > 0.999999);
+  }
+}
+
+TEST_CASE("majorants of attention: windows over several positions and a suffix, at their distances") {
+  for (const bool alibi : {false, true})
+    for (const std::size_t window : {1u, 2u, 5u, 8u}) {
+      Scene s = two_positions(10);
+      s.shape.suffix = 1;
+      s.window = window, s.alibi = alibi, s.stages = {10, 15};
+      s.q.push_back(still({2})), s.k.push_back(still({-1})), s.v.push_back(still({3}));
+      s.k[0] = Moving{{0.5}, {0.125}}, s.k[1] = Moving{{-0.5}, {0.0625}}, s.v[1].deviation = {0.25}, s.q[0].deviation = {0.125};
+      REQUIRE(check(s) > 0.1);
+    }
+  Scene s;
+  s.rotary = true, s.window = 4;
+  s.shape.prefix = 1, s.shape.copies = 9, s.shape.suffix = 1, s.stages = {10};
+  s.keys.assign(10, {1, 0.5, 0}), s.values.assign(10, {0, 0, 1});
+  s.q = {still({1, -1, 0.5}), still({2, 1, 0})}, s.k = {Moving{{1, 0.5, 0}, {0.0625, 0, 0.125}}, still({-1, 1, 1})}, s.v = {Moving{{0, 0, 1}, {0.25, 0, 0}}, still({1, 2, 3})};
+  REQUIRE(check(s) > 0.1);
+}
