@@ -136,4 +136,47 @@ inline std::size_t lowered_by_one(const InevitableAnswer& answer, const Inevitab
   return tested;
 }
 
+// The same of answers that bracket: the brackets of N and of N - 1 leave room for one N. Returns the number of lower ends above 1.
+inline std::size_t may_be_lowered_by_one(const InevitableAnswer& answer, const InevitableAnswer& appended) {
+  std::size_t tested = 0;
+  for (std::size_t r = 0; r < answer.rows.size(); ++r) {
+    const Inevitable &one = answer.rows[r].answer, &less = appended.rows[r].answer;
+    INFO("row " << r << ": " << one.lower << " to " << one.upper.value_or("none") << ", appended " << less.lower << " to " << less.upper.value_or("none"));
+    REQUIRE((one.upper && less.upper));
+    if (Length(one.lower) == 1) continue;
+    REQUIRE(Length(*less.upper) >= Length(one.lower) - 1);
+    REQUIRE(Length(less.lower) <= Length(*one.upper) - 1);
+    ++tested;
+  }
+  return tested;
+}
+
+struct Shortfall { std::size_t open = 0, exact = 0; };  // rows with no exact answer, and with one
+
+// What too few bits, eras or tokens leave: `unknown` or a bracket that what all of them prove does not contradict. Bits are at most max_bits.
+inline void check_short_of(Shortfall& shortfall, const InevitableAnswer& answer, const InevitableAnswer& short_of, long max_bits) {
+  for (const InevitableProof& proof : short_of.proofs)
+    if (proof.numbers.contains("bits")) REQUIRE(std::stol(proof.numbers.at("bits")) <= max_bits);
+  for (std::size_t r = 0; r < answer.rows.size(); ++r) {
+    const Inevitable &a = answer.rows[r].answer, &b = short_of.rows[r].answer;
+    INFO("row " << r << ": " << a.lower << " to " << a.upper.value_or("none") << ", with " << max_bits << " bits " << b.lower << " to " << b.upper.value_or("none"));
+    REQUIRE(a.upper);
+    REQUIRE(Length(b.lower) <= Length(*a.upper));
+    if (b.upper) REQUIRE(Length(*b.upper) >= Length(a.lower));
+    if (b.status == Status::exact) REQUIRE((a.status != Status::exact || b.lower == a.lower));
+    ++(b.status == Status::exact ? shortfall.exact : shortfall.open);
+  }
+}
+
+// A shortfall at each of these numbers of bits, in one attempt.
+inline Shortfall with_few_bits(const Model& model, const Family& family, const InevitableAnswer& answer, std::initializer_list<long> bits) {
+  Shortfall shortfall;
+  for (const long most : bits) {
+    InevitableLimits limits;
+    limits.max_bits = most, limits.attempts = 1;
+    check_short_of(shortfall, answer, ask(model, family, limits), most);
+  }
+  return shortfall;
+}
+
 }  // namespace snellen::testing

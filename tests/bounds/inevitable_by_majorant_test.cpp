@@ -98,6 +98,26 @@ TEST_CASE("majorants bracket the exact length that eras find, and few bits only 
   REQUIRE(open >= 1);
 }
 
+TEST_CASE("majorants: appending the run token to the prefix leaves room for lengths lower by one, and few bits prove nothing false") {
+  std::size_t tested = 0;
+  testing::Shortfall shortfall;
+  const auto check = [&](RandomModel m, const std::vector<Token>& suffix) {
+    m.layers = 1;
+    const Model model = synthetic_model(m);
+    const InevitableAnswer answer = ask(model, family({1}, {2}, suffix));
+    tested += testing::may_be_lowered_by_one(answer, ask(model, family({1, 2}, {2}, suffix)));
+    for (const long bits : {16, 40}) {
+      InevitableLimits few;
+      few.max_bits = bits, few.attempts = 1;
+      testing::check_short_of(shortfall, answer, ask(model, family({1}, {2}, suffix), few), bits);
+    }
+  };
+  check(small(PositionKind::rope), {});
+  check(small(PositionKind::none), {5});
+  REQUIRE(tested >= 2 * 10);
+  REQUIRE(shortfall.open >= 2 * 2 * 10);
+}
+
 TEST_CASE("what majorants refuse, by name") {
   const auto refused = [](const RandomModel& m, const Family& f) {
     const Model model = synthetic_model(m);

@@ -12,6 +12,9 @@ TEST_CASE("NoPE with a suffix: every length is exact and enumeration agrees wher
   REQUIRE(check_by_enumeration(model, family, answer, 300) >= 6);
   REQUIRE(Length(answer.rows[5].answer.lower) > Length(1000000));  // fp32
   REQUIRE(lowered_by_one(answer, ask(model, appended)) >= 10);
+  const Shortfall shortfall = with_few_bits(model, family, answer, {24, 48, 80});
+  REQUIRE(shortfall.open >= 10);
+  REQUIRE(shortfall.exact >= 5);
 }
 
 TEST_CASE("a suffix of run tokens is a longer run: exact lengths are lower by as many") {

@@ -17,22 +17,12 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
     REQUIRE(lowered_by_one(answer, ask(model, run_after({1, 2}))) >= 12);
   }
   SECTION("too few bits prove nothing false") {
+    Shortfall shortfall = with_few_bits(model, family, answer, {24, 48, 64, 80});
     InevitableLimits limits;
-    std::size_t open = 0, exact = 0;
-    for (const long bits : {24, 48, 64, 80, 4096}) {
-      limits.max_bits = bits, limits.max_eras = bits == 4096 ? 20 : 1200, limits.attempts = 1;
-      const InevitableAnswer short_of = ask(model, family, limits);
-      REQUIRE(std::stol(short_of.proofs.at(0).numbers.at("bits")) <= bits);
-      for (std::size_t r = 0; r < answer.rows.size(); ++r) {
-        const Inevitable &a = answer.rows[r].answer, &b = short_of.rows[r].answer;
-        REQUIRE(Length(b.lower) <= Length(a.lower));
-        if (b.upper) REQUIRE(Length(*b.upper) >= Length(*a.upper));
-        if (b.status == Status::unknown || b.status == Status::bracket) ++open;
-        if (b.status == Status::exact) ++exact;
-      }
-    }
-    REQUIRE(open >= 20);
-    REQUIRE(exact >= 10);
+    limits.max_eras = 20, limits.attempts = 1;
+    check_short_of(shortfall, answer, ask(model, family, limits), limits.max_bits);
+    REQUIRE(shortfall.open >= 20);
+    REQUIRE(shortfall.exact >= 10);
   }
 }
 
@@ -41,10 +31,15 @@ TEST_CASE("ALiBi: every length is exact and enumeration agrees") {
   const Family family = run_after({1, 4});
   const InevitableAnswer answer = ask(model, family);
   REQUIRE(check_by_enumeration(model, family, answer, 1500) >= 9);
+  REQUIRE(lowered_by_one(answer, ask(model, run_after({1, 4, 2}))) >= 10);
+  const Shortfall shortfall = with_few_bits(model, family, answer, {16, 24, 40});
+  REQUIRE(shortfall.open >= 10);
+  REQUIRE(shortfall.exact >= 5);
 }
 
 TEST_CASE("a window: exact below the reach, and from the reach on nothing changes") {
-  std::size_t reached = 0;
+  std::size_t reached = 0, lowered = 0;
+  Shortfall shortfall;
   for (const PositionKind position : {PositionKind::none, PositionKind::rope, PositionKind::alibi}) {
     RandomModel m = small(position);
     m.window = 5, m.layers = 2;
@@ -59,8 +54,14 @@ TEST_CASE("a window: exact below the reach, and from the reach on nothing change
     const InevitableAnswer answer = ask(model, family);
     REQUIRE(answer.proofs.at(0).numbers.at("tail from") == "9");  // 2 (5 - 1) + 1
     REQUIRE(answer.rows[5].answer.lower == "9");
+    lowered += lowered_by_one(answer, ask(model, run_after({1, 4, 2})));
+    const Shortfall few = with_few_bits(model, family, answer, {10});
+    shortfall.open += few.open, shortfall.exact += few.exact;
   }
   REQUIRE(reached == 3 * 3 * 15);
+  REQUIRE(lowered >= 3 * 10);
+  REQUIRE(shortfall.open >= 5);
+  REQUIRE(shortfall.exact >= 5);
 }
 
 TEST_CASE("what is not supported says so and proves nothing") {
