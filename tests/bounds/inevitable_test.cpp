@@ -55,7 +55,7 @@ TEST_CASE("a window: exact below the reach, and from the reach on nothing change
     REQUIRE(answer.proofs.at(0).numbers.at("tail from") == "9");  // 2 (5 - 1) + 1
     REQUIRE(answer.rows[5].answer.lower == "9");
     lowered += lowered_by_one(answer, ask(model, run_after({1, 4, 2})));
-    const Shortfall few = with_few_bits(model, family, answer, {10});
+    const Shortfall few = with_few_bits(model, family, answer, {10, 32});
     shortfall.open += few.open, shortfall.exact += few.exact;
   }
   REQUIRE(reached == 3 * 3 * 15);
