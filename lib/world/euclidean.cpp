@@ -43,9 +43,19 @@ bool all_zero(const Magnitudes& values) {
   return std::all_of(values.begin(), values.end(), [](const Magnitude& x) { return x.is_zero(); });
 }
 
-double middle(arb_srcptr x) { return arf_get_d(arb_midref(x), ARF_RND_NEAR); }
+// The middle, or what 53 bits of its top limb leave of it: arf_get_d, which rounds, is slow, and subject to mpfr's exponent range.
+double middle(arb_srcptr x) {
+  arf_srcptr m = arb_midref(x);
+  const slong exponent = ARF_EXP(m);
+  if (arf_is_special(m) || COEFF_IS_MPZ(exponent) || exponent < -900 || exponent > 900) return arf_get_d(m, ARF_RND_DOWN);
+  mp_srcptr limbs;
+  mp_size_t count;
+  ARF_GET_MPN_READONLY(limbs, count, m);
+  const double top = std::ldexp(static_cast<double>(limbs[count - 1] >> 11), static_cast<int>(exponent) - 53);
+  return ARF_SGNBIT(m) ? -top : top;
+}
 // At least |x - middle(x)| for x in the ball.
-double middle_error(arb_srcptr x, double value) { return upward(0x1p-53 * std::fabs(value) + upper_double(Magnitude::radius_of(x))); }
+double middle_error(arb_srcptr x, double value) { return upward(0x1p-52 * std::fabs(value) + upper_double(Magnitude::radius_of(x))); }
 
 // At least |row i of the matrix, columns weighted|_2.
 Magnitudes row_norms(const Tensor& matrix, std::span<const double> weights) {
@@ -161,7 +171,7 @@ HeadVectors head_vectors(const EuclideanWorld::Block& x, const HeadMoves& moves,
         value = middle(x.balls(h * size + d, c));
         squares += value * value;
       }
-      result.errors[c * heads + h] = upward(0x1p-53 * std::sqrt(squares) + upper_double(radius_norm(x.balls, h * size, (h + 1) * size, c) +
+      result.errors[c * heads + h] = upward(0x1p-52 * std::sqrt(squares) + upper_double(radius_norm(x.balls, h * size, (h + 1) * size, c) +
                                                                                         head_radius(x, moves, heads, h, c)));
     }
   });

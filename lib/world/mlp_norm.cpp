@@ -15,57 +15,43 @@ namespace {
 constexpr std::size_t tile = 16;    // lanes of a panel: a tile is tile x tile entries of a Gram matrix
 constexpr std::size_t chunk = 64;    // terms summed before the sum is added to another
 
-// Eight floats; every operation is one on each of them.
-using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
-constexpr std::size_t lanes = 8;
+// Sixteen floats, a panel's; every operation is one on each of them.
+using Lanes = float __attribute__((vector_size(64), aligned(4), may_alias));
+static_assert(sizeof(Lanes) == tile * sizeof(float));
 
 // sums[i * tile + j] = sum over m < length of x[m * tile + i] y[m * tile + j], in chunks.
 SNELLEN_MULTIVERSION void gram_tile(float* sums, const float* x, const float* y, std::size_t length) {
-  constexpr std::size_t rows = 4, parts = tile / lanes;  // kept in registers
+  constexpr std::size_t rows = 8;  // kept in registers
   for (std::size_t first = 0; first < tile; first += rows) {
-    Lanes total[rows][parts] = {};
+    Lanes total[rows] = {};
     for (std::size_t begin = 0; begin < length; begin += chunk) {
-      Lanes sum[rows][parts] = {};
+      Lanes sum[rows] = {};
       const std::size_t end = std::min(length, begin + chunk);
       for (std::size_t m = begin; m < end; ++m) {
-        const auto* columns = reinterpret_cast<const Lanes*>(y + m * tile);
-        const Lanes left = columns[0], right = columns[1];
-        for (std::size_t i = 0; i < rows; ++i) {
-          const float factor = x[m * tile + first + i];
-          sum[i][0] += factor * left, sum[i][1] += factor * right;
-        }
+        const Lanes column = *reinterpret_cast<const Lanes*>(y + m * tile);
+        for (std::size_t i = 0; i < rows; ++i) sum[i] += x[m * tile + first + i] * column;
       }
-      for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t p = 0; p < parts; ++p) total[i][p] += sum[i][p];
+      for (std::size_t i = 0; i < rows; ++i) total[i] += sum[i];
     }
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t p = 0; p < parts; ++p) reinterpret_cast<Lanes*>(sums + (first + i) * tile)[p] = total[i][p];
+    for (std::size_t i = 0; i < rows; ++i) *reinterpret_cast<Lanes*>(sums + (first + i) * tile) = total[i];
   }
 }
 
 // sums[t] += sum over i, j of x[i * count + t] matrix[i * tile + j] y[j * count + t]; count is a multiple of `side`.
-constexpr std::size_t side = 2 * lanes;
+constexpr std::size_t side = tile;
 SNELLEN_MULTIVERSION void add_forms(float* sums, const float* matrix, const float* x, const float* y, std::size_t count) {
-  constexpr std::size_t rows = 4;
+  constexpr std::size_t rows = 8;
   for (std::size_t begin = 0; begin < count; begin += side) {
-    Lanes total[2] = {};
+    Lanes total = {};
     for (std::size_t first = 0; first < tile; first += rows) {
-      Lanes row[rows][2] = {};
+      Lanes row[rows] = {};
       for (std::size_t j = 0; j < tile; ++j) {
-        const auto* values = reinterpret_cast<const Lanes*>(y + j * count + begin);
-        const Lanes left = values[0], right = values[1];
-        for (std::size_t i = 0; i < rows; ++i) {
-          const float factor = matrix[(first + i) * tile + j];
-          row[i][0] += factor * left, row[i][1] += factor * right;
-        }
+        const Lanes values = *reinterpret_cast<const Lanes*>(y + j * count + begin);
+        for (std::size_t i = 0; i < rows; ++i) row[i] += matrix[(first + i) * tile + j] * values;
       }
-      for (std::size_t i = 0; i < rows; ++i) {
-        const auto* values = reinterpret_cast<const Lanes*>(x + (first + i) * count + begin);
-        total[0] += row[i][0] * values[0], total[1] += row[i][1] * values[1];
-      }
+      for (std::size_t i = 0; i < rows; ++i) total += row[i] * *reinterpret_cast<const Lanes*>(x + (first + i) * count + begin);
     }
-    auto* place = reinterpret_cast<Lanes*>(sums + begin);
-    place[0] += total[0], place[1] += total[1];
+    *reinterpret_cast<Lanes*>(sums + begin) += total;
   }
 }
 
