@@ -132,7 +132,8 @@ struct MapNorms {
   Gram gram;            // of the rows
   SquareRoot root;
   Vector root_columns;
-  explicit MapNorms(const double* rows, std::size_t n, std::size_t length)
+  MapNorms() = default;
+  MapNorms(const double* rows, std::size_t n, std::size_t length)
       : gram(gram_of_rows(rows, n, length, length)), root(square_root(gram)), root_columns(columns_of(root.rows, n)) {}
 };
 
@@ -146,19 +147,20 @@ class Bound {
     inner_ = b_.query->columns();
     moderate_ = are_moderate(output_) && are_moderate(query_) && are_moderate(key) && are_moderate(value) && is_moderate(scale_);
     if (!moderate_) return;
-    std::vector<Gram> values;
-    for (std::size_t g = 0; g < a_.kv_heads; ++g) {
-      keys_.emplace_back(key.data() + g * size_ * inner_, size_, inner_);
-      values.push_back(gram_of_rows(value.data() + g * size_ * inner_, size_, inner_, inner_));
-    }
-    for (std::size_t h = 0; h < a_.heads; ++h) {
-      queries_.emplace_back(query_.data() + h * size_ * inner_, size_, inner_);
+    std::vector<Gram> values(a_.kv_heads);
+    keys_.resize(a_.kv_heads), queries_.resize(a_.heads), heads_.resize(a_.heads);
+    parallel_for(a_.kv_heads, [&](std::size_t g) {
+      keys_[g] = MapNorms(key.data() + g * size_ * inner_, size_, inner_);
+      values[g] = gram_of_rows(value.data() + g * size_ * inner_, size_, inner_, inner_);
+    });
+    parallel_for(a_.heads, [&](std::size_t h) {
+      queries_[h] = MapNorms(query_.data() + h * size_ * inner_, size_, inner_);
       HeadNorms norms{gram_of_columns(output_.data() + h * size_, width_, size_, a_.heads * size_), {}, {}, 0};
       norms.root = square_root(norms.output);
       norms.root_columns = columns_of(norms.root.rows, size_);
       norms.mixed = product_norm(norms.output, values[group(h)]);
-      heads_.push_back(std::move(norms));
-    }
+      heads_[h] = std::move(norms);
+    });
     for (std::size_t h = 0; h < a_.alibi.size(); ++h)
       slopes_.push_back(near_exp(-static_cast<double>(a_.alibi[h].numerator) / static_cast<double>(a_.alibi[h].denominator) * 0x1.62e42fefa39efp-1));
 

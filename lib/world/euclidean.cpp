@@ -194,12 +194,15 @@ const BallWorld& EuclideanWorld::world(long bits) const { return worlds_->try_em
 
 EuclideanWorld::Block EuclideanWorld::stream(BallMatrix balls, Magnitudes radii, long bits) const {
   const std::size_t rows = balls.rows(), columns = balls.columns();
-  for (std::size_t c = 0; c < columns; ++c) radii[c] += radius_norm(balls, 0, rows, c);
   // For decisions about speed only: nothing certified depends on it. What a token moves others by is its relative radius, so that
   // none needs to be much more accurate than the worst.
+  std::vector<double> deserved(columns, static_cast<double>(bits));
+  parallel_for(columns, [&](std::size_t c) {
+    radii[c] += radius_norm(balls, 0, rows, c);
+    if (!radii[c].is_zero() && radii[c].is_finite()) deserved[c] = largest_entry(balls, c).log2() - radii[c].log2() + guard_bits;
+  });
   double wanted = static_cast<double>(bits);
-  for (std::size_t c = 0; c < columns; ++c)
-    if (!radii[c].is_zero() && radii[c].is_finite()) wanted = std::min(wanted, largest_entry(balls, c).log2() - radii[c].log2() + guard_bits);
+  for (const double d : deserved) wanted = std::min(wanted, d);
   const long rounded = bits_step * static_cast<long>(std::ceil(wanted / bits_step));
   const long working = std::min(bits, std::max(least_bits, rounded));
   parallel_for(columns, [&](std::size_t c) {
@@ -284,11 +287,12 @@ EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& q,
   // Whatever the branch: an output is a convex combination, so |o' - o| <= max |v' - v| + min(2, e^(2 eta) - 1) max |v|, eta the change of a score.
   for (Magnitudes* values : {&memory.key_norms, &memory.value_norms, &memory.key_moves, &memory.value_moves}) values->resize(a.kv_heads);
   const auto raise = [](Magnitude& x, Magnitude y) { x = std::max(x, y); };
-  for (std::size_t c = 0; c < tokens; ++c)
-    for (std::size_t g = 0; g < a.kv_heads; ++g) {
+  parallel_for(a.kv_heads, [&](std::size_t g) {
+    for (std::size_t c = 0; c < tokens; ++c) {
       raise(memory.key_norms[g], norm_of(k.balls, g * size, (g + 1) * size, c)), raise(memory.key_moves[g], head_radius(k, key, a.kv_heads, g, c));
       raise(memory.value_norms[g], norm_of(v.balls, g * size, (g + 1) * size, c)), raise(memory.value_moves[g], head_radius(v, value, a.kv_heads, g, c));
     }
+  });
   Ball factor;
   set_root(factor, a.scale, 64);
   const Magnitude scale = Magnitude::of(factor);
@@ -353,8 +357,9 @@ EuclideanWorld::Block EuclideanWorld::activate(Activation activation, const Bloc
 EuclideanWorld::Block EuclideanWorld::multiply(const Block& x, const Block& y) const {
   const std::size_t rows = x.balls.rows(), tokens = x.balls.columns();
   Block z = plain(world(x.bits).multiply(x.balls, y.balls), Magnitudes(tokens), x.bits);
-  for (std::size_t c = 0; c < tokens; ++c)
+  parallel_for(tokens, [&](std::size_t c) {
     z.radii[c] = (largest_entry(y.balls, c) + y.radii[c]) * x.radii[c] + largest_entry(x.balls, c) * y.radii[c];
+  });
   const auto* inner = std::get_if<Inner>(&x.path);
   const auto* up = std::get_if<Mapped>(&y.path);
   if (!inner || inner->second || !up || up->source != inner->source) return z;
