@@ -6,6 +6,7 @@
 #include "lib/number/upward.hpp"
 #include "lib/world/mlp_norm.hpp"
 #include "tests/catch.hpp"
+#include "tests/world/jacobian.hpp"
 
 using namespace snellen;
 
@@ -17,37 +18,6 @@ std::vector<double> numbers(SplitMix64& random, std::size_t count, double outlie
   for (double& x : result) x = uniform(random) * (random.below(20) == 0 ? outliers : 1);
   return result;
 }
-
-struct Jacobian {
-  std::size_t rows, columns;
-  std::vector<double> entries;
-  double frobenius() const {
-    double sum = 0;
-    for (const double x : entries) sum += x * x;
-    return std::sqrt(sum);
-  }
-  // By the power method: at most the norm, up to rounding.
-  double norm() const {
-    std::vector<double> x(columns, 1), y(rows);
-    double result = 0;
-    for (int step = 0; step < 200; ++step) {
-      double size = 0;
-      for (const double e : x) size += e * e;
-      size = std::sqrt(size);
-      for (double& e : x) e /= size;
-      result = 0;
-      for (std::size_t i = 0; i < rows; ++i) {
-        y[i] = 0;
-        for (std::size_t j = 0; j < columns; ++j) y[i] += entries[i * columns + j] * x[j];
-        result += y[i] * y[i];
-      }
-      std::fill(x.begin(), x.end(), 0.0);
-      for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < columns; ++j) x[j] += entries[i * columns + j] * y[i];
-    }
-    return std::sqrt(result);
-  }
-};
 
 struct Mlp {
   std::size_t out, hidden, in;
