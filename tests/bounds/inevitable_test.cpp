@@ -18,7 +18,7 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
   }
   SECTION("too few bits prove nothing false") {
     InevitableLimits limits;
-    std::size_t open = 0, exact = 0;
+    std::size_t open = 0, exact = 0, tight = 0;
     for (const long bits : {24, 48, 64, 80, 4096}) {
       limits.max_bits = bits, limits.max_eras = bits == 4096 ? 20 : 1200, limits.attempts = 1;
       const InevitableAnswer short_of = ask(model, family, limits);
@@ -29,10 +29,13 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
         if (b.upper) REQUIRE(Length(*b.upper) >= Length(*a.upper));
         if (b.status == Status::unknown || b.status == Status::bracket) ++open;
         if (b.status == Status::exact) ++exact;
+        if (b.status == Status::bracket && Length(b.lower) > 1 && Length(*b.upper) <= 1000 * Length(b.lower)) ++tight;
       }
     }
     REQUIRE(open >= 20);
     REQUIRE(exact >= 10);
+    CAPTURE(tight);
+    REQUIRE(tight >= 5);
   }
 }
 
