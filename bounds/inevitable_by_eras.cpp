@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
@@ -15,6 +16,7 @@ namespace {
 // A row is searched for its last pair that is not proved to collapse by halving ranges of n; past this many undecided n the search for a distinct one ends.
 constexpr std::int64_t most_undecided = 200;
 constexpr std::size_t most_ranges = 200'000;
+constexpr double largest_heaviness = 4096;  // log2
 
 // Judges the pairs of one row.
 class Judge {
@@ -275,8 +277,9 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
   std::vector<std::optional<std::pair<TailVector, std::size_t>>> closed(questions.size());
   std::vector<bool> hopeless(questions.size());
   for (std::size_t r = 0; r < questions.size(); ++r) hopeless[r] = judges[r].hopeless();
-  // Beyond this length the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
-  const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64));
+  // Beyond this length, counted from where the run outweighs the prefix, the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
+  const double heaviness = std::min(run.heaviness(), largest_heaviness);
+  const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64) + std::lround(heaviness));
   const std::size_t most_eras = settings.one_token_eras ? limits.max_tokens : limits.max_eras;
   progress.begin(fmt::format("eras of lengths, degree {}, {} bits", settings.degree, settings.bits), most_eras);
   std::optional<TailVector> last;
