@@ -21,16 +21,51 @@ constexpr double least_weight = 0x1p-200;
 // Weights below this are left out of the covariance.
 constexpr double small_weight = 0x1p-60;
 
+// Tokens that a product of matrices takes at a time, so that what it loads serves several of them. No sum's order depends on it.
+constexpr std::size_t block = 4;
+
+// Eight doubles; every operation is one on each of them.
+using Lanes = double __attribute__((vector_size(64), aligned(8), may_alias));
+constexpr std::size_t lanes = sizeof(Lanes) / sizeof(double);
+SNELLEN_INLINE Lanes& lanes_at(double* x) { return *reinterpret_cast<Lanes*>(x); }
+SNELLEN_INLINE const Lanes& lanes_at(const double* x) { return *reinterpret_cast<const Lanes*>(x); }
+
 // y += A x for A [rows, columns] given by its columns: [columns][rows].
 SNELLEN_MULTIVERSION void add_product(double* y, const double* a, const double* x, std::size_t rows, std::size_t columns) {
   for (std::size_t j = 0; j < columns; ++j)
     for (std::size_t i = 0; i < rows; ++i) y[i] += a[j * rows + i] * x[j];
 }
 
-// C [n, n] += x y^T.
-SNELLEN_MULTIVERSION void add_outer(double* c, const double* x, const double* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t j = 0; j < n; ++j) c[i * n + j] += x[i] * y[j];
+// The same for each of several vectors: y [block][rows], x [block][columns].
+SNELLEN_MULTIVERSION void add_products(double* y, const double* a, const double* x, std::size_t rows, std::size_t columns) {
+  std::size_t i = 0;
+  for (; i + lanes <= rows; i += lanes) {
+    Lanes sum[block];
+    for (std::size_t b = 0; b < block; ++b) sum[b] = lanes_at(y + b * rows + i);
+    for (std::size_t j = 0; j < columns; ++j) {
+      const Lanes column = lanes_at(a + j * rows + i);
+      for (std::size_t b = 0; b < block; ++b) sum[b] += column * x[b * columns + j];
+    }
+    for (std::size_t b = 0; b < block; ++b) lanes_at(y + b * rows + i) = sum[b];
+  }
+  for (; i < rows; ++i)
+    for (std::size_t b = 0; b < block; ++b)
+      for (std::size_t j = 0; j < columns; ++j) y[b * rows + i] += a[j * rows + i] * x[b * columns + j];
+}
+
+// C [n, n] += the sum of x_b y_b^T: x, y [block][n].
+SNELLEN_MULTIVERSION void add_outers(double* c, const double* x, const double* y, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    double* row = c + i * n;
+    std::size_t j = 0;
+    for (; j + lanes <= n; j += lanes) {
+      Lanes sum = lanes_at(row + j);
+      for (std::size_t b = 0; b < block; ++b) sum += x[b * n + i] * lanes_at(y + b * n + j);
+      lanes_at(row + j) = sum;
+    }
+    for (; j < n; ++j)
+      for (std::size_t b = 0; b < block; ++b) row[j] += x[b * n + i] * y[b * n + j];
+  }
 }
 
 // Sums in eight lanes, so that the processor's vectors serve without changing the order.
@@ -97,7 +132,8 @@ struct MapNorms {
   Gram gram;            // of the rows
   SquareRoot root;
   Vector root_columns;
-  explicit MapNorms(const double* rows, std::size_t n, std::size_t length)
+  MapNorms() = default;
+  MapNorms(const double* rows, std::size_t n, std::size_t length)
       : gram(gram_of_rows(rows, n, length, length)), root(square_root(gram)), root_columns(columns_of(root.rows, n)) {}
 };
 
@@ -111,19 +147,20 @@ class Bound {
     inner_ = b_.query->columns();
     moderate_ = are_moderate(output_) && are_moderate(query_) && are_moderate(key) && are_moderate(value) && is_moderate(scale_);
     if (!moderate_) return;
-    std::vector<Gram> values;
-    for (std::size_t g = 0; g < a_.kv_heads; ++g) {
-      keys_.emplace_back(key.data() + g * size_ * inner_, size_, inner_);
-      values.push_back(gram_of_rows(value.data() + g * size_ * inner_, size_, inner_, inner_));
-    }
-    for (std::size_t h = 0; h < a_.heads; ++h) {
-      queries_.emplace_back(query_.data() + h * size_ * inner_, size_, inner_);
+    std::vector<Gram> values(a_.kv_heads);
+    keys_.resize(a_.kv_heads), queries_.resize(a_.heads), heads_.resize(a_.heads);
+    parallel_for(a_.kv_heads, [&](std::size_t g) {
+      keys_[g] = MapNorms(key.data() + g * size_ * inner_, size_, inner_);
+      values[g] = gram_of_rows(value.data() + g * size_ * inner_, size_, inner_, inner_);
+    });
+    parallel_for(a_.heads, [&](std::size_t h) {
+      queries_[h] = MapNorms(query_.data() + h * size_ * inner_, size_, inner_);
       HeadNorms norms{gram_of_columns(output_.data() + h * size_, width_, size_, a_.heads * size_), {}, {}, 0};
       norms.root = square_root(norms.output);
       norms.root_columns = columns_of(norms.root.rows, size_);
       norms.mixed = product_norm(norms.output, values[group(h)]);
-      heads_.push_back(std::move(norms));
-    }
+      heads_[h] = std::move(norms);
+    });
     for (std::size_t h = 0; h < a_.alibi.size(); ++h)
       slopes_.push_back(near_exp(-static_cast<double>(a_.alibi[h].numerator) / static_cast<double>(a_.alibi[h].denominator) * 0x1.62e42fefa39efp-1));
 
@@ -174,6 +211,13 @@ class Bound {
   Vector key_norms_, value_norms_;   // [entries][kv_heads], near
 };
 
+// What the n-th token seen moves o_i by, through its value and its key: factor (mixed + scale off towards).
+struct Pair {
+  std::size_t n;
+  double factor, off;  // at least its weight, |O_h (v_j - o_i)|
+  double towards;      // at least |K_h^T R_j^T q_i|
+};
+
 double Bound::move(std::size_t i, std::span<const double> moves) const {
   const AttentionPast& past = *b_.past;
   const std::size_t self = b_.first + i;
@@ -187,6 +231,8 @@ double Bound::move(std::size_t i, std::span<const double> moves) const {
   Vector left(a_.heads * width_), right(a_.heads * inner_);  // the dominating part of the query's: sum over heads of left_h right_h^T
   double left_squares = 0, right_squares = 0;
   Vector weight(count), mean(size_), rooted_mean(size_), covariance(size_ * size_), rotated(size_), x(size_), y(size_), slope(count);
+  Vector turned(block * size_), turned_by_root(block * size_), values(block * size_), keys(block * size_);
+  std::vector<Pair> sharper;  // at most a block, whose bound waits for the product of matrices
 
   for (std::size_t h = 0; h < a_.heads; ++h) {
     const HeadNorms& head = heads_[h];
@@ -237,34 +283,53 @@ double Bound::move(std::size_t i, std::span<const double> moves) const {
     const double lost = static_cast<double>(count) * least_weight;
     const double o_error = upward((1.01 * omega + lost + kappa) * v_norm + 1.01 * v_error);
 
-    // Values and keys.
+    // Values and keys. The sharper bound of |K_h^T R_j^T q| costs as much as the scores do: not where it could not be seen.
     const double rounding = 2.1 * v_norm * (head.root.rest + kappa * head.root.frobenius);
+    const auto add_pair = [&](const Pair& pair, double towards) { pairs[pair.n] += pair.factor * (head.mixed + scale_ * pair.off * towards); };
+    const auto add_block = [&] {
+      std::fill(turned_by_root.begin(), turned_by_root.end(), 0.0);
+      add_products(turned_by_root.data(), key.root_columns.data(), turned.data(), size_, size_);
+      for (std::size_t b = 0; b < sharper.size(); ++b) {
+        const double length = length_of({turned_by_root.data() + b * size_, size_});
+        add_pair(sharper[b], std::min(sharper[b].towards, length + q_norm * (key.root.rest + kappa * key.root.frobenius) + key.gram.frobenius * q_error));
+      }
+      sharper.clear();
+    };
     for (std::size_t n = 0; n < count; ++n) {
       const std::size_t j = view.entry(n), slot = j * a_.kv_heads + group(h);
       const double* l = rooted(j, h);
       for (std::size_t d = 0; d < size_; ++d) x[d] = l[d] - rooted_mean[d];
-      const double off = length_of(x) + rounding + head.output.frobenius * (past.values.errors[slot] + o_error);
-      const double factor = weight[n] * (1 + omega);
-      double towards = b_.past->keys.gains[slot] * (q_norm + q_error);
-      // The sharper bound costs as much as the scores do: not where it could not be seen.
-      if (past.keys.linear && towards * scale_ * off * moves[j] > 0x1p-10 * (head.mixed * moves[j] + moves[self] / static_cast<double>(count)) / factor) {
-        std::copy(q, q + size_, rotated.begin());
-        turns_.back(rotated.data(), j);
-        std::fill(x.begin(), x.end(), 0.0);
-        add_product(x.data(), key.root_columns.data(), rotated.data(), size_, size_);
-        towards = std::min(towards, length_of(x) + q_norm * (key.root.rest + kappa * key.root.frobenius) + key.gram.frobenius * q_error);
+      const Pair pair{n, weight[n] * (1 + omega), length_of(x) + rounding + head.output.frobenius * (past.values.errors[slot] + o_error),
+                      b_.past->keys.gains[slot] * (q_norm + q_error)};
+      const double seen = 0x1p-10 * (head.mixed * moves[j] + moves[self] / static_cast<double>(count)) / pair.factor;
+      if (!past.keys.linear || !(pair.towards * scale_ * pair.off * moves[j] > seen)) {
+        add_pair(pair, pair.towards);
+        continue;
       }
-      pairs[n] += factor * (head.mixed + scale_ * off * towards);
+      double* place = turned.data() + sharper.size() * size_;
+      std::copy(q, q + size_, place);
+      turns_.back(place, j);
+      sharper.push_back(pair);
+      if (sharper.size() == block) add_block();
     }
+    if (!sharper.empty()) add_block();
 
     // The query: C_h in the coordinates of the root, turned back.
     std::fill(covariance.begin(), covariance.end(), 0.0);
+    std::size_t filled = 0;
     for (std::size_t n = 0; n < count; ++n) {
-      const double factor = scale_ * weight[n] * slope[n];
-      if (weight[n] < small_weight) continue;
-      const double* l = rooted(view.entry(n), h);
-      for (std::size_t d = 0; d < size_; ++d) x[d] = factor * (l[d] - rooted_mean[d]);
-      add_outer(covariance.data(), x.data(), key_of(view.entry(n), h), size_);
+      if (weight[n] >= small_weight) {
+        const double factor = scale_ * weight[n] * slope[n];
+        const double* l = rooted(view.entry(n), h);
+        for (std::size_t d = 0; d < size_; ++d) values[filled * size_ + d] = factor * (l[d] - rooted_mean[d]);
+        std::copy_n(key_of(view.entry(n), h), size_, keys.begin() + static_cast<std::ptrdiff_t>(filled * size_));
+        ++filled;
+      }
+      if (filled == block || (n + 1 == count && filled > 0)) {
+        std::fill(values.begin() + static_cast<std::ptrdiff_t>(filled * size_), values.end(), 0.0);
+        add_outers(covariance.data(), values.data(), keys.data(), size_);
+        filled = 0;
+      }
     }
     const double crude = 2.1 * scale_ * v_norm * k_norm;  // at least |C_h|_F
     const double moved = 1.1 * scale_ * ((omega + lost + kappa + (a_.softcap ? 2 * eta / cap : 0)) * 2.1 * v_norm * (k_norm + k_error) +

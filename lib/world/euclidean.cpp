@@ -43,9 +43,19 @@ bool all_zero(const Magnitudes& values) {
   return std::all_of(values.begin(), values.end(), [](const Magnitude& x) { return x.is_zero(); });
 }
 
-double middle(arb_srcptr x) { return arf_get_d(arb_midref(x), ARF_RND_NEAR); }
+// The middle, or what 53 bits of its top limb leave of it: arf_get_d, which rounds, is slow, and subject to mpfr's exponent range.
+double middle(arb_srcptr x) {
+  arf_srcptr m = arb_midref(x);
+  const slong exponent = ARF_EXP(m);
+  if (arf_is_special(m) || COEFF_IS_MPZ(exponent) || exponent < -900 || exponent > 900) return arf_get_d(m, ARF_RND_DOWN);
+  mp_srcptr limbs;
+  mp_size_t count;
+  ARF_GET_MPN_READONLY(limbs, count, m);
+  const double top = std::ldexp(static_cast<double>(limbs[count - 1] >> 11), static_cast<int>(exponent) - 53);
+  return ARF_SGNBIT(m) ? -top : top;
+}
 // At least |x - middle(x)| for x in the ball.
-double middle_error(arb_srcptr x, double value) { return upward(0x1p-53 * std::fabs(value) + upper_double(Magnitude::radius_of(x))); }
+double middle_error(arb_srcptr x, double value) { return upward(0x1p-52 * std::fabs(value) + upper_double(Magnitude::radius_of(x))); }
 
 // At least |row i of the matrix, columns weighted|_2.
 Magnitudes row_norms(const Tensor& matrix, std::span<const double> weights) {
@@ -161,7 +171,7 @@ HeadVectors head_vectors(const EuclideanWorld::Block& x, const HeadMoves& moves,
         value = middle(x.balls(h * size + d, c));
         squares += value * value;
       }
-      result.errors[c * heads + h] = upward(0x1p-53 * std::sqrt(squares) + upper_double(radius_norm(x.balls, h * size, (h + 1) * size, c) +
+      result.errors[c * heads + h] = upward(0x1p-52 * std::sqrt(squares) + upper_double(radius_norm(x.balls, h * size, (h + 1) * size, c) +
                                                                                         head_radius(x, moves, heads, h, c)));
     }
   });
@@ -184,12 +194,15 @@ const BallWorld& EuclideanWorld::world(long bits) const { return worlds_->try_em
 
 EuclideanWorld::Block EuclideanWorld::stream(BallMatrix balls, Magnitudes radii, long bits) const {
   const std::size_t rows = balls.rows(), columns = balls.columns();
-  for (std::size_t c = 0; c < columns; ++c) radii[c] += radius_norm(balls, 0, rows, c);
   // For decisions about speed only: nothing certified depends on it. What a token moves others by is its relative radius, so that
   // none needs to be much more accurate than the worst.
+  std::vector<double> deserved(columns, static_cast<double>(bits));
+  parallel_for(columns, [&](std::size_t c) {
+    radii[c] += radius_norm(balls, 0, rows, c);
+    if (!radii[c].is_zero() && radii[c].is_finite()) deserved[c] = largest_entry(balls, c).log2() - radii[c].log2() + guard_bits;
+  });
   double wanted = static_cast<double>(bits);
-  for (std::size_t c = 0; c < columns; ++c)
-    if (!radii[c].is_zero() && radii[c].is_finite()) wanted = std::min(wanted, largest_entry(balls, c).log2() - radii[c].log2() + guard_bits);
+  for (const double d : deserved) wanted = std::min(wanted, d);
   const long rounded = bits_step * static_cast<long>(std::ceil(wanted / bits_step));
   const long working = std::min(bits, std::max(least_bits, rounded));
   parallel_for(columns, [&](std::size_t c) {
@@ -274,11 +287,12 @@ EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& q,
   // Whatever the branch: an output is a convex combination, so |o' - o| <= max |v' - v| + min(2, e^(2 eta) - 1) max |v|, eta the change of a score.
   for (Magnitudes* values : {&memory.key_norms, &memory.value_norms, &memory.key_moves, &memory.value_moves}) values->resize(a.kv_heads);
   const auto raise = [](Magnitude& x, Magnitude y) { x = std::max(x, y); };
-  for (std::size_t c = 0; c < tokens; ++c)
-    for (std::size_t g = 0; g < a.kv_heads; ++g) {
+  parallel_for(a.kv_heads, [&](std::size_t g) {
+    for (std::size_t c = 0; c < tokens; ++c) {
       raise(memory.key_norms[g], norm_of(k.balls, g * size, (g + 1) * size, c)), raise(memory.key_moves[g], head_radius(k, key, a.kv_heads, g, c));
       raise(memory.value_norms[g], norm_of(v.balls, g * size, (g + 1) * size, c)), raise(memory.value_moves[g], head_radius(v, value, a.kv_heads, g, c));
     }
+  });
   Ball factor;
   set_root(factor, a.scale, 64);
   const Magnitude scale = Magnitude::of(factor);
@@ -343,8 +357,9 @@ EuclideanWorld::Block EuclideanWorld::activate(Activation activation, const Bloc
 EuclideanWorld::Block EuclideanWorld::multiply(const Block& x, const Block& y) const {
   const std::size_t rows = x.balls.rows(), tokens = x.balls.columns();
   Block z = plain(world(x.bits).multiply(x.balls, y.balls), Magnitudes(tokens), x.bits);
-  for (std::size_t c = 0; c < tokens; ++c)
+  parallel_for(tokens, [&](std::size_t c) {
     z.radii[c] = (largest_entry(y.balls, c) + y.radii[c]) * x.radii[c] + largest_entry(x.balls, c) * y.radii[c];
+  });
   const auto* inner = std::get_if<Inner>(&x.path);
   const auto* up = std::get_if<Mapped>(&y.path);
   if (!inner || inner->second || !up || up->source != inner->source) return z;

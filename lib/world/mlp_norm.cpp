@@ -15,57 +15,43 @@ namespace {
 constexpr std::size_t tile = 16;    // lanes of a panel: a tile is tile x tile entries of a Gram matrix
 constexpr std::size_t chunk = 64;    // terms summed before the sum is added to another
 
-// Eight floats; every operation is one on each of them.
-using Lanes = float __attribute__((vector_size(32), aligned(4), may_alias));
-constexpr std::size_t lanes = 8;
+// Sixteen floats, a panel's; every operation is one on each of them.
+using Lanes = float __attribute__((vector_size(64), aligned(4), may_alias));
+static_assert(sizeof(Lanes) == tile * sizeof(float));
 
 // sums[i * tile + j] = sum over m < length of x[m * tile + i] y[m * tile + j], in chunks.
 SNELLEN_MULTIVERSION void gram_tile(float* sums, const float* x, const float* y, std::size_t length) {
-  constexpr std::size_t rows = 4, parts = tile / lanes;  // kept in registers
+  constexpr std::size_t rows = 8;  // kept in registers
   for (std::size_t first = 0; first < tile; first += rows) {
-    Lanes total[rows][parts] = {};
+    Lanes total[rows] = {};
     for (std::size_t begin = 0; begin < length; begin += chunk) {
-      Lanes sum[rows][parts] = {};
+      Lanes sum[rows] = {};
       const std::size_t end = std::min(length, begin + chunk);
       for (std::size_t m = begin; m < end; ++m) {
-        const auto* columns = reinterpret_cast<const Lanes*>(y + m * tile);
-        const Lanes left = columns[0], right = columns[1];
-        for (std::size_t i = 0; i < rows; ++i) {
-          const float factor = x[m * tile + first + i];
-          sum[i][0] += factor * left, sum[i][1] += factor * right;
-        }
+        const Lanes column = *reinterpret_cast<const Lanes*>(y + m * tile);
+        for (std::size_t i = 0; i < rows; ++i) sum[i] += x[m * tile + first + i] * column;
       }
-      for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t p = 0; p < parts; ++p) total[i][p] += sum[i][p];
+      for (std::size_t i = 0; i < rows; ++i) total[i] += sum[i];
     }
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t p = 0; p < parts; ++p) reinterpret_cast<Lanes*>(sums + (first + i) * tile)[p] = total[i][p];
+    for (std::size_t i = 0; i < rows; ++i) *reinterpret_cast<Lanes*>(sums + (first + i) * tile) = total[i];
   }
 }
 
 // sums[t] += sum over i, j of x[i * count + t] matrix[i * tile + j] y[j * count + t]; count is a multiple of `side`.
-constexpr std::size_t side = 2 * lanes;
+constexpr std::size_t side = tile;
 SNELLEN_MULTIVERSION void add_forms(float* sums, const float* matrix, const float* x, const float* y, std::size_t count) {
-  constexpr std::size_t rows = 4;
+  constexpr std::size_t rows = 8;
   for (std::size_t begin = 0; begin < count; begin += side) {
-    Lanes total[2] = {};
+    Lanes total = {};
     for (std::size_t first = 0; first < tile; first += rows) {
-      Lanes row[rows][2] = {};
+      Lanes row[rows] = {};
       for (std::size_t j = 0; j < tile; ++j) {
-        const auto* values = reinterpret_cast<const Lanes*>(y + j * count + begin);
-        const Lanes left = values[0], right = values[1];
-        for (std::size_t i = 0; i < rows; ++i) {
-          const float factor = matrix[(first + i) * tile + j];
-          row[i][0] += factor * left, row[i][1] += factor * right;
-        }
+        const Lanes values = *reinterpret_cast<const Lanes*>(y + j * count + begin);
+        for (std::size_t i = 0; i < rows; ++i) row[i] += matrix[(first + i) * tile + j] * values;
       }
-      for (std::size_t i = 0; i < rows; ++i) {
-        const auto* values = reinterpret_cast<const Lanes*>(x + (first + i) * count + begin);
-        total[0] += row[i][0] * values[0], total[1] += row[i][1] * values[1];
-      }
+      for (std::size_t i = 0; i < rows; ++i) total += row[i] * *reinterpret_cast<const Lanes*>(x + (first + i) * count + begin);
     }
-    auto* place = reinterpret_cast<Lanes*>(sums + begin);
-    place[0] += total[0], place[1] += total[1];
+    *reinterpret_cast<Lanes*>(sums + begin) += total;
   }
 }
 
@@ -95,8 +81,9 @@ MlpNorm::MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector
     : hidden_(hidden), out_(down.size() / hidden), in_(gate.size() / hidden), down_(std::move(down)), gate_(std::move(gate)), up_(std::move(up)),
       gate_rows_(row_norms(gate_, hidden)), up_rows_(up_.empty() ? std::vector<double>() : row_norms(up_, hidden)) {
   std::vector<double> transposed(down_.size());
-  for (std::size_t i = 0; i < out_; ++i)
-    for (std::size_t k = 0; k < hidden; ++k) transposed[k * out_ + i] = down_[i * hidden + k];
+  parallel_for(hidden, [&](std::size_t k) {
+    for (std::size_t i = 0; i < out_; ++i) transposed[k * out_ + i] = down_[i * hidden + k];
+  });
   down_columns_ = row_norms(transposed, hidden);
   down_norm_ = euclidean_norm(down_columns_);
   fits_ = all_finite(down_columns_) && all_finite(gate_rows_) && all_finite(up_rows_) && down_norm_ < infinite_bound;
@@ -107,14 +94,16 @@ MlpNorm::MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector
 
 MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size_t length) const {
   ScaledRows result{{length, std::vector<float>(panels_of(hidden_) * length * tile)}, std::vector<int>(hidden_), std::vector<double>(hidden_)};
-  for (std::size_t k = 0; k < hidden_; ++k) {
-    const auto row = rows.subspan(k * length, length);
-    const double norm = euclidean_norm(row);
-    result.exponents[k] = std::ilogb(norm), result.sizes[k] = std::ldexp(norm, -result.exponents[k]);
-    float* place = result.panels.values.data() + (k / tile) * length * tile + k % tile;
-    const double unit = std::ldexp(1.0, -result.exponents[k]);
-    for (std::size_t m = 0; m < length; ++m) place[m * tile] = static_cast<float>(row[m] * unit);
-  }
+  parallel_for(panels_of(hidden_), [&](std::size_t panel) {
+    for (std::size_t k = panel * tile; k < std::min(hidden_, (panel + 1) * tile); ++k) {
+      const auto row = rows.subspan(k * length, length);
+      const double norm = euclidean_norm(row);
+      result.exponents[k] = std::ilogb(norm), result.sizes[k] = std::ldexp(norm, -result.exponents[k]);
+      float* place = result.panels.values.data() + panel * length * tile + k % tile;
+      const double unit = std::ldexp(1.0, -result.exponents[k]);
+      for (std::size_t m = 0; m < length; ++m) place[m * tile] = static_cast<float>(row[m] * unit);
+    }
+  });
   return result;
 }
 
@@ -130,10 +119,10 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
   std::vector<char> moderate(count);
   std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the scaled rows
   const auto shift = [&](const ScaledRows& rows, std::size_t k) { return scaled_down_.exponents[k] + rows.exponents[k]; };
-  for (std::size_t t = 0; t < count; ++t) {
+  parallel_for(count, [&](std::size_t t) {
     const auto x = a.subspan(t * hidden_, hidden_), y = gated ? b.subspan(t * hidden_, hidden_) : std::span<const double>();
     moderate[t] = are_moderate(x) && are_moderate(y);
-    if (!moderate[t]) continue;
+    if (!moderate[t]) return;
     double most = 0x1p-200;
     for (std::size_t k = 0; k < hidden_; ++k) {
       most = std::max(most, std::fabs(std::ldexp(x[k], shift(scaled_gate_, k))));
@@ -150,7 +139,7 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
       if (gated) put(beta, k, y[k], scaled_up_);
     }
     crude[t] = upward(crude[t]);
-  }
+  });
 
   // Row of tiles k: its sums over l >= k; whoever computes it, the additions have one order.
   std::vector<double> partial(panels * count);
@@ -210,20 +199,23 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   if (!fits_ || !are_moderate(a) || !are_moderate(b)) return infinite_bound;
   // D / 2^e and B / 2^f, B = diag(a) G + diag(b) U, entries within [-1, 1]; as panels of rows of D and of columns of B.
   std::vector<double> inner(hidden_ * in_);
-  double most_down = 0x1p-200, most_inner = 0x1p-200;
-  for (std::size_t k = 0; k < hidden_; ++k)
+  std::vector<double> largest(hidden_);  // of each row of B
+  parallel_for(hidden_, [&](std::size_t k) {
     for (std::size_t j = 0; j < in_; ++j) {
       inner[k * in_ + j] = a[k] * gate_[k * in_ + j] + (up_.empty() ? 0 : b[k] * up_[k * in_ + j]);
-      most_inner = std::max(most_inner, std::fabs(inner[k * in_ + j]));
+      largest[k] = std::max(largest[k], std::fabs(inner[k * in_ + j]));
     }
+  });
+  double most_down = 0x1p-200, most_inner = 0x1p-200;
   for (const double x : down_) most_down = std::max(most_down, std::fabs(x));
+  for (const double x : largest) most_inner = std::max(most_inner, x);
   const int e = std::ilogb(most_down) + 1, f = std::ilogb(most_inner) + 1;
   Panels rows{hidden_, std::vector<float>(panels_of(out_) * hidden_ * tile)}, columns{hidden_, std::vector<float>(panels_of(in_) * hidden_ * tile)};
   const double down_unit = std::ldexp(1.0, -e), inner_unit = std::ldexp(1.0, -f);
-  for (std::size_t i = 0; i < out_; ++i)
-    for (std::size_t k = 0; k < hidden_; ++k) rows.values[((i / tile) * hidden_ + k) * tile + i % tile] = static_cast<float>(down_[i * hidden_ + k] * down_unit);
-  for (std::size_t k = 0; k < hidden_; ++k)
+  parallel_for(hidden_, [&](std::size_t k) {
+    for (std::size_t i = 0; i < out_; ++i) rows.values[((i / tile) * hidden_ + k) * tile + i % tile] = static_cast<float>(down_[i * hidden_ + k] * down_unit);
     for (std::size_t j = 0; j < in_; ++j) columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(inner[k * in_ + j] * inner_unit);
+  });
   const std::vector<float> jacobian = products(rows, columns, out_, in_, false);
   // |J - computed|_F <= error, by | |D| |B| |_F <= sum_k |D_k| |B_k|, B_k off by two roundings of doubles.
   double crude = 0, squares = 0;
