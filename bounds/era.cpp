@@ -1,10 +1,9 @@
 #include "bounds/era.hpp"
 
+#include <algorithm>
+
 namespace snellen {
 namespace {
-
-// Eras [a, a + a/4]: the variable's half-width is a ninth of the distance to n = 0.
-constexpr unsigned era_divisor = 4;
 
 // Bits of the result that shortened sums keep: about what truncation at this degree leaves (9^-degree); token by token, enough for single steps of fp32.
 long accuracy_for(const RunSettings& settings) { return settings.one_token_eras ? 72 : 3 * static_cast<long>(settings.degree); }
@@ -77,7 +76,7 @@ RunEvaluation::Vectors RunEvaluation::run(const EraWorld& world) {
 
 RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, const std::vector<Token>& suffix, Place place,
                              const RunSettings& settings)
-    : model_(model), place_(place), settings_(settings), balls_(std::make_shared<const BallWorld>(settings.bits)), next_(settings.explicit_tokens + 1) {
+    : model_(model), place_(place), settings_(settings), balls_(std::make_shared<const BallWorld>(settings.bits)), next_(settings.explicit_tokens + 1), width_(settings.wanted, settings.degree) {
   abstract_.push_back({token, 0, 0, 0});
   for (const Token t : suffix) abstract_.push_back({t, 0, 0, 0});
   limit_ = run(EraWorld(EraWorld::Limit{}, 0, balls_, settings.bits));
@@ -94,13 +93,60 @@ RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefi
   abstract_[0].position = static_cast<std::int64_t>(trunk.size());
 }
 
+bool EraWidth::keeps(const Seen& seen) {
+  if (!wanted_) return true;
+  const bool helped = !wider_ || seen.error < *wider_ - degree_ / 4;
+  if (seen.error > std::max(*wanted_, accepted_) && helped && divisor_ < narrowest) {
+    wider_ = seen.error, divisor_ *= 2, kept_ = 0;
+    return false;
+  }
+  // What is left comes from earlier eras; less of it may be left later.
+  accepted_ = seen.error > *wanted_ ? seen.error + 1 : -1e300;
+  wider_.reset();
+  // Twice the width makes the last coefficients 2^degree as large. Wider than usual only where they leave much room: while the prefix outweighs all, nothing changes.
+  constexpr double room = 10;
+  if (++kept_ >= before_widening && (divisor_ > usual || (divisor_ > widest && seen.last + degree_ < *wanted_ - room))) divisor_ /= 2, kept_ = 0;
+  return true;
+}
+
+// Eras [a, a + a/4]: the variable's half-width is a ninth of the distance to n = 0.
+Length RunEvaluation::last_of_era() const { return settings_.one_token_eras ? next_ : Length(next_ + next_ / width_.divisor()); }
+
+EraWidth::Seen RunEvaluation::seen(const EraWorld& world, const BallMatrix& vector) const {
+  Magnitude error, distance, last;
+  Ball difference;
+  for (std::size_t i = 0; i < vector.rows(); ++i) {
+    error = std::max(error, Magnitude::radius_of(vector.row(i)));
+    for (slong k = std::max<slong>(1, world.taylor().length() - 2); k < world.taylor().length(); ++k) last = std::max(last, Magnitude::of(vector.row(i) + k));
+    arb_sub(difference, vector.row(i), limit_.vector(i, 0), world.taylor().bits());
+    distance = std::max(distance, Magnitude::of(difference));
+  }
+  if (!error.is_finite()) return {0, 0};
+  return {error.log2() - distance.log2(), last.log2() - distance.log2()};
+}
+
+double RunEvaluation::heaviness() const {
+  double most = 0;
+  for (const RunMemory& memory : memory_)
+    for (const RunMemory::Viewer& viewer : memory.viewers)
+      for (const HeadPast& head : viewer.heads) most = std::max(most, head.scale(HeadQuery(BallMatrix(viewer.query.size() / viewer.heads.size(), 1))).mass);
+  return most;
+}
+
 void RunEvaluation::extend() {
-  const EraWorld::Era era{next_, settings_.one_token_eras ? next_ : Length(next_ + next_ / era_divisor)};
-  const EraWorld world(era, settings_.degree, balls_, accuracy_for(settings_));
-  Vectors v = run(world);
-  eras_.push_back({era, std::move(v.vector), std::move(v.final), world});
-  abstract_[0].position += settings_.one_token_eras ? 1 : 0;
-  next_ = era.last + 1;
+  for (;;) {
+    const EraWorld::Era era{next_, last_of_era()};
+    const EraWorld world(era, settings_.degree, balls_, accuracy_for(settings_));
+    Vectors v = run(world);
+    if (era.first < era.last && !width_.keeps(seen(world, v.vector))) {
+      for (RunMemory& memory : memory_) EraWorld::forget_era(memory);
+      continue;
+    }
+    eras_.push_back({era, std::move(v.vector), std::move(v.final), world});
+    abstract_[0].position += settings_.one_token_eras ? 1 : 0;
+    next_ = era.last + 1;
+    return;
+  }
 }
 
 TailVector RunEvaluation::tail() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "bounds/evaluate.hpp"
@@ -35,6 +36,26 @@ struct RunSettings {
   std::size_t degree = 20;
   long bits = 160;
   bool one_token_eras = false;         // ALiBi
+  // An era whose error, relative to the distance from the limit, is beyond 2^wanted is evaluated again as a narrower one, where that helps. Nothing: never.
+  std::optional<double> wanted = std::nullopt;
+};
+
+// How wide eras are, found on the way: where attention turns from one token to another within a few lengths, narrow ones keep a Taylor model's remainder small.
+class EraWidth {
+ public:
+  explicit EraWidth(std::optional<double> wanted, std::size_t degree) : wanted_(wanted), degree_(static_cast<double>(degree)) {}
+  unsigned divisor() const { return divisor_; }  // an era is [a, a + a/divisor]
+  // log2 of an era's error and of its models' last coefficients.
+  struct Seen { double error, last; };
+  // Of an era of this width: true where it is to be kept, false where a narrower one is to take its place. The divisor is then the next one's.
+  bool keeps(const Seen& seen);
+
+ private:
+  std::optional<double> wanted_;
+  double degree_, accepted_ = -1e300;     // what no narrower era would have improved on
+  std::optional<double> wider_;           // the error of the era given up for this one
+  unsigned divisor_ = usual, kept_ = 0;   // eras kept since the divisor changed
+  static constexpr unsigned widest = 1, usual = 4, narrowest = 64, before_widening = 4;
 };
 
 class RunEvaluation {
@@ -53,6 +74,8 @@ class RunEvaluation {
   const std::vector<EraVector>& eras() const { return eras_; }
   // The first n beyond the eras.
   const Length& next() const { return next_; }
+  // About log2 of how many run tokens weigh as much as the prefix in the head where it weighs most, for decisions about speed.
+  double heaviness() const;
   // Appends the era that begins at next().
   void extend();
   // Holds for every n >= next().
@@ -65,6 +88,9 @@ class RunEvaluation {
   Vectors vectors(const W& world, std::span<const Column> columns, std::span<const std::size_t> chosen, typename Decoder<W>::Memory& memory) const;
   // At the last of the abstract tokens; appends the era to the memory.
   Vectors run(const EraWorld& world);
+  Length last_of_era() const;
+  // Over the largest distance from the limit, for decisions about speed.
+  EraWidth::Seen seen(const EraWorld& world, const BallMatrix& vector) const;
 
   const Model& model_;
   Place place_;
@@ -75,6 +101,7 @@ class RunEvaluation {
   Decoder<EraWorld>::Memory memory_;
   std::vector<EraVector> eras_;
   Length next_;
+  EraWidth width_;
 };
 
 }  // namespace snellen

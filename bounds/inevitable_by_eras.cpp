@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
@@ -15,6 +16,7 @@ namespace {
 // A row is searched for its last pair that is not proved to collapse by halving ranges of n; past this many undecided n the search for a distinct one ends.
 constexpr std::int64_t most_undecided = 200;
 constexpr std::size_t most_ranges = 200'000;
+constexpr double largest_heaviness = 4096;  // log2
 
 // Judges the pairs of one row.
 class Judge {
@@ -87,10 +89,25 @@ class Judge {
   // The pair (n, n + 1), both explicit.
   Verdict at_explicit(std::int64_t n) const { return of_two(explicit_column(n), explicit_column(n + 1)); }
 
+  // Proved: some pair (n, n + 1) with first <= n < last does not collapse. Both lengths explicit or in an era.
+  bool distinct_between(const Length& first, const Length& last) const {
+    const BallMatrix a = column_at(first), b = column_at(last);
+    if (question_.criterion != Criterion::tolerance) return of_two(a, b) == Verdict::distinct;
+    const Length steps = last - first;
+    Dyadic apart(world_.bits());  // at least steps * eps
+    mpfr_mul_z(apart.get(), question_.eps->get(), steps.backend().data(), MPFR_RNDU);
+    return tolerance(distance(*question_.metric, certified_column(world_, a, 0), certified_column(world_, b, 0), world_.bits()), apart) == Verdict::distinct;
+  }
+
  private:
   BallMatrix explicit_column(std::int64_t n) const {
     const std::vector<std::size_t> column{static_cast<std::size_t>(n - 1)};
     return world_.select(question_.criterion == Criterion::argmax ? run_.explicit_finals() : run_.explicit_vectors(), column);
+  }
+  BallMatrix column_at(const Length& n) const {
+    if (n <= run_.explicit_tokens()) return explicit_column(static_cast<std::int64_t>(n));
+    const auto era = std::partition_point(run_.eras().begin(), run_.eras().end(), [&](const EraVector& e) { return e.era.last < n; });
+    return era->over(question_.criterion == Criterion::argmax ? era->final : era->vector, n, n);
   }
   std::optional<Token> token(const BallMatrix& column) const { return certified_next_tokens(model_, world_, column)[0]; }
   bool one_value(const CertifiedVector& all) const {
@@ -129,6 +146,7 @@ class Search {
     proved_ = tail != nullptr;
     upper_ = eras < run_.eras().size() ? run_.eras()[eras].era.first : run_.next();
     walk(tail, eras);
+    if (!tail || lower_ < upper_) raise_lower();
     InevitableRow row;
     row.undecided = undecided_;
     row.answer = {lower_.str(), std::nullopt, Scope::all, Status::unknown};
@@ -161,6 +179,30 @@ class Search {
     }
     for (std::int64_t n = run_.explicit_tokens() - 1; n >= from_; --n)
       if (stops(n, judge_.at_explicit(n))) return;
+  }
+
+  // A lower end where single pairs stay undecided, from vectors far apart (proofs/era.md, `distinct_between`): of the last era that proves one.
+  void raise_lower() {
+    const std::vector<EraVector>& all = run_.eras();
+    if (all.empty()) return;
+    const Length& end = all.back().era.last;
+    for (std::size_t e = all.size(); e-- > 0 && all[e].era.last > lower_;)
+      for (const Length& last : {end, all[e].era.last})
+        if (raise_lower_between(all[e].era.first, last)) return;
+    raise_lower_between(from_, end);
+  }
+
+  // The same between two lengths, halved towards the last pair proved.
+  bool raise_lower_between(Length first, Length last) {
+    if (first < from_ || first >= last || !judge_.distinct_between(first, last)) return false;
+    while (last - first > 1) {
+      const Length middle = (first + last) / 2;
+      if (judge_.distinct_between(middle, last)) first = middle;
+      else if (judge_.distinct_between(first, middle)) last = middle;
+      else break;
+    }
+    lower_ = std::max(lower_, Length(first + 1));
+    return true;
   }
 
   // Takes note of the pair at n; true where the search is over.
@@ -219,6 +261,7 @@ RunSettings settings_for(const Model& model, int attempt) {
   s.degree = static_cast<std::size_t>(10 + 5 * layers + 8 * attempt);
   s.bits = 96 + 32 * layers + 64 * attempt;
   s.one_token_eras = has_alibi(model);
+  s.wanted = -2.0 * static_cast<double>(s.degree);
   return s;
 }
 
@@ -234,8 +277,9 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
   std::vector<std::optional<std::pair<TailVector, std::size_t>>> closed(questions.size());
   std::vector<bool> hopeless(questions.size());
   for (std::size_t r = 0; r < questions.size(); ++r) hopeless[r] = judges[r].hopeless();
-  // Beyond this length the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
-  const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64));
+  // Beyond this length, counted from where the run outweighs the prefix, the deviation from the limit is lost in rounding: a row still open has its limit on a boundary.
+  const double heaviness = std::min(run.heaviness(), largest_heaviness);
+  const Length beyond = Length(1) << static_cast<unsigned>(std::max(8L, settings.bits - 64) + std::lround(heaviness));
   const std::size_t most_eras = settings.one_token_eras ? limits.max_tokens : limits.max_eras;
   progress.begin(fmt::format("eras of lengths, degree {}, {} bits", settings.degree, settings.bits), most_eras);
   std::optional<TailVector> last;

@@ -256,13 +256,13 @@ void EraWorld::attend_head(const Attention& a, std::size_t head, const Block& q,
 
     // Over the run and what precedes it.
     BallMatrix sums;
-    if (!is_tail()) past.retire(query.norm, accuracy_, bits);
+    if (!is_tail()) past.retire(query, accuracy_, bits);
     if (several_tokens(extent_)) {
       HeadTokens own{keys[0], BallMatrix(1 + size, length())};
       taylor_.exp(own.weighted.row(0), score[0]);
       for (std::size_t i = 0; i < size; ++i) taylor_.multiply(own.weighted.row(1 + i), own.weighted.row(0), values[0].row(i));
       sums = past.sums(query, taylor_, accuracy_);
-      const BallMatrix of_own = own_sums(query, own, *sums_, taylor_, static_cast<double>(-accuracy_));
+      const BallMatrix of_own = own_sums(query, own, *sums_, taylor_, past.wanted(query, own, *sums_, taylor_, accuracy_));
       for (std::size_t i = 0; i <= size; ++i) taylor_.add(sums.row(i), sums.row(i), of_own.row(i));
       past.add_era(own, *sums_, taylor_);
     } else if (!is_tail()) {  // one run token: it is seen as all others are, by itself too
@@ -368,6 +368,11 @@ BallMatrix EraWorld::attend(const Attention& a, const Block& q, const Block& k, 
   if (memory.viewers.size() != columns.size()) throw std::logic_error("EraWorld::attend: the limit of the same tokens comes first");
   for_each_index(a.heads, several_tokens(extent_), [&](std::size_t head) { attend_head(a, head, q, k, v, columns[0].position, memory, mixed); });
   return mixed;
+}
+
+void EraWorld::forget_era(Memory& memory) {
+  for (RunMemory::Viewer& viewer : memory.viewers)
+    for (HeadPast& head : viewer.heads) head.forget_era();
 }
 
 void EraWorld::add_tokens(const Attention& a, const BallWorld::Memory& tokens, std::size_t count, Memory& memory) const {

@@ -65,6 +65,9 @@ class EraWorld {
   // Adds the first `count` entries, explicit tokens, to a layer's past: keys and values of positions 0, 1, ... of P . a^n, as the ball world left them.
   void add_tokens(const Attention& attention, const BallWorld::Memory& tokens, std::size_t count, Memory& memory) const;
 
+  // Takes back what the last era, of several tokens, left in a layer's past.
+  static void forget_era(Memory& memory);
+
   // Over the whole extent.
   std::vector<Enclosure> enclosures(const Block& x, std::size_t column) const;
 

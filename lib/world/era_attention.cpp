@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 
 namespace snellen {
 namespace {
@@ -115,9 +116,31 @@ Magnitude power(Magnitude x, unsigned long exponent) {
   return x;
 }
 
+std::vector<double> middle_of(const BallMatrix& models) {
+  std::vector<double> middle;
+  for (std::size_t i = 0; i < models.rows(); ++i) middle.push_back(arf_get_d(arb_midref(models.row(i)), ARF_RND_NEAR));
+  return middle;
+}
+
+std::vector<double> middle_of(const BallVector& key) {
+  std::vector<double> middle;
+  for (std::size_t i = 0; i < key.size(); ++i) middle.push_back(arf_get_d(arb_midref(key[i]), ARF_RND_NEAR));
+  return middle;
+}
+
+// log2 of about e^(dq . dk) in the middle; within the range of exponents.
+double log2_factor(const HeadQuery& query, const std::vector<double>& key) {
+  double score = 0;
+  for (std::size_t c = 0; c < key.size(); ++c) score += query.middle[c] * key[c];
+  const double result = score / std::numbers::ln2;
+  return result > -1e9 && result < 1e9 ? result : 0;
+}
+
+Magnitude scaled(const Magnitude& x, double log2) { return shifted(x, std::lround(log2)); }
+
 }  // namespace
 
-HeadQuery::HeadQuery(BallMatrix models) : rows(std::move(models)), norm(norm_of(rows, nullptr)) {}
+HeadQuery::HeadQuery(BallMatrix models) : rows(std::move(models)), norm(norm_of(rows, nullptr)), middle(middle_of(rows)) {}
 
 void HeadPast::prepare(std::size_t head_size) {
   if (!retired_.rest.empty()) return;
@@ -129,7 +152,7 @@ void HeadPast::prepare(std::size_t head_size) {
 void HeadPast::add_token(arb_srcptr weight, BallVector key, const BallVector& value, long bits) {
   const std::size_t size = key.size();
   prepare(size);
-  Token token{BallVector(size), BallVector(1 + size), {}, {}};
+  Token token{BallVector(size), BallVector(1 + size), middle_of(key), {}, {}};
   Magnitude squares;
   for (std::size_t i = 0; i < size; ++i) {
     const Magnitude entry = Magnitude::of(key[i]);
@@ -170,7 +193,7 @@ void HeadPast::add_era(const HeadTokens& tokens, const PowerSums& sums, const Ta
   const long bits = taylor.bits();
   prepare(size);
   const Magnitude count = count_of(sums);
-  Era era{tokens.keys, BallMatrix(rows, length), BallMatrix(rows, features), norm_of(tokens.keys, &taylor), {}};
+  Era era{tokens.keys, middle_of(tokens.keys), BallMatrix(rows, length), BallMatrix(rows, features), norm_of(tokens.keys, &taylor), {}};
   for (std::size_t v = 0; v < rows; ++v) {
     for (std::size_t b = 0; b < length; ++b) sum_over(era.moments(v, b), tokens.weighted.row(v), sums, b, taylor.length(), count, bits);
     era.absolute.push_back(count * taylor.supremum(tokens.weighted.row(v)));
@@ -204,14 +227,16 @@ void HeadPast::add_era(const HeadTokens& tokens, const PowerSums& sums, const Ta
   eras_.push_back(std::move(era));
 }
 
-HeadPast::Scale HeadPast::scale() const {
+HeadPast::Scale HeadPast::scale(const HeadQuery& query) const {
   const std::size_t rows = retired_.absolute.size();
   if (rows == 0) return {-1e300, -1e300};
   std::vector<Magnitude> total = retired_.absolute;
-  for (std::size_t v = 0; v < rows; ++v) {
-    for (const Token& token : tokens_) total[v] += token.absolute[v];
-    for (const Era& era : eras_) total[v] += era.absolute[v];
-  }
+  const auto add = [&](const std::vector<double>& key, const std::vector<Magnitude>& absolute) {
+    const double factor = log2_factor(query, key);
+    for (std::size_t v = 0; v < rows; ++v) total[v] += scaled(absolute[v], factor);
+  };
+  for (const Token& token : tokens_) add(token.middle, token.absolute);
+  for (const Era& era : eras_) add(era.middle, era.absolute);
   Scale scale{total[0].log2(), -1e300};
   for (std::size_t v = 1; v < rows; ++v) scale.deviation = std::max(scale.deviation, total[v].log2());
   return scale;
@@ -226,6 +251,11 @@ double importance(const std::vector<Magnitude>& absolute, double mean_deviation)
   return largest + 1;
 }
 
+// log2 of what each of `terms` sums may cost.
+double share(const HeadPast::Scale& whole, long accuracy, std::size_t terms) {
+  return whole.deviation - static_cast<double>(accuracy) - std::log2(static_cast<double>(terms));
+}
+
 }  // namespace
 
 void HeadPast::retire_one(const BallMatrix& features, const Magnitude& key_norm, const std::vector<Magnitude>& absolute, long bits) {
@@ -238,12 +268,12 @@ void HeadPast::retire_one(const BallMatrix& features, const Magnitude& key_norm,
   if (retired_.key_norm < key_norm) retired_.key_norm = key_norm;
 }
 
-void HeadPast::retire(const Magnitude& query_norm, long accuracy, long bits) {
-  const Scale whole = scale();
-  const double allowed = whole.deviation - static_cast<double>(accuracy) - std::log2(static_cast<double>(live() + 1));
+void HeadPast::retire(const HeadQuery& query, long accuracy, long bits) {
+  const Scale whole = scale(query);
+  const double allowed = share(whole, accuracy, live() + 1);
   const auto order = static_cast<double>(order_of(retired_.rest.size() - 1));
   const auto negligible = [&](const Magnitude& key_norm, const std::vector<Magnitude>& absolute) {
-    const double score = (query_norm * key_norm).log2();
+    const double score = (query.norm * key_norm).log2();
     return score < -1 && (order + 1) * score - order + importance(absolute, whole.deviation - whole.mass) <= allowed;
   };
   const auto retires_token = [&](const Token& token) {
@@ -266,6 +296,15 @@ void HeadPast::retire(const Magnitude& query_norm, long accuracy, long bits) {
   };
   std::erase_if(tokens_, retires_token);
   std::erase_if(eras_, retires_era);
+}
+
+double HeadPast::wanted(const HeadQuery& query, const HeadTokens& own, const PowerSums& sums, const TaylorArithmetic& taylor, long accuracy) const {
+  const Magnitude count = count_of(sums);
+  std::vector<Magnitude> absolute;
+  for (std::size_t v = 0; v < own.weighted.rows(); ++v) absolute.push_back(count * taylor.supremum(own.weighted.row(v)));
+  const Scale whole = scale(query);
+  const double least = share(whole, accuracy, live() + 1) - importance(absolute, whole.deviation - whole.mass) - log2_factor(query, middle_of(own.keys));
+  return std::max(least, static_cast<double>(-accuracy));
 }
 
 BallMatrix HeadPast::sums(const HeadQuery& query, const TaylorArithmetic& taylor, long accuracy) const {
@@ -298,13 +337,14 @@ BallMatrix HeadPast::sums(const HeadQuery& query, const TaylorArithmetic& taylor
     for (std::size_t v = 0; v < rows; ++v) _arb_vec_scalar_addmul(total.row(v), weight[0], length, token.weighted[v], bits);
   }
 
-  const Scale whole = scale();
-  const double allowed = whole.deviation - static_cast<double>(accuracy) - std::log2(static_cast<double>(live() + 1));
+  const Scale whole = scale(query);
+  const double allowed = share(whole, accuracy, live() + 1);
   Ball term;
   for (const Era& era : eras_) {
     // A query of degree 0 leaves no power of t; any other keeps what the pair has.
     const slong keys_degree = static_cast<slong>(era.keys.columns()) - 1, most = length == 1 ? keys_degree : std::min(keys_degree, length - 1);
-    const PairExponential pair(query.rows, era.keys, most, allowed - importance(era.absolute, whole.deviation - whole.mass), bits);
+    const double wanted = allowed - importance(era.absolute, whole.deviation - whole.mass) - log2_factor(query, era.middle);
+    const PairExponential pair(query.rows, era.keys, most, wanted, bits);
     for (std::size_t v = 0; v < rows; ++v) {
       for (slong a = 0; a < std::min(length, pair.degree + 1); ++a) {
         arb_dot(term, nullptr, 0, pair.coefficients.row(static_cast<std::size_t>(a)), 1, era.moments.row(v), 1, pair.degree + 1 - a, bits);

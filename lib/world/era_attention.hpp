@@ -18,7 +18,8 @@ namespace snellen {
 // dq of one head over an era: Taylor models, [head_size, length].
 struct HeadQuery {
   BallMatrix rows;
-  Magnitude norm;  // at least |dq|_2 over the era
+  Magnitude norm;              // at least |dq|_2 over the era
+  std::vector<double> middle;  // about dq in the era's middle, for decisions about speed only
   explicit HeadQuery(BallMatrix models);
 };
 
@@ -35,23 +36,30 @@ class HeadPast {
   void add_token(arb_srcptr weight, BallVector key, const BallVector& value, long bits);
   // All tokens of an era.
   void add_era(const HeadTokens& tokens, const PowerSums& sums, const TaylorArithmetic& taylor);
-  // Moves what is small enough for queries of this norm into sums of low order in dk: an error of about 2^-accuracy of the result, enclosed by sums().
-  void retire(const Magnitude& query_norm, long accuracy, long bits);
+  // Moves what is small enough for such a query into sums of low order in dk: an error of about 2^-accuracy of the result, enclosed by sums().
+  void retire(const HeadQuery& query, long accuracy, long bits);
   // Encloses the weighted sums over all tokens added, as Taylor models of the query's era.                   -> [1 + head_size, length]
   BallMatrix sums(const HeadQuery& query, const TaylorArithmetic& taylor, long accuracy) const;
-  // How far apart values are and how heavy all is, for decisions about speed: log2 of mass, and of the largest sum of |weight dv_i|.
+  // Takes back the last add_era.
+  void forget_era() { eras_.pop_back(); }
+  // How far apart values are and how heavy all is for a query in its era's middle, for decisions about speed: log2 of mass, and of the largest sum of |weight dv_i|.
   struct Scale { double mass, deviation; };
-  Scale scale() const;
+  Scale scale(const HeadQuery& query) const;
+  // log2 of what the truncation of e^(dq . dk) may be, relative to its value in the middle, for tokens of the query's own era: 2^-accuracy, or more where the past
+  // outweighs them.
+  double wanted(const HeadQuery& query, const HeadTokens& own, const PowerSums& sums, const TaylorArithmetic& taylor, long accuracy) const;
   std::size_t live() const { return tokens_.size() + eras_.size(); }
 
  private:
   struct Token {
     BallVector key, weighted;       // [head_size], [1 + head_size]
+    std::vector<double> middle;     // about the key
     Magnitude key_norm;             // at least |dk|_2
     std::vector<Magnitude> absolute;  // at least |weight (1, dv)|
   };
   struct Era {
     BallMatrix keys;                // [head_size, length]
+    std::vector<double> middle;     // about the keys in the middle
     BallMatrix moments;             // [1 + head_size, length]: sum over tokens of tau^b weight (1, dv)
     BallMatrix features;            // [1 + head_size, features]: sum of weight (1, dv) times the features of dk
     Magnitude key_norm;             // at least sup |dk|_2

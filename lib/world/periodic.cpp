@@ -69,7 +69,7 @@ class PeriodicWorld::Query {
     Ball factor, mass;
     for (std::size_t place = 0; place < world_.period_; ++place) {
       HeadPast& past = memory.pasts[(head_ * columns_.size() + column_) * world_.period_ + place];
-      if (world_.extent_ == Extent::copy) past.retire(query.norm, world_.accuracy_, bits());
+      if (world_.extent_ == Extent::copy) past.retire(query, world_.accuracy_, bits());
       const BallMatrix sums = past.sums(query, world_.taylor_, world_.accuracy_);
       arb_srcptr key = memory.key.row(row_) + place, value = memory.value.row(row_) + place;
       const auto stride = static_cast<slong>(world_.period_);

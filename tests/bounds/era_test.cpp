@@ -41,6 +41,20 @@ TEST_CASE("every length of an era and of the tail is enclosed, for every kind of
   REQUIRE(tested == 6 * 420 * 16);
 }
 
+// The prefix outweighs hundreds of run tokens, and attention turns to the run within an era's usual width.
+TEST_CASE("narrower eras enclose every length, more closely") {
+  RandomModel m = small();
+  m.gain = 4;
+  const Model model = synthetic_model(m);
+  RunSettings s = settings(), adaptive = s;
+  adaptive.wanted = -60;
+  REQUIRE(check_against_direct(model, {1, 3, 5}, 2, {}, adaptive, 420, 1e-6) == 420 * 16);
+  RunEvaluation usual(model, {1, 3, 5}, 2, {}, Place::final, s), narrow(model, {1, 3, 5}, 2, {}, Place::final, adaptive);
+  while (usual.next() < Length(420)) usual.extend();
+  while (narrow.next() < Length(420)) narrow.extend();
+  REQUIRE(narrow.eras().size() > usual.eras().size());
+}
+
 TEST_CASE("under ALiBi single tokens and the tail enclose every length") {
   RandomModel m = small();
   m.position = PositionKind::alibi;

@@ -151,7 +151,8 @@ inline std::size_t may_be_lowered_by_one(const InevitableAnswer& answer, const I
   return tested;
 }
 
-struct Shortfall { std::size_t open = 0, exact = 0; };  // rows with no exact answer, and with one
+// Rows with no exact answer, with one, and with a bracket at most a thousand wide.
+struct Shortfall { std::size_t open = 0, exact = 0, tight = 0; };
 
 // What too few bits, eras or tokens leave: `unknown` or a bracket that what all of them prove does not contradict. Bits are at most max_bits.
 inline void check_short_of(Shortfall& shortfall, const InevitableAnswer& answer, const InevitableAnswer& short_of, long max_bits) {
@@ -165,6 +166,7 @@ inline void check_short_of(Shortfall& shortfall, const InevitableAnswer& answer,
     if (b.upper) REQUIRE(Length(*b.upper) >= Length(a.lower));
     if (b.status == Status::exact) REQUIRE((a.status != Status::exact || b.lower == a.lower));
     ++(b.status == Status::exact ? shortfall.exact : shortfall.open);
+    if (b.status == Status::bracket && Length(b.lower) > 1 && Length(*b.upper) <= 1000 * Length(b.lower)) ++shortfall.tight;
   }
 }
 

@@ -23,6 +23,7 @@ TEST_CASE("NoPE: every length is exact and enumeration agrees where it reaches")
     check_short_of(shortfall, answer, ask(model, family, limits), limits.max_bits);
     REQUIRE(shortfall.open >= 20);
     REQUIRE(shortfall.exact >= 10);
+    REQUIRE(shortfall.tight >= 5);
   }
 }
 

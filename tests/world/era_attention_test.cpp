@@ -80,7 +80,7 @@ std::size_t check(const Setting& s, int pattern) {
   }
   memory.add_era(tokens, past, taylor);
   REQUIRE(memory.live() == 2);
-  if (s.retired) memory.retire(query.norm, -1000, bits);
+  if (s.retired) memory.retire(query, -1000, bits);
   REQUIRE(memory.live() == (s.retired ? 0 : 2));
 
   const BallMatrix sums = memory.sums(query, taylor, s.retired ? -1000 : 80), of_own = own_sums(query, own, present, taylor, -80);
