@@ -22,6 +22,14 @@ TEST_CASE("eras and tails with a suffix enclose every length up to 3000") {
   REQUIRE(check_against_direct(synthetic_model(m), {1, 4}, 2, {5}, RunSettings{}, 3000, 1e-10) == 3000 * 16);
 }
 
+TEST_CASE("eras after a prefix that outweighs the run enclose every length up to 3000") {
+  RandomModel m;
+  m.width = 16, m.hidden = 32, m.kv_heads = 2, m.position = PositionKind::none, m.gain = 4;
+  RunSettings s;
+  s.wanted = -40;
+  REQUIRE(check_against_direct(synthetic_model(m), {1, 3, 5}, 2, {}, s, 3000, 1e-6) == 3000 * 16);
+}
+
 TEST_CASE("single tokens and tails under ALiBi enclose every length up to 3000") {
   RandomModel m;
   m.position = PositionKind::alibi;
