@@ -5,7 +5,7 @@
 namespace snellen {
 namespace {
 
-// Bits of the result that shortened sums keep: about what truncation at this degree leaves (9^-degree); token by token, enough for single steps of fp32.
+// Bits of the result that shortened sums keep: about what truncation at this degree leaves in eras of the usual width (9^-degree); token by token, enough for single steps of fp32.
 long accuracy_for(const RunSettings& settings) { return settings.one_token_eras ? 72 : 3 * static_cast<long>(settings.degree); }
 
 void set_range(arb_ptr t, const PowerSums& sums, const Length& from, const Length& to, long bits) {
@@ -76,7 +76,8 @@ RunEvaluation::Vectors RunEvaluation::run(const EraWorld& world) {
 
 RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefix, Token token, const std::vector<Token>& suffix, Place place,
                              const RunSettings& settings)
-    : model_(model), place_(place), settings_(settings), balls_(std::make_shared<const BallWorld>(settings.bits)), next_(settings.explicit_tokens + 1), width_(settings.wanted, settings.degree) {
+    : model_(model), place_(place), settings_(settings), balls_(std::make_shared<const BallWorld>(settings.bits)), next_(settings.explicit_tokens + 1),
+      width_(settings.wanted, settings.degree) {
   abstract_.push_back({token, 0, 0, 0});
   for (const Token t : suffix) abstract_.push_back({t, 0, 0, 0});
   limit_ = run(EraWorld(EraWorld::Limit{}, 0, balls_, settings.bits));
@@ -93,23 +94,6 @@ RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefi
   abstract_[0].position = static_cast<std::int64_t>(trunk.size());
 }
 
-bool EraWidth::keeps(const Seen& seen) {
-  if (!wanted_) return true;
-  const bool helped = !wider_ || seen.error < *wider_ - degree_ / 4;
-  if (seen.error > std::max(*wanted_, accepted_) && helped && divisor_ < narrowest) {
-    wider_ = seen.error, divisor_ *= 2, kept_ = 0;
-    return false;
-  }
-  // What is left comes from earlier eras; less of it may be left later.
-  accepted_ = seen.error > *wanted_ ? seen.error + 1 : -1e300;
-  wider_.reset();
-  // Twice the width makes the last coefficients 2^degree as large. Wider than usual only where they leave much room: while the prefix outweighs all, nothing changes.
-  constexpr double room = 10;
-  if (++kept_ >= before_widening && (divisor_ > usual || (divisor_ > widest && seen.last + degree_ < *wanted_ - room))) divisor_ /= 2, kept_ = 0;
-  return true;
-}
-
-// Eras [a, a + a/4]: the variable's half-width is a ninth of the distance to n = 0.
 Length RunEvaluation::last_of_era() const { return settings_.one_token_eras ? next_ : Length(next_ + next_ / width_.divisor()); }
 
 EraWidth::Seen RunEvaluation::seen(const EraWorld& world, const BallMatrix& vector) const {

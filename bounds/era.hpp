@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "bounds/era_width.hpp"
 #include "bounds/evaluate.hpp"
 #include "lib/world/era.hpp"
 
@@ -38,24 +39,6 @@ struct RunSettings {
   bool one_token_eras = false;         // ALiBi
   // An era whose error, relative to the distance from the limit, is beyond 2^wanted is evaluated again as a narrower one, where that helps. Nothing: never.
   std::optional<double> wanted = std::nullopt;
-};
-
-// How wide eras are, found on the way: where attention turns from one token to another within a few lengths, narrow ones keep a Taylor model's remainder small.
-class EraWidth {
- public:
-  explicit EraWidth(std::optional<double> wanted, std::size_t degree) : wanted_(wanted), degree_(static_cast<double>(degree)) {}
-  unsigned divisor() const { return divisor_; }  // an era is [a, a + a/divisor]
-  // log2 of an era's error and of its models' last coefficients.
-  struct Seen { double error, last; };
-  // Of an era of this width: true where it is to be kept, false where a narrower one is to take its place. The divisor is then the next one's.
-  bool keeps(const Seen& seen);
-
- private:
-  std::optional<double> wanted_;
-  double degree_, accepted_ = -1e300;     // what no narrower era would have improved on
-  std::optional<double> wider_;           // the error of the era given up for this one
-  unsigned divisor_ = usual, kept_ = 0;   // eras kept since the divisor changed
-  static constexpr unsigned widest = 1, usual = 4, narrowest = 64, before_widening = 4;
 };
 
 class RunEvaluation {

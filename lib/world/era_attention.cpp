@@ -116,16 +116,15 @@ Magnitude power(Magnitude x, unsigned long exponent) {
   return x;
 }
 
-std::vector<double> middle_of(const BallMatrix& models) {
+// About the vector that `size` entries are in the middle of an era, entry(i) its i-th one's constant.
+template <class F>
+std::vector<double> middle_of(std::size_t size, const F& entry) {
   std::vector<double> middle;
-  for (std::size_t i = 0; i < models.rows(); ++i) middle.push_back(arf_get_d(arb_midref(models.row(i)), ARF_RND_NEAR));
+  for (std::size_t i = 0; i < size; ++i) middle.push_back(arf_get_d(arb_midref(entry(i)), ARF_RND_NEAR));
   return middle;
 }
-
-std::vector<double> middle_of(const BallVector& key) {
-  std::vector<double> middle;
-  for (std::size_t i = 0; i < key.size(); ++i) middle.push_back(arf_get_d(arb_midref(key[i]), ARF_RND_NEAR));
-  return middle;
+std::vector<double> middle_of(const BallMatrix& models) {
+  return middle_of(models.rows(), [&](std::size_t i) { return models.row(i); });
 }
 
 // log2 of about e^(dq . dk) in the middle; within the range of exponents.
@@ -135,8 +134,6 @@ double log2_factor(const HeadQuery& query, const std::vector<double>& key) {
   const double result = score / std::numbers::ln2;
   return result > -1e9 && result < 1e9 ? result : 0;
 }
-
-Magnitude scaled(const Magnitude& x, double log2) { return shifted(x, std::lround(log2)); }
 
 }  // namespace
 
@@ -152,7 +149,7 @@ void HeadPast::prepare(std::size_t head_size) {
 void HeadPast::add_token(arb_srcptr weight, BallVector key, const BallVector& value, long bits) {
   const std::size_t size = key.size();
   prepare(size);
-  Token token{BallVector(size), BallVector(1 + size), middle_of(key), {}, {}};
+  Token token{BallVector(size), BallVector(1 + size), middle_of(size, [&](std::size_t i) -> arb_srcptr { return key[i]; }), {}, {}};
   Magnitude squares;
   for (std::size_t i = 0; i < size; ++i) {
     const Magnitude entry = Magnitude::of(key[i]);
@@ -186,6 +183,13 @@ Magnitude count_of(const PowerSums& sums) {
   return Magnitude::of(count);
 }
 
+// At least the sums over an era's tokens of |weight (1, dv)|.
+std::vector<Magnitude> absolute_sums(const BallMatrix& weighted, const Magnitude& count, const TaylorArithmetic& taylor) {
+  std::vector<Magnitude> result;
+  for (std::size_t v = 0; v < weighted.rows(); ++v) result.push_back(count * taylor.supremum(weighted.row(v)));
+  return result;
+}
+
 }  // namespace
 
 void HeadPast::add_era(const HeadTokens& tokens, const PowerSums& sums, const TaylorArithmetic& taylor) {
@@ -193,11 +197,10 @@ void HeadPast::add_era(const HeadTokens& tokens, const PowerSums& sums, const Ta
   const long bits = taylor.bits();
   prepare(size);
   const Magnitude count = count_of(sums);
-  Era era{tokens.keys, middle_of(tokens.keys), BallMatrix(rows, length), BallMatrix(rows, features), norm_of(tokens.keys, &taylor), {}};
-  for (std::size_t v = 0; v < rows; ++v) {
+  Era era{tokens.keys, middle_of(tokens.keys), BallMatrix(rows, length), BallMatrix(rows, features), norm_of(tokens.keys, &taylor),
+          absolute_sums(tokens.weighted, count, taylor)};
+  for (std::size_t v = 0; v < rows; ++v)
     for (std::size_t b = 0; b < length; ++b) sum_over(era.moments(v, b), tokens.weighted.row(v), sums, b, taylor.length(), count, bits);
-    era.absolute.push_back(count * taylor.supremum(tokens.weighted.row(v)));
-  }
 
   // The sum of f m over the tokens, f = F + error, m = M + error with exact polynomials: F M summed by power sums, no power of it left out.
   BallVector m(length), sums_of_m(length), middle(length);
@@ -232,8 +235,8 @@ HeadPast::Scale HeadPast::scale(const HeadQuery& query) const {
   if (rows == 0) return {-1e300, -1e300};
   std::vector<Magnitude> total = retired_.absolute;
   const auto add = [&](const std::vector<double>& key, const std::vector<Magnitude>& absolute) {
-    const double factor = log2_factor(query, key);
-    for (std::size_t v = 0; v < rows; ++v) total[v] += scaled(absolute[v], factor);
+    const long factor = std::lround(log2_factor(query, key));
+    for (std::size_t v = 0; v < rows; ++v) total[v] += shifted(absolute[v], factor);
   };
   for (const Token& token : tokens_) add(token.middle, token.absolute);
   for (const Era& era : eras_) add(era.middle, era.absolute);
@@ -299,9 +302,7 @@ void HeadPast::retire(const HeadQuery& query, long accuracy, long bits) {
 }
 
 double HeadPast::wanted(const HeadQuery& query, const HeadTokens& own, const PowerSums& sums, const TaylorArithmetic& taylor, long accuracy) const {
-  const Magnitude count = count_of(sums);
-  std::vector<Magnitude> absolute;
-  for (std::size_t v = 0; v < own.weighted.rows(); ++v) absolute.push_back(count * taylor.supremum(own.weighted.row(v)));
+  const std::vector<Magnitude> absolute = absolute_sums(own.weighted, count_of(sums), taylor);
   const Scale whole = scale(query);
   const double least = share(whole, accuracy, live() + 1) - importance(absolute, whole.deviation - whole.mass) - log2_factor(query, middle_of(own.keys));
   return std::max(least, static_cast<double>(-accuracy));
