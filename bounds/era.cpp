@@ -8,6 +8,9 @@ namespace {
 // Bits of the result that shortened sums keep: about what truncation at this degree leaves in eras of the usual width (9^-degree); token by token, enough for single steps of fp32.
 long accuracy_for(const RunSettings& settings) { return settings.one_token_eras ? 72 : 3 * static_cast<long>(settings.degree); }
 
+// A tail's enclosure is as wide as the distance from the limit.
+constexpr long tail_accuracy = 40;
+
 void set_range(arb_ptr t, const PowerSums& sums, const Length& from, const Length& to, long bits) {
   Ball end;
   sums.position(t, from);
@@ -96,17 +99,15 @@ RunEvaluation::RunEvaluation(const Model& model, const std::vector<Token>& prefi
 
 Length RunEvaluation::last_of_era() const { return settings_.one_token_eras ? next_ : Length(next_ + next_ / width_.divisor()); }
 
-EraWidth::Seen RunEvaluation::seen(const EraWorld& world, const BallMatrix& vector) const {
-  Magnitude error, distance, last;
+double RunEvaluation::error_of(const EraWorld& world, const BallMatrix& vector) const {
+  Magnitude error, distance;
   Ball difference;
   for (std::size_t i = 0; i < vector.rows(); ++i) {
     error = std::max(error, Magnitude::radius_of(vector.row(i)));
-    for (slong k = std::max<slong>(1, world.taylor().length() - 2); k < world.taylor().length(); ++k) last = std::max(last, Magnitude::of(vector.row(i) + k));
     arb_sub(difference, vector.row(i), limit_.vector(i, 0), world.taylor().bits());
     distance = std::max(distance, Magnitude::of(difference));
   }
-  if (!error.is_finite()) return {0, 0};
-  return {error.log2() - distance.log2(), last.log2() - distance.log2()};
+  return error.is_finite() ? error.log2() - distance.log2() : 0;
 }
 
 double RunEvaluation::heaviness() const {
@@ -122,7 +123,7 @@ void RunEvaluation::extend() {
     const EraWorld::Era era{next_, last_of_era()};
     const EraWorld world(era, settings_.degree, balls_, accuracy_for(settings_));
     Vectors v = run(world);
-    if (era.first < era.last && !width_.keeps(seen(world, v.vector))) {
+    if (era.first < era.last && !width_.keeps(error_of(world, v.vector))) {
       for (RunMemory& memory : memory_) EraWorld::forget_era(memory);
       continue;
     }
@@ -134,7 +135,7 @@ void RunEvaluation::extend() {
 }
 
 TailVector RunEvaluation::tail() {
-  Vectors v = run(EraWorld(EraWorld::Tail{next_}, 0, balls_, settings_.bits));
+  Vectors v = run(EraWorld(EraWorld::Tail{next_}, 0, balls_, tail_accuracy));
   return {next_, std::move(v.vector), std::move(v.final)};
 }
 

@@ -72,8 +72,8 @@ class RunEvaluation {
   // At the last of the abstract tokens; appends the era to the memory.
   Vectors run(const EraWorld& world);
   Length last_of_era() const;
-  // Over the largest distance from the limit, for decisions about speed.
-  EraWidth::Seen seen(const EraWorld& world, const BallMatrix& vector) const;
+  // log2 of the largest error over the largest distance from the limit, for decisions about speed.
+  double error_of(const EraWorld& world, const BallMatrix& vector) const;
 
   const Model& model_;
   Place place_;

@@ -4,19 +4,27 @@
 
 namespace snellen {
 
-bool EraWidth::keeps(const Seen& seen) {
+bool EraWidth::keeps(double error) {
   if (!wanted_) return true;
-  const bool helped = !wider_ || seen.error < *wider_ - degree_ / 4;
-  if (seen.error > std::max(*wanted_, accepted_) && helped && divisor_ < narrowest) {
-    wider_ = seen.error, divisor_ *= 2, kept_ = 0;
+  if (before_trial_) {
+    // An error that is kept is left in all that follows: wide eras may cost next to nothing.
+    constexpr double room = 16;
+    const bool serves = error < std::max(*before_trial_ + 1, *wanted_ - room);
+    before_trial_.reset(), kept_ = 0;
+    if (!serves) return divisor_ *= 2, patience_ = std::min(2 * patience_, most_patience), false;
+    patience_ = least_patience;
+    return true;
+  }
+  const bool helped = !wider_ || error < *wider_ - degree_ / 4;
+  if (error > std::max(*wanted_, accepted_) && helped && divisor_ < narrowest) {
+    wider_ = error, divisor_ *= 2, kept_ = 0;
     return false;
   }
-  // What is left comes from earlier eras; less of it may be left later.
-  accepted_ = seen.error > *wanted_ ? seen.error + 1 : -1e300;
+  // What is left comes from earlier eras, and narrow ones are wasted on it; less of it may be left later.
+  if (!helped && divisor_ > usual) divisor_ /= 2;
+  accepted_ = error > *wanted_ ? error + degree_ / 8 : -1e300;
   wider_.reset();
-  // Twice the width makes the last coefficients 2^degree as large. Wider than usual only where they leave much room: while the prefix outweighs all, nothing changes.
-  constexpr double room = 10;
-  if (++kept_ >= before_widening && (divisor_ > usual || (divisor_ > widest && seen.last + degree_ < *wanted_ - room))) divisor_ /= 2, kept_ = 0;
+  if (++kept_ >= patience_ && divisor_ > widest) before_trial_ = error, divisor_ /= 2;
   return true;
 }
 

@@ -67,8 +67,11 @@ long predict_bits(const Model& model, std::span<const Column> columns, long accu
   const EuclideanWorld world(probe_bits);
   const Decoder<BallWorld> ball_decoder(model, balls);
   const Decoder<EuclideanWorld> decoder(model, world);
-  // Every layer starts at the midpoints of the one below; every third also says how much a radius of 2^-80 of each token grows.
+  // Every layer starts at the midpoints of the one below; every third also says how far apart radii grow. They start as 2^-80 of each token's size, then as the last
+  // such layer left them, all scaled so that the largest is 2^-80 again: as in a power method they come to be what layers make of radii, where
+  // those of tokens that grow most in one layer need not grow most in the next.
   BallMatrix x = ball_decoder.embed(columns);
+  std::vector<double> shares(columns.size());  // log2 of a token's radius, relative to its size, over the largest such
   double growth = 0;
   std::size_t measured = 0;
   for (std::size_t l = 0; l < model.layers.size(); ++l) {
@@ -81,13 +84,14 @@ long predict_bits(const Model& model, std::span<const Column> columns, long accu
     const std::vector<double> before = sizes(x);
     EuclideanWorld::Block start{std::move(x), std::vector<Magnitude>(columns.size()), EuclideanWorld::Stream{}, probe_bits};
     for (std::size_t c = 0; c < columns.size(); ++c)
-      if (before[c] > -INFINITY) start.radii[c] = shifted(Magnitude::of(1), static_cast<long>(before[c]) - probe_accuracy);
+      if (before[c] > -INFINITY) start.radii[c] = shifted(Magnitude::of(1), std::lround(before[c] + shares[c]) - probe_accuracy);
     EuclideanWorld::Memory past;
     EuclideanWorld::Block y = decoder.layer(model.layers[l], std::move(start), columns, past);
     const std::vector<double> after = sizes(y.balls);
-    double worst = 0;
     for (std::size_t c = 0; c < columns.size(); ++c)
-      worst = std::max(worst, y.radii[c].is_finite() ? y.radii[c].log2() - after[c] + probe_accuracy : static_cast<double>(probe_accuracy));
+      shares[c] = y.radii[c].is_finite() ? y.radii[c].log2() - after[c] + probe_accuracy : static_cast<double>(probe_accuracy);
+    const double worst = *std::max_element(shares.begin(), shares.end());
+    for (double& share : shares) share = std::max(share - worst, -static_cast<double>(probe_accuracy) / 2);
     growth += worst, ++measured;
     x = std::move(y.balls);
   }

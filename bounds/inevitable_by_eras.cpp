@@ -255,13 +255,24 @@ bool has_alibi(const Model& model) {
   return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) { return !layer.attention.alibi.empty(); });
 }
 
-RunSettings settings_for(const Model& model, int attempt) {
-  const auto layers = static_cast<long>(model.layers.size());
+// The finest format asked for; fp32 stands for what has none.
+long finest_precision(const std::vector<InevitableQuestion>& questions) {
+  long finest = 0;
+  for (const InevitableQuestion& question : questions) finest = std::max<long>(finest, question.format ? question.format->precision : 24);
+  return finest;
+}
+
+// By attempts. Near N*, about 2^(precision + a few), a step is 1/N* of the distance from the limit: single pairs need some bits beyond the format's,
+// and every layer loses some of them. Degree q is worth about 3 q bits in eras of the usual width.
+RunSettings settings_for(const Model& model, const std::vector<InevitableQuestion>& questions, int attempt) {
+  const auto layers = static_cast<long>(model.layers.size()), precision = finest_precision(questions);
+  constexpr double bits_beyond_format = 40;
   RunSettings s;
-  s.degree = static_cast<std::size_t>(10 + 5 * layers + 8 * attempt);
-  s.bits = 96 + 32 * layers + 64 * attempt;
+  s.degree = static_cast<std::size_t>(std::max(10L, 10 + 5 * layers + 8 * attempt - (24 - precision) / 3));
+  s.bits = 64 + 4 * static_cast<long>(s.degree) + 32 * attempt;
   s.one_token_eras = has_alibi(model);
   s.wanted = -2.0 * static_cast<double>(s.degree);
+  if (attempt == 0) s.wanted = std::max(*s.wanted, -static_cast<double>(precision) - bits_beyond_format);
   return s;
 }
 
@@ -350,7 +361,7 @@ std::optional<std::string> eras_refuse(const InevitableTask& task) {
 InevitableAnswer by_eras(const InevitableTask& task, Progress& progress) {
   InevitableAnswer answer;
   for (int i = 0; i < task.limits.attempts && !answer.decided(); ++i) {
-    RunSettings settings = settings_for(task.model, i);
+    RunSettings settings = settings_for(task.model, task.questions, i);
     if (i > 0 && settings.bits > task.limits.max_bits) break;
     settings.bits = std::min(settings.bits, task.limits.max_bits);
     std::vector<std::size_t> open;  // rows that are asked again
