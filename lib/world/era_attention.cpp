@@ -30,7 +30,7 @@ constexpr long guard_bits = 48;
 // pair of points.
 struct PairExponential {
   slong degree = 0;
-  BallMatrix coefficients;  // [degree + 1, degree + 1]
+  BallMatrix coefficients;  // [degree + 1, degree + 1]; [1, degree + 1] where the query's degree is 0
   Magnitude error, supremum;  // at least |e^s - polynomial|, at least |polynomial|
 
   // The degree is the least, up to the largest possible, whose truncation costs at most about 2^wanted; rounding, to no more than `most_bits`, costs less.
@@ -61,26 +61,26 @@ struct PairExponential {
     }
 
     const slong length = degree + 1;
-    const auto n = static_cast<std::size_t>(length);
-    BallMatrix s(n, n);  // s(a, b), a + b <= degree, midpoints' products; s(0, 0) = 0
+    const auto n = static_cast<std::size_t>(length), in_t = query_length == 1 ? 1 : n;  // a query of degree 0 leaves no power of t
+    BallMatrix s(in_t, n);  // s(a, b), a + b <= degree, midpoints' products; s(0, 0) = 0
     BallMatrix q_mid(size, n), k_mid(size, n);
     for (std::size_t c = 0; c < size; ++c)
       for (slong i = 0; i < length; ++i) {
         if (i < query_length) arb_get_mid_arb(q_mid(c, static_cast<std::size_t>(i)), query.row(c) + i);
         if (i < key_length) arb_get_mid_arb(k_mid(c, static_cast<std::size_t>(i)), key.row(c) + i);
       }
-    for (std::size_t a = 0; a < n; ++a)
+    for (std::size_t a = 0; a < in_t; ++a)
       for (std::size_t b = 0; a + b < n; ++b)
         if (a + b > 0) arb_dot(s(a, b), nullptr, 0, q_mid(0, a), length, k_mid(0, b), length, static_cast<slong>(size), bits);
 
     // E = e^s: E_0 = e^(s_0), a E_a = sum_{k=1..a} k s_k E_{a-k}, polynomials in tau.
-    coefficients = BallMatrix(n, n);
+    coefficients = BallMatrix(in_t, n);
     if (length == 1) arb_one(coefficients(0, 0));
     else _arb_poly_exp_series(coefficients.row(0), s.row(0), length, length, bits);
-    for (std::size_t k = 2; k < n; ++k)
+    for (std::size_t k = 2; k < in_t; ++k)
       for (std::size_t b = 0; k + b < n; ++b) arb_mul_ui(s(k, b), s(k, b), k, bits);
     BallVector product(n);
-    for (std::size_t a = 1; a < n; ++a) {
+    for (std::size_t a = 1; a < in_t; ++a) {
       const slong keep = length - static_cast<slong>(a);
       for (std::size_t k = 1; k <= a; ++k) {
         _arb_poly_mullow(product[0], s.row(k), keep, coefficients.row(a - k), keep, keep, bits);
@@ -92,7 +92,7 @@ struct PairExponential {
     Ball factor;
     arb_exp(factor, constant, bits);
     error = tail * Magnitude::of(factor);
-    for (std::size_t a = 0; a < n; ++a)
+    for (std::size_t a = 0; a < in_t; ++a)
       for (std::size_t b = 0; a + b < n; ++b) {
         arb_ptr x = coefficients(a, b);
         arb_mul(x, x, factor, bits);
@@ -342,7 +342,7 @@ BallMatrix HeadPast::sums(const HeadQuery& query, const TaylorArithmetic& taylor
   const double allowed = share(whole, accuracy, live() + 1);
   Ball term;
   for (const Era& era : eras_) {
-    // A query of degree 0 leaves no power of t; any other keeps what the pair has.
+    // A query of degree 0 needs all powers of the keys; any other keeps what the pair has.
     const slong keys_degree = static_cast<slong>(era.keys.columns()) - 1, most = length == 1 ? keys_degree : std::min(keys_degree, length - 1);
     const double wanted = allowed - importance(era.absolute, whole.deviation - whole.mass) - log2_factor(query, era.middle);
     const PairExponential pair(query.rows, era.keys, most, wanted, bits);
