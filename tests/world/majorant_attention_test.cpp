@@ -124,13 +124,26 @@ MajorantBlock block_of(const std::vector<Moving>& columns, const Scene& s, long 
       arb_set_d(x.balls(i, c), columns[c].limit[i]);
       arb_set(x.balls(i, columns.size() + c), x.balls(i, c));
       arb_add_error_mag(x.balls(i, columns.size() + c), deviation.get());
-      x.deviation(i, c) = x.rest_of(i, c) = Decay::inverse(deviation);
+      // M/(j-1) - M/j = (1/M) (j/(j-1)) (M/j)^2.
+      x.motion(i, c) = x.rest_of(i, c) = {Decay::inverse(deviation), StepDecay::inverse(deviation * quotient(stage + 1, Length(stage) * stage))};
     }
   return x;
 }
 
-// Every stage's output at every column, for lengths near the stage and far: the direct one lies in it. Returns the largest part of a finite bound that a deviation takes.
-double check(const Scene& s) {
+// The largest part of a finite bound that a deviation takes, and that a step does.
+struct Nearest {
+  double deviation = 0, step = 0;
+  bool operator>(double x) const { return deviation > x; }
+};
+
+void raise(double& nearest, const Ball& moved, const Ball& bound) {
+  Ball part;
+  arb_div(part, moved, bound, 64);
+  if (arb_is_finite(part)) nearest = std::max(nearest, arf_get_d(arb_midref(static_cast<arb_srcptr>(part)), ARF_RND_NEAR));
+}
+
+// Every stage's output at every column, for lengths near the stage and far: the direct one lies in it, and so does the step to it.
+Nearest check(const Scene& s) {
   const std::size_t size = s.size(), columns = s.q.size();
   REQUIRE(s.keys.size() == s.shape.prefix + s.shape.copies * s.shape.unit);
   REQUIRE(s.first() == static_cast<long>(s.shape.copies) + 1);
@@ -145,7 +158,7 @@ double check(const Scene& s) {
   tokens.append(k, v, 1, decay_bits);
   MajorantMemory memory = MajorantWorld::prepare(std::move(tokens), decay_bits);
 
-  double nearest = 0;
+  Nearest nearest;
   for (const long stage : s.stages) {
     const MajorantWorld world(stage, s.shape, std::make_shared<const BallWorld>(decay_bits));
     const MajorantBlock output = world.attend(s.attention(), block_of(s.q, s, stage), block_of(s.k, s, stage), block_of(s.v, s, stage), {}, memory);
@@ -156,8 +169,8 @@ double check(const Scene& s) {
       const Signs signs{(corner & 1) != 0 ? -1 : 1, (corner & 2) != 0 ? -1 : 1, (corner & 4) != 0 ? -1 : 1, corner >= 8};
       for (const long j : lengths)
         for (std::size_t c = 0; c < columns; ++c) {
-          const BallVector exact = direct(s, c, j, signs);
-          const BallMatrix box = world.from(output, c, j);
+          const BallVector exact = direct(s, c, j, signs), before = direct(s, c, j > stage ? j - 1 : j, signs);
+          const BallMatrix box = world.from(output, c, j), steps = world.steps(output, c, j > stage ? j - 1 : j);
           for (std::size_t i = 0; i < size; ++i) {
             INFO("stage " << stage << " j " << j << " column " << c << " entry " << i << " corner " << corner);
             Ball moved;
@@ -167,8 +180,15 @@ double check(const Scene& s) {
             require_at_least(bound, moved);
             REQUIRE(arb_overlaps(box(i, 0), exact[i]));
             REQUIRE(arb_overlaps(output.range(i, c), exact[i]));
-            arb_div(moved, moved, bound, 64);
-            if (arb_is_finite(moved)) nearest = std::max(nearest, arf_get_d(arb_midref(static_cast<arb_srcptr>(moved)), ARF_RND_NEAR));
+            raise(nearest.deviation, moved, bound);
+            if (j == stage) continue;
+            arb_sub(moved, exact[i], before[i], decay_bits);
+            REQUIRE(arb_overlaps(steps(i, 0), moved));
+            arb_abs(moved, moved);
+            Ball step = value_at(output.step(i, c), j, stage);
+            if (!arb_is_finite(step)) continue;  // nothing is claimed
+            require_at_least(step, moved);
+            raise(nearest.step, moved, step);
           }
         }
     }
