@@ -38,6 +38,7 @@ TEST_CASE("a run of one token: no length leaves the majorants, for every kind of
   REQUIRE(models == 28);
   REQUIRE(checked.comparisons >= 28 * 40 * 16 * 4);
   REQUIRE(checked.narrow >= checked.comparisons / 16);
+  REQUIRE(checked.short_steps >= checked.comparisons / 20);
 }
 
 TEST_CASE("a suffix: no length leaves the majorants") {
@@ -47,6 +48,7 @@ TEST_CASE("a suffix: no length leaves the majorants") {
     checked += check_majorants(synthetic_model(specimen.description), {{1, 5}, {2}, {4, 3}}, 24, 50);
   }
   REQUIRE(checked.comparisons >= 14 * 26 * 16 * 4);
+  REQUIRE(checked.short_steps >= checked.comparisons / 40);
   REQUIRE(checked.narrow >= checked.comparisons / 16);
 }
 
@@ -60,5 +62,6 @@ TEST_CASE("a unit of several tokens, with a suffix and without: no length leaves
     checked += check_majorants(synthetic_model(m), {{1}, {2, 6}, {4, 3, 1}}, 10, 22);
   }
   REQUIRE(checked.comparisons >= 14 * 2 * 12 * 16 * 4);
+  REQUIRE(checked.short_steps >= checked.comparisons / 8);
   REQUIRE(checked.narrow >= checked.comparisons / 16);
 }

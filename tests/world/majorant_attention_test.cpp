@@ -133,8 +133,9 @@ MajorantBlock block_of(const std::vector<Moving>& columns, const Scene& s, long 
 // The largest part of a finite bound that a deviation takes, and that a step does.
 struct Nearest {
   double deviation = 0, step = 0;
-  bool operator>(double x) const { return deviation > x; }
 };
+
+bool within(const Nearest& nearest, double deviation, double step) { return nearest.deviation > deviation && nearest.step >= step; }
 
 void raise(double& nearest, const Ball& moved, const Ball& bound) {
   Ball part;
@@ -229,24 +230,24 @@ Scene two_positions(long first) {
 TEST_CASE("majorants of attention: one heavy token, in closed form") {
   Scene s = one_entry(20, 3, 1, 0, 0);
   s.last = 20000;
-  REQUIRE(check(s) > 0.997);
+  REQUIRE(within(check(s), 0.997, 0.94));
   s.softcap = 2;
-  REQUIRE(check(s) > 0.997);
+  REQUIRE(within(check(s), 0.997, 0.94));
   s.softcap.reset(), s.stages = {20, 31, 200};
-  REQUIRE(check(s) > 0.997);
+  REQUIRE(within(check(s), 0.997, 0.98));
 }
 
 // The first copies weigh e^-3, so that at M the mass is least for its length; all tokens' weights are known.
 TEST_CASE("majorants of attention: the least mass is at M") {
   Scene s = one_entry(20, 0, 1, -3, 0);
-  REQUIRE(check(s) > 0.999999);
+  REQUIRE(within(check(s), 0.999999, 0.75));
   s.stages = {20, 40};  // the same of a later M, where a part weighs as much as its copies
-  REQUIRE(check(s) > 0.999999);
+  REQUIRE(within(check(s), 0.999999, 0.97));
   // Two positions, of which the second, heavy one is not seen by the first.
   s = two_positions(20);
   s.k[1].limit = {2}, s.values[0] = {5};
   for (std::size_t e = 1; e < s.keys.size(); ++e) s.keys[e] = {-3}, s.values[e] = {3};
-  REQUIRE(check(s) > 0.6);
+  REQUIRE(within(check(s), 0.6, 0.6));
 }
 
 // Weights known badly one by one, well by their mean: the query is anything from -1 to 1 and the keys 0.05 +- 0.1.
@@ -255,23 +256,23 @@ TEST_CASE("majorants of attention: the mass by the mean score") {
   for (std::size_t e = 1; e < s.keys.size(); ++e) s.keys[e] = {e % 2 == 0 ? 0.15 : -0.05};
   s.q = {Moving{{0}, {1}}};
   s.last = 800;
-  REQUIRE(check(s) > 0.985);
+  REQUIRE(within(check(s), 0.985, 0.9));
   // The tail's keys move the scores down by as much as 1, least far on the average at j = e M.
   s = one_entry(50, 0, 1, 0, 0);
   s.k = {Moving{{0}, {1}}};
-  REQUIRE(check(s) > 0.75);
+  REQUIRE(within(check(s), 0.75, 0.35));
   // So do those of a part, seen from a later world.
   s.stages = {50, 100};
-  REQUIRE(check(s) > 0.75);
+  REQUIRE(within(check(s), 0.75, 0.35));
 }
 
 TEST_CASE("majorants of attention: values that move, in the tail and in parts") {
   Scene s = one_entry(30, 0, 0, 0, 0);
   s.v = {Moving{{0}, {1}}};
   s.last = 3000;
-  REQUIRE(check(s) > 0.97);
+  REQUIRE(within(check(s), 0.97, 0.8));
   s.stages = {30, 90, 91};
-  REQUIRE(check(s) > 0.97);
+  REQUIRE(within(check(s), 0.97, 0.8));
 }
 
 TEST_CASE("majorants of attention: several positions, whose keys, queries and values move") {
@@ -284,10 +285,10 @@ TEST_CASE("majorants of attention: several positions, whose keys, queries and va
   };
   for (const std::optional<double>& softcap : {std::optional<double>(), std::optional<double>(2)})
     for (const std::vector<long>& stages : {std::vector<long>{20}, {20, 45}}) {
-      REQUIRE(moving(0.125, 0, 0, stages, softcap) > 0.3);
-      REQUIRE(moving(0, 0.125, 0, stages, softcap) > 0.3);
-      REQUIRE(moving(0, 0, 0.125, stages, softcap) > 0.3);
-      REQUIRE(moving(0.125, 0.125, 0.5, stages, softcap) > 0.3);
+      REQUIRE(within(moving(0.125, 0, 0, stages, softcap), 0.3, 0.16));
+      REQUIRE(within(moving(0, 0.125, 0, stages, softcap), 0.3, 0.16));
+      REQUIRE(within(moving(0, 0, 0.125, stages, softcap), 0.3, 0.16));
+      REQUIRE(within(moving(0.125, 0.125, 0.5, stages, softcap), 0.3, 0.16));
     }
 }
 
@@ -295,10 +296,10 @@ TEST_CASE("majorants of attention: a suffix sees its own tokens, heavy ones, too
   Scene s = one_entry(20, 1, -1, 0, 0);
   s.shape.suffix = 2, s.last = 2000;
   s.q = {still({1}), still({1}), still({1})}, s.k = {still({0}), still({3}), still({2})}, s.v = {still({0}), still({1}), still({2})};
-  REQUIRE(check(s) > 0.95);
+  REQUIRE(within(check(s), 0.95, 0.94));
   s.stages = {20, 40};
   s.k[1].deviation = {0.25}, s.v[2].deviation = {0.5}, s.q[2].deviation = {0.25};
-  REQUIRE(check(s) > 0.5);
+  REQUIRE(within(check(s), 0.5, 0.95));
 }
 
 TEST_CASE("majorants of attention: rotating planes, whatever the angles") {
@@ -309,9 +310,9 @@ TEST_CASE("majorants of attention: rotating planes, whatever the angles") {
   for (std::size_t e = 0; e < 23; ++e) s.keys.push_back({0.25, -0.25, 0.5}), s.values.push_back({0, 0, 1});
   s.q = {Moving{{0.5, -0.5, 1}, {0.125, 0, 0.125}}}, s.k = {Moving{{0.25, -0.25, 0.5}, {0.125, 0.125, 0.125}}}, s.v = {Moving{{0, 0, 1}, {0.25, 0, 0}}};
   s.last = 1000;
-  REQUIRE(check(s) > 0.3);
+  REQUIRE(within(check(s), 0.3, 0));
   s.softcap = 2;
-  REQUIRE(check(s) > 0.2);
+  REQUIRE(within(check(s), 0.2, 0));
 }
 
 // All weight is on the oldest token seen: at the last j that sees M, or the last explicit token, the bound is attained.
@@ -320,13 +321,29 @@ TEST_CASE("majorants of attention: a window that sees its oldest token alone") {
     Scene s = one_entry(6, 0, 0, 0, 0);
     s.window = window;
     s.v = {Moving{{0}, {1}}}, s.k = {Moving{{0}, {0x1p14}}};
-    REQUIRE(check(s) > 0.999999);
+    REQUIRE(within(check(s), 0.999999, 0));
     s.stages = {6, 9, 14};
-    REQUIRE(check(s) > 0.999999);
+    REQUIRE(within(check(s), 0.999999, 0));
     s = one_entry(6, 0, 0, 0, 0);
     s.window = window;
     s.keys.back() = {64}, s.values.back() = {1};
-    REQUIRE(check(s) > 0.999999);
+    REQUIRE(within(check(s), 0.999999, 0.3));
+  }
+}
+
+// The same by its distance, at still keys: a step is that of the oldest token.
+TEST_CASE("majorants of attention: a window's steps, from parts and from explicit tokens") {
+  for (const double before : {1, 5}) {
+    Scene s;
+    s.rotary = true, s.window = 4;
+    s.shape.prefix = 1, s.shape.copies = 19;
+    s.keys.assign(20, {1, 0}), s.values.assign(20, {before, 0});
+    s.q = {still({-20, -3})}, s.k = {still({1, 0})}, s.v = {Moving{{0, 0}, {1, 0.5}}};
+    s.stages = {20, 24, 28, 60};
+    REQUIRE(within(check(s), 0.9, 0.9));
+    s.shape.suffix = 1;
+    s.q.push_back(s.q[0]), s.k.push_back(s.k[0]), s.v.push_back(s.v[0]);
+    REQUIRE(within(check(s), 0.9, 0.9));
   }
 }
 
@@ -338,12 +355,12 @@ TEST_CASE("majorants of attention: windows over several positions and a suffix, 
       s.window = window, s.alibi = alibi, s.stages = {10, 15};
       s.q.push_back(still({2})), s.k.push_back(still({-1})), s.v.push_back(still({3}));
       s.k[0] = Moving{{0.5}, {0.125}}, s.k[1] = Moving{{-0.5}, {0.0625}}, s.v[1].deviation = {0.25}, s.q[0].deviation = {0.125};
-      REQUIRE(check(s) > 0.1);
+      REQUIRE(within(check(s), 0.1, 0.12));
     }
   Scene s;
   s.rotary = true, s.window = 4;
   s.shape.prefix = 1, s.shape.copies = 9, s.shape.suffix = 1, s.stages = {10};
   s.keys.assign(10, {1, 0.5, 0}), s.values.assign(10, {0, 0, 1});
   s.q = {still({1, -1, 0.5}), still({2, 1, 0})}, s.k = {Moving{{1, 0.5, 0}, {0.0625, 0, 0.125}}, still({-1, 1, 1})}, s.v = {Moving{{0, 0, 1}, {0.25, 0, 0}}, still({1, 2, 3})};
-  REQUIRE(check(s) > 0.1);
+  REQUIRE(within(check(s), 0.1, 0.12));
 }

@@ -82,7 +82,7 @@ void require_bounds(arb_srcptr bound, arb_srcptr truth) {
 struct Tested {
   std::size_t corners = 0;
   double nearest = 0;  // the largest part of its bound that a deviation takes
-  double nearest_step = 0;
+  double nearest_step = 0;  // likewise, in every fifth corner
 };
 
 const MajorantWorld& world() {
@@ -152,7 +152,7 @@ void check(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y,
         for (std::size_t i = 0; i < width; ++i) needed = needed && (sets[k].rest[i] != 0 || (rests >> (k * width + i) & 1) == 0);
       if (!needed) continue;
       ++tested.corners;
-      check_steps(tested, sets, y, exact, corner, rests);
+      if (tested.corners % 5 == 1) check_steps(tested, sets, y, exact, corner, rests);
       for (const Length& j : {first, Length(9 * first)}) {
         const BallMatrix point = points(corner, rests, j), box = world().from(y, 0, j);
         const Ball decay = psi(0, j, first);
@@ -222,9 +222,9 @@ TEST_CASE("majorants of linear maps, scales and sums: corners, some of which the
       check(summed, {other, s}, world().add(y, x), sum);
     }
   REQUIRE(linear.corners >= 3 * 2 * 5 * 27);
-  REQUIRE(linear.nearest > 0.999);
-  REQUIRE(scaled.nearest > 0.999);
-  REQUIRE(summed.nearest > 0.999);
+  REQUIRE((linear.nearest > 0.999 && linear.nearest_step > 0.99));
+  REQUIRE((scaled.nearest > 0.999 && scaled.nearest_step > 0.99));
+  REQUIRE((summed.nearest > 0.999 && summed.nearest_step > 0.99));
 }
 
 TEST_CASE("majorants of products: corners, some of which the bound attains") {
@@ -234,7 +234,7 @@ TEST_CASE("majorants of products: corners, some of which the bound attains") {
       for (const Set& other : {Set{{1, 0.5, -3, 0}, {0.125, 0, 0, 0}, s.factors, s.linear}, Set{{0.5, 0, 1, 1}, {0, 0.25, 0, 0.0625}, s.factors, s.linear}})
         check(tested, {s, other}, world().multiply(block_of(s), block_of(other)), [](const auto& p) { return balls().multiply(p[0], p[1]); });
   REQUIRE(tested.corners >= 3 * 2 * 2 * 5 * 27 * 2);
-  REQUIRE(tested.nearest > 0.999);
+  REQUIRE((tested.nearest > 0.999 && tested.nearest_step > 0.99));
 }
 
 TEST_CASE("majorants of activations: corners") {
@@ -244,7 +244,7 @@ TEST_CASE("majorants of activations: corners") {
       for (const Set& s : sets_around(limit))
         check(tested, {s}, world().activate(activation, block_of(s)), [&](const auto& p) { return balls().activate(activation, p[0]); });
     REQUIRE(tested.corners >= 3 * 2 * 5 * 27);
-    REQUIRE(tested.nearest > 0.98);  // the slope at the range's end, where the deviation is least
+    REQUIRE((tested.nearest > 0.98 && tested.nearest_step > 0.97));  // the slope at the range's end, where the deviation is least
   }
 }
 
@@ -258,13 +258,13 @@ TEST_CASE("majorants of norms: corners") {
     for (const auto& limit : limits)
       for (const Set& s : sets_around(limit)) check(tested, {s}, world().norm(n, block_of(s), 1), [&](const auto& p) { return balls().norm(n, p[0], 1); });
     REQUIRE(tested.corners >= 3 * 2 * 5 * 27);
-    REQUIRE(tested.nearest > 0.7);
+    REQUIRE((tested.nearest > 0.7 && tested.nearest_step > 0.7));
   }
   Norm halves;
   halves.epsilon = 0.125, halves.weight = tensor(1, {1, -2});
   Tested tested;
   for (const Set& s : sets_around(limits[2])) check(tested, {s}, world().norm(halves, block_of(s), 2), [&](const auto& p) { return balls().norm(halves, p[0], 2); });
-  REQUIRE(tested.nearest > 0.7);
+  REQUIRE((tested.nearest > 0.7 && tested.nearest_step > 0.7));
 }
 
 // More factors than three times the width are folded into one an entry, e_i = x_i - limit; with fewer the sum keeps them.
