@@ -25,7 +25,8 @@ std::size_t weights_of(const Model& model) {
   return count;
 }
 
-// The pairs whose vectors lie in a ball column (of the vector; of y for next tokens), not judged by their distance: collapsed, or overflowing, all of them; else undecided.
+// The pairs whose vectors lie in a ball column (of the vector; of y for next tokens), not judged by their distance: collapsed, or overflowing, all of them;
+// else undecided.
 Verdict verdict_of_all(const Model& model, const InevitableQuestion& question, const BallWorld& balls, const BallMatrix& column) {
   if (question.criterion == Criterion::argmax) {
     const std::optional<Token> token = certified_next_tokens(model, balls, column)[0];
@@ -43,7 +44,8 @@ const MajorantBlock& vector_for(const InevitableQuestion& question, const Majora
 Verdict verdict_from(const Model& model, const InevitableQuestion& question, const MajorantRun& run, const MajorantStage& stage, const Length& from) {
   if (question.criterion != Criterion::tolerance) return verdict_of_all(model, question, run.balls(), stage.over(vector_for(question, stage), from));
   const BallMatrix steps = stage.steps_over(stage.vector, from), none(steps.rows(), 1);
-  return tolerance(distance(*question.metric, certified_column(run.balls(), steps, 0), certified_column(run.balls(), none, 0), run.balls().bits()), *question.eps);
+  const BallWorld& balls = run.balls();
+  return tolerance(distance(*question.metric, certified_column(balls, steps, 0), certified_column(balls, none, 0), balls.bits()), *question.eps);
 }
 
 const char* theorem_of(Criterion criterion) { return criterion == Criterion::tolerance ? "inevitable_by_steps" : "inevitable_by_majorant"; }
@@ -149,8 +151,11 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
   }
   for (const Criterion criterion : {Criterion::bitwise, Criterion::tolerance}) {
     proof.theorem = theorem_of(criterion);
-    if (std::any_of(answer.rows.begin(), answer.rows.end(), [&](const InevitableRow& row) { return row.theorem == proof.theorem; })) answer.proofs.push_back(proof);
-    proof.hypotheses.push_back("The bound of each coordinate's step from S_n to S_n+1, or twice that of its deviation from the limit where this is less, falls with n.");
+    if (criterion == Criterion::tolerance)
+      proof.hypotheses.push_back(
+          "The bound of each coordinate's step from S_n to S_n+1, or twice that of its deviation from the limit where this is less, falls with n.");
+    const auto rests_on_it = [&](const InevitableRow& row) { return row.theorem == proof.theorem; };
+    if (std::any_of(answer.rows.begin(), answer.rows.end(), rests_on_it)) answer.proofs.push_back(proof);
   }
   return answer;
 }

@@ -228,7 +228,8 @@ MajorantBlock MajorantWorld::add(const Block& x, const Block& y) const {
   return sum;
 }
 
-// x y - r s = x (y - s) + s (x - r) = s (x - r) + r (y - s) + (x - r)(y - s); with x', y' one copy later x'y' - x y = x' (y' - y) + y (x' - x), and likewise for the last term.
+// x y - r s = x (y - s) + s (x - r) = s (x - r) + r (y - s) + (x - r)(y - s);
+// with x', y' one copy later x'y' - x y = x' (y' - y) + y (x' - x), and likewise for the last term.
 MajorantBlock MajorantWorld::multiply(const Block& x, const Block& y) const {
   Block product = with_factors_of(x, balls_->multiply(x.balls, y.balls));
   const std::size_t factors = x.factor_count();

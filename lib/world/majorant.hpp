@@ -1,9 +1,9 @@
 // The world of every late token of a run: one evaluation that holds for all lengths n >= M. Mathematics: proofs/majorant.md.
 //
 // The sequence is P . U^n . Q. A block's columns are abstract tokens: column b < |U| is position b of copy j of the unit, for every j >= M; column |U| + i is token i of the
-// suffix after n copies, for every n >= M. Each entry has an enclosure of its limit, a set that contains it at every j >= M, and bounds of how far it is at j from its limit
-// and from what it is at j - 1 (lib/number/decay.hpp). The memory of a layer holds the explicit tokens (P and the first copies, evaluated in the ball world) and, in parts, the copies that earlier
-// worlds of smaller M stood for: worlds are applied in order of M, and each is sharper than the one before.
+// suffix after n copies, for every n >= M. Each entry has an enclosure of its limit, a set that contains it at every j >= M, and bounds of how far it is at j
+// from its limit and from what it is at j - 1 (lib/number/decay.hpp). The memory of a layer holds the explicit tokens (P and the first copies, evaluated in the
+// ball world) and, in parts, the copies that earlier worlds of smaller M stood for: worlds are applied in order of M, and each is sharper than the one before.
 #pragma once
 
 #include <memory>

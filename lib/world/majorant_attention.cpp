@@ -315,7 +315,8 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
 }
 
 // Steps of a layer that sees everything: of the last factor 1/Z_j and of the rests, whose deviations are known; 1/Z_j <= `inverse` / j.
-void MajorantAttention::set_global_steps(const Query& query, const std::vector<Magnitude>& explicit_weights, const Magnitude& inverse, HeadMajorant& result) const {
+void MajorantAttention::set_global_steps(const Query& query, const std::vector<Magnitude>& explicit_weights, const Magnitude& inverse,
+                                         HeadMajorant& result) const {
   if (half_ > 0) {  // a query that turns against the prefix: nothing better than two deviations
     result.factors.back().step = StepDecay::unknown();
     for (Motion& rest : result.rest) rest.step = StepDecay::unknown();
@@ -401,7 +402,7 @@ void MajorantAttention::set_global_steps(const Query& query, const std::vector<M
   const Magnitude before_last = inverse * quotient(decays_.first() + 1, decays_.first()), scaled = before_last * by_first;
   result.factors.back().step = StepDecay::inverse(mass * scaled * inverse * by_first);
   for (std::size_t i = 0; i < size; ++i) {
-    StepDecay old, & step = result.rest[i].step;
+    StepDecay old, &step = result.rest[i].step;
     old.add(before[i], by_first);
     old.raise_to(each[i]);  // j copies, of which M weigh as those before M
     old += moving[i];

@@ -8,15 +8,16 @@
 
 namespace snellen {
 
-// Columns of abstract tokens. For each the exact limit r, an interval that contains x_j for every j >= M, and bounds of x_j - r (j >= M) and of x_j - x_(j-1) (j > M). Since
-// one cause moves many entries, the deviation is also known as a linear map of few factors e(j), the same for all blocks of a pass, and a rest:
+// Columns of abstract tokens. For each the exact limit r, an interval that contains x_j for every j >= M, and bounds of x_j - r (j >= M) and of
+// x_j - x_(j-1) (j > M). Since one cause moves many entries, the deviation is also known as a linear map of few factors e(j), the same for all blocks of a
+// pass, and a rest:
 //     x_j - r = linear e(j) + rest(j)     at every j >= M, each column with factors of its own.
 struct MajorantBlock {
   BallMatrix balls;             // [width, 2 columns]: enclosures of the limits, then of the ranges
   std::vector<Motion> motions;  // [column * width + entry]
   BallMatrix linear;            // [width, columns * factor_count]
   std::vector<Motion> factors;  // [column * factor_count + factor]
-  std::vector<Motion> rest;     // [column * width + entry]; its "limit" is 0
+  std::vector<Motion> rest;     // [column * width + entry]
 
   MajorantBlock() = default;
   // Nothing is known but limits and ranges; the motions are to be filled in; no factors.

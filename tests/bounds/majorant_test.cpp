@@ -41,6 +41,24 @@ TEST_CASE("a run of one token: no length leaves the majorants, for every kind of
   REQUIRE(checked.short_steps >= checked.comparisons / 20);
 }
 
+TEST_CASE("no positions: no step up to n = 300 leaves the majorants") {
+  RandomModel m;
+  m.seed = 3, m.width = 8, m.heads = 2, m.hidden = 12, m.vocab = 8, m.layers = 2, m.position = PositionKind::none, m.gain = 0.5;
+  Checked checked;
+  const auto check = [&](const RunParts& parts, std::int64_t last, std::size_t part) {
+    const Checked one = check_majorants(synthetic_model(m), parts, 40, last);
+    REQUIRE(one.short_steps >= one.comparisons / part);
+    checked += one;
+  };
+  check({{1, 5}, {2}, {}}, 150, 2);
+  check({{1, 5}, {2, 6}, {}}, 300, 2);
+  m.softcap = 3;
+  check({{1}, {2, 6}, {4, 3}}, 150, 10);
+  m.softcap.reset(), m.window = 5, m.global_every = 2;
+  check({{1}, {2, 6}, {}}, 150, 10);
+  REQUIRE(checked.comparisons >= 20000);
+}
+
 TEST_CASE("a suffix: no length leaves the majorants") {
   Checked checked;
   for (const Specimen& specimen : specimens(0.25)) {

@@ -183,7 +183,8 @@ TEST_CASE("decays of steps: what is reached back to, and what a length multiplie
     for (const Length& back : {Length(0), Length(1), Length(30)}) {
       const StepDecay reached = decays.reaching_back(steps, back);
       for (Length j = first; j < first + 60; ++j)
-        for (Length i = j - back < first ? first : Length(j - back); i <= j; ++i, ++tested) require_at_least(value_at(reached, j, first), value_at(steps, i, first));
+        for (Length i = j - back < first ? first : Length(j - back); i <= j; ++i, ++tested)
+          require_at_least(value_at(reached, j, first), value_at(steps, i, first));
       Ball three;
       arb_set_ui(three, 3);
       require_just_above(value_at(decays.reaching_back(StepDecay::inverse(of(3)), back), first + back, first), three);

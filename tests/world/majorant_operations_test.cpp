@@ -99,9 +99,10 @@ std::vector<double> sizes_of(const std::vector<Set>& sets) {
   return sizes;
 }
 
-// Steps from and to points in the midst of the sets, and at their ends: where x_(j-1) is any of these points, x_j is one with all factors and rests moved by as much as they may.
-void check_steps(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y, const std::function<BallMatrix(const std::vector<BallMatrix>&)>& exact, std::size_t corner,
-                 std::size_t rests) {
+using Operation = std::function<BallMatrix(const std::vector<BallMatrix>&)>;
+
+// Steps from points in the midst of the sets and at their ends, all factors and rests moved by as much as they may.
+void check_steps(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y, const Operation& exact, std::size_t corner, std::size_t rests) {
   const std::vector<double> sizes = sizes_of(sets);
   const std::size_t factors = sizes.size();
   for (const int place : {-4, 0, 3}) {  // x_(j-1) in quarters of what x_j may deviate, in the corner's direction; the step goes in this direction, too
@@ -136,7 +137,7 @@ void check_steps(Tested& tested, const std::vector<Set>& sets, const MajorantBlo
 }
 
 // y is what the operation makes of the sets; `exact` what it makes of one point of each. The sets share their factors.
-void check(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y, const std::function<BallMatrix(const std::vector<BallMatrix>&)>& exact) {
+void check(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y, const Operation& exact) {
   const std::vector<double> sizes = sizes_of(sets);
   const std::size_t factors = sizes.size();
   REQUIRE(y.factor_count() == factors);
