@@ -1,5 +1,6 @@
 // One head of attention under majorants against sums token by token, where the sequences go as far from their limits as they may, and where what is left of the
 // bound is an equality. Lemmas: proofs/majorant.md, "Attention".
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -14,9 +15,10 @@ namespace {
 
 using Vector = std::vector<double>;
 
-// A column of the run: limit + sign * deviation * M/j, M the first world's.
+// A column of the run: limit + sign * (deviation * M/j + (-1)^j swing * (M/j)^2), M the first world's.
 struct Moving {
   Vector limit, deviation;
+  double swing = 0;
 };
 
 // Explicit tokens P . U^copies, then the run's columns and the suffix's. One head.
@@ -55,6 +57,10 @@ BallVector at(const Moving& x, int sign, const Scene& s, long j) {
     arb_mul_ui(t, t, static_cast<unsigned long>(s.first()), decay_bits);
     arb_div_ui(t, t, static_cast<unsigned long>(j), decay_bits);
     arb_set_d(result[i], x.limit[i]);
+    arb_add(result[i], result[i], t, decay_bits);
+    arb_set_d(t, (j % 2 == 0 ? sign : -sign) * x.swing);
+    arb_mul_ui(t, t, static_cast<unsigned long>(s.first() * s.first()), decay_bits);
+    arb_div_ui(t, t, static_cast<unsigned long>(j * j), decay_bits);
     arb_add(result[i], result[i], t, decay_bits);
   }
   return result;
@@ -118,14 +124,17 @@ MajorantBlock block_of(const std::vector<Moving>& columns, const Scene& s, long 
   MajorantBlock x(BallMatrix(size, 2 * columns.size()));
   for (std::size_t c = 0; c < columns.size(); ++c)
     for (std::size_t i = 0; i < size; ++i) {
-      Magnitude deviation;
-      mag_set_d(deviation.get(), columns[c].deviation[i]);
-      deviation *= quotient(s.first(), stage);
+      Magnitude deviation, swing;
+      mag_set_d(deviation.get(), columns[c].deviation[i]), mag_set_d(swing.get(), columns[c].swing);
+      deviation *= quotient(s.first(), stage), swing *= quotient(s.first(), stage) * quotient(s.first(), stage);
       arb_set_d(x.balls(i, c), columns[c].limit[i]);
       arb_set(x.balls(i, columns.size() + c), x.balls(i, c));
-      arb_add_error_mag(x.balls(i, columns.size() + c), deviation.get());
-      // M/(j-1) - M/j = (1/M) (j/(j-1)) (M/j)^2.
-      x.motion(i, c) = x.rest_of(i, c) = {Decay::inverse(deviation), StepDecay::inverse(deviation * quotient(stage + 1, Length(stage) * stage))};
+      arb_add_error_mag(x.balls(i, columns.size() + c), (deviation + swing).get());
+      // M/(j-1) - M/j = (1/M) (j/(j-1)) (M/j)^2, and (M/(j-1))^2 + (M/j)^2 = (1 + (j/(j-1))^2) (M/j)^2.
+      const Magnitude ratio = quotient(stage + 1, stage);
+      StepDecay step = StepDecay::inverse(deviation * ratio * quotient(1, stage));
+      step += StepDecay::inverse(swing * (Magnitude::of(1UL) + ratio * ratio));
+      x.motion(i, c) = x.rest_of(i, c) = {Decay::inverse(deviation + swing), step};
     }
   return x;
 }
@@ -290,6 +299,37 @@ TEST_CASE("majorants of attention: several positions, whose keys, queries and va
       REQUIRE(within(moving(0, 0, 0.125, stages, softcap), 0.3, 0.16));
       REQUIRE(within(moving(0.125, 0.125, 0.5, stages, softcap), 0.3, 0.16));
     }
+}
+
+// Back and forth, so that steps are twice the deviation: what a new token brings is little beside them.
+TEST_CASE("majorants of attention: queries that swing, and a suffix's values and keys") {
+  Scene s = two_positions(20);  // every explicit token has the reference key and the limit's output for value, to 53 bits
+  s.k = {still({0}), still({1})}, s.values.assign(s.values.size(), {-std::tanh(0.5)});
+  for (Moving& q : s.q) q.swing = 0x1p-6;
+  REQUIRE(within(check(s), 0.05, 0.2));
+  s.stages = {20, 45};
+  REQUIRE(within(check(s), 0.05, 0.2));
+  // One token says 1, and the others' weights change: all but the first explicit ones', then those of the tail's second keys.
+  s = one_entry(20, 0, 1, -1, 0);
+  s.q[0].swing = 0.5;
+  REQUIRE(within(check(s), 0.9, 0.25));
+  s = two_positions(20);
+  s.k = {still({0}), still({1})}, s.v = {still({0}), still({0})}, s.values.assign(s.values.size(), {0}), s.values[0] = {1};
+  for (Moving& q : s.q) q.swing = 0.5;
+  REQUIRE(within(check(s), 0.1, 0.1));
+  // Nothing but the suffix says anything.
+  s = one_entry(20, 0, 0, 0, 0);
+  s.shape.suffix = 1;
+  s.q = {still({1}), still({1})}, s.k = {still({0}), still({1})}, s.v = {still({0}), still({0})};
+  s.v[1].swing = 1;
+  REQUIRE(within(check(s), 0.8, 0.7));
+  s.v[1] = still({4}), s.k[1].swing = 0.5;
+  REQUIRE(within(check(s), 0.7, 0.3));
+  s = two_positions(10);
+  s.window = 4, s.stages = {10, 40};
+  s.k = {still({0.5}), still({-0.5})};
+  for (Moving& q : s.q) q.swing = 0.5;
+  REQUIRE(within(check(s), 0.4, 0.9));
 }
 
 TEST_CASE("majorants of attention: a suffix sees its own tokens, heavy ones, too") {
