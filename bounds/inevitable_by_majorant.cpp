@@ -25,15 +25,14 @@ std::size_t weights_of(const Model& model) {
   return count;
 }
 
-// The pairs whose vectors lie in a ball column (of the vector; of y for next tokens): collapsed, or overflowing, all of them; else undecided.
+// The pairs whose vectors lie in a ball column (of the vector; of y for next tokens), not judged by their distance: collapsed, or overflowing, all of them;
+// else undecided.
 Verdict verdict_of_all(const Model& model, const InevitableQuestion& question, const BallWorld& balls, const BallMatrix& column) {
   if (question.criterion == Criterion::argmax) {
     const std::optional<Token> token = certified_next_tokens(model, balls, column)[0];
     return argmax(token, token);
   }
-  const CertifiedVector all = certified_column(balls, column, 0);
-  if (question.criterion == Criterion::tolerance) return tolerance(distance(*question.metric, all, all, balls.bits()), *question.eps);
-  const RoundedHull hull(*question.format, all);
+  const RoundedHull hull(*question.format, certified_column(balls, column, 0));
   return bitwise(hull, hull);
 }
 
@@ -43,8 +42,13 @@ const MajorantBlock& vector_for(const InevitableQuestion& question, const Majora
 
 // All pairs n >= from, by what the stage proves.
 Verdict verdict_from(const Model& model, const InevitableQuestion& question, const MajorantRun& run, const MajorantStage& stage, const Length& from) {
-  return verdict_of_all(model, question, run.balls(), stage.over(vector_for(question, stage), from));
+  if (question.criterion != Criterion::tolerance) return verdict_of_all(model, question, run.balls(), stage.over(vector_for(question, stage), from));
+  const BallMatrix steps = stage.steps_over(stage.vector, from), none(steps.rows(), 1);
+  const BallWorld& balls = run.balls();
+  return tolerance(distance(*question.metric, certified_column(balls, steps, 0), certified_column(balls, none, 0), balls.bits()), *question.eps);
 }
+
+const char* theorem_of(Criterion criterion) { return criterion == Criterion::tolerance ? "inevitable_by_steps" : "inevitable_by_majorant"; }
 
 // The least N in (open, closed] from which the stage proves collapse; it does from `closed` on, and enclosures shrink with N.
 Length least(const Model& model, const InevitableQuestion& question, const MajorantRun& run, const MajorantStage& stage, Length open, Length closed) {
@@ -108,7 +112,8 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
     MajorantStage stage = run.stage(first);
     progress.step();
     for (std::size_t r = 0; r < questions.size(); ++r) {
-      if (stages == 0 && verdict_of_all(model, questions[r], run.balls(), stage.world.limit(vector_for(questions[r], stage), 0)) == Verdict::undecided)
+      if (stages == 0 && questions[r].criterion != Criterion::tolerance &&
+          verdict_of_all(model, questions[r], run.balls(), stage.world.limit(vector_for(questions[r], stage), 0)) == Verdict::undecided)
         hopeless[r] = true, open[r] = false;
       if (!open[r]) continue;
       const Verdict verdict = verdict_from(model, questions[r], run, stage, first);
@@ -128,7 +133,6 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
     before = std::move(stage);
   }
   InevitableProof proof;
-  proof.theorem = "inevitable_by_majorant";
   proof.hypotheses = {
       "No positions are added to the embeddings, no layer without a window has ALiBi, and the run is of one token or no layer without a window has rotary positions: the "
       "vectors have a limit.",
@@ -140,12 +144,19 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
   enumerate(task, std::min(copies, std::max<std::int64_t>(1, pairs)), bits, progress, answer);
   for (std::size_t r = 0; r < questions.size(); ++r) {
     InevitableRow& row = answer.rows[r];
-    row.theorem = "inevitable_by_majorant", row.numbers = proof.numbers;
+    row.theorem = theorem_of(questions[r].criterion), row.numbers = proof.numbers;
     if (hopeless[r]) row.open = fmt::format("at {} bits the limit itself cannot be judged: it lies on a boundary, or too near to one", bits);
     else if (open[r]) row.open = fmt::format("{} stages were not enough: what holds from n = {} on is still too wide", stages, (before ? before->first : first).str());
     else if (!row.decided()) row.open = "a majorant gives an upper end; distinct pairs were only looked for among the explicit lengths";
   }
-  answer.proofs.push_back(std::move(proof));
+  for (const Criterion criterion : {Criterion::bitwise, Criterion::tolerance}) {
+    proof.theorem = theorem_of(criterion);
+    if (criterion == Criterion::tolerance)
+      proof.hypotheses.push_back(
+          "The bound of each coordinate's step from S_n to S_n+1, or twice that of its deviation from the limit where this is less, falls with n.");
+    const auto rests_on_it = [&](const InevitableRow& row) { return row.theorem == proof.theorem; };
+    if (std::any_of(answer.rows.begin(), answer.rows.end(), rests_on_it)) answer.proofs.push_back(proof);
+  }
   return answer;
 }
 

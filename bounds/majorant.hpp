@@ -19,6 +19,8 @@ struct MajorantStage {
 
   // A ball column that contains the vector (of `block`, one of the two above) for every integer n >= from, from >= first.
   BallMatrix over(const MajorantBlock& block, const Length& from) const { return world.from(block, 0, from); }
+  // A ball column around zero that contains the vector of n + 1 less that of n, for every integer n >= from.
+  BallMatrix steps_over(const MajorantBlock& block, const Length& from) const { return world.steps(block, 0, from); }
 };
 
 class MajorantRun {

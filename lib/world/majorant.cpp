@@ -156,17 +156,23 @@ MajorantMemory MajorantWorld::prepare(BallWorld::Memory tokens, long bits) {
   return memory;
 }
 
+template <unsigned long order>
+void MajorantWorld::keep_lesser(DecayOf<order>& x, DecayOf<order> other) const {
+  if (decays_.supremum(other) < decays_.supremum(x)) x = std::move(other);
+}
+
 void MajorantWorld::tighten(Block& x) const {
   const std::size_t columns = x.columns(), factors = x.factor_count();
   for_each_index(x.width(), x.width() * columns * factors, [&](std::size_t i) {
     for (std::size_t c = 0; c < columns; ++c) {
-      Decay by_factors = x.rest_of(i, c);
+      Motion by_factors = x.rest_of(i, c);
       for (std::size_t g = 0; g < factors; ++g) by_factors.add(x.factors[c * factors + g], Magnitude::of(x.linear(i, c * factors + g)));
-      Decay& deviation = x.deviation(i, c);
-      if (decays_.supremum(by_factors) < decays_.supremum(deviation)) deviation = std::move(by_factors);
+      Motion& motion = x.motion(i, c);
+      keep_lesser(motion.deviation, std::move(by_factors.deviation));
+      keep_lesser(motion.step, std::move(by_factors.step));
       Ball known;
       arb_set(known, x.limit(i, c));
-      arb_add_error_mag(known, decays_.supremum(deviation).get());
+      arb_add_error_mag(known, decays_.supremum(motion.deviation).get());
       cut_to(x.balls(i, columns + c), known, balls_->bits());
     }
   });
@@ -175,8 +181,8 @@ void MajorantWorld::tighten(Block& x) const {
 void MajorantWorld::rebase(Block& x) const {
   const std::size_t width = x.width();
   x.linear = BallMatrix(width, x.columns() * width);
-  x.factors = x.deviations;
-  x.rest.assign(width * x.columns(), Decay());
+  x.factors = x.motions;
+  x.rest.assign(width * x.columns(), Motion());
   for (std::size_t c = 0; c < x.columns(); ++c)
     for (std::size_t i = 0; i < width; ++i) arb_one(x.linear(i, c * width + i));
 }
@@ -200,7 +206,7 @@ MajorantBlock MajorantWorld::scale(const Block& x, const Root& factor) const {
   Ball f;
   set_root(f, factor, balls_->bits());
   const Magnitude size = Magnitude::of(f);
-  for (std::size_t i = 0; i < x.deviations.size(); ++i) y.deviations[i].add(x.deviations[i], size), y.rest[i].add(x.rest[i], size);
+  for (std::size_t i = 0; i < x.motions.size(); ++i) y.motions[i].add(x.motions[i], size), y.rest[i].add(x.rest[i], size);
   for (std::size_t i = 0; i < x.width(); ++i) scale_column(y.linear, x.linear, i, 0, x.linear.columns(), f);
   return y;
 }
@@ -209,8 +215,8 @@ MajorantBlock MajorantWorld::add(const Block& x, const Block& y) const {
   const Block &more = x.factors.size() < y.factors.size() ? y : x, &fewer = x.factors.size() < y.factors.size() ? x : y;
   const std::size_t all = more.factor_count(), old = fewer.factor_count();  // the first factors are the same
   Block sum = with_factors_of(more, balls_->add(x.balls, y.balls));
-  for (std::size_t i = 0; i < sum.deviations.size(); ++i) {
-    sum.deviations[i] += x.deviations[i], sum.deviations[i] += y.deviations[i];
+  for (std::size_t i = 0; i < sum.motions.size(); ++i) {
+    sum.motions[i] += x.motions[i], sum.motions[i] += y.motions[i];
     sum.rest[i] += x.rest[i], sum.rest[i] += y.rest[i];
   }
   sum.linear = more.linear;
@@ -222,7 +228,8 @@ MajorantBlock MajorantWorld::add(const Block& x, const Block& y) const {
   return sum;
 }
 
-// x y - r s = x (y - s) + s (x - r) = s (x - r) + r (y - s) + (x - r)(y - s).
+// x y - r s = x (y - s) + s (x - r) = s (x - r) + r (y - s) + (x - r)(y - s);
+// with x', y' one copy later x'y' - x y = x' (y' - y) + y (x' - x), and likewise for the last term.
 MajorantBlock MajorantWorld::multiply(const Block& x, const Block& y) const {
   Block product = with_factors_of(x, balls_->multiply(x.balls, y.balls));
   const std::size_t factors = x.factor_count();
@@ -230,12 +237,17 @@ MajorantBlock MajorantWorld::multiply(const Block& x, const Block& y) const {
   for (std::size_t c = 0; c < x.columns(); ++c)
     for (std::size_t i = 0; i < x.width(); ++i) {
       const Magnitude r = Magnitude::of(x.limit(i, c)), s = Magnitude::of(y.limit(i, c));
-      Decay &d = product.deviation(i, c), &rest = product.rest_of(i, c);
-      d.add(y.deviation(i, c), Magnitude::of(x.range(i, c)));
-      d.add(x.deviation(i, c), s);
+      const Magnitude largest_x = Magnitude::of(x.range(i, c)), moved_x = decays_.supremum(x.deviation(i, c));
+      Motion &motion = product.motion(i, c), &rest = product.rest_of(i, c);
+      motion.deviation.add(y.deviation(i, c), largest_x);
+      motion.deviation.add(x.deviation(i, c), s);
+      motion.step.add(y.step(i, c), largest_x);
+      motion.step.add(x.step(i, c), Magnitude::of(y.range(i, c)));
       rest.add(x.rest_of(i, c), s);
       rest.add(y.rest_of(i, c), r);
-      rest.add(y.deviation(i, c), decays_.supremum(x.deviation(i, c)));
+      rest.deviation.add(y.deviation(i, c), moved_x);
+      rest.step.add(y.step(i, c), moved_x);
+      rest.step.add(x.step(i, c), decays_.supremum(y.deviation(i, c)));
       for (std::size_t g = c * factors; g < (c + 1) * factors; ++g) {
         arb_mul(t, x.linear(i, g), y.limit(i, c), coarse_bits);
         arb_addmul(t, y.linear(i, g), x.limit(i, c), coarse_bits);
@@ -257,7 +269,7 @@ MajorantBlock MajorantWorld::linear(const Linear& map, const Block& x) const {
       if (row[j] == 0) continue;
       const Magnitude weight = magnitude(row[j]);
       for (std::size_t c = 0; c < columns; ++c) {
-        y.deviation(i, c).add(x.deviation(j, c), weight);
+        y.motion(i, c).add(x.motion(j, c), weight);
         y.rest_of(i, c).add(x.rest_of(j, c), weight);
       }
     }
@@ -287,18 +299,18 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
 
   for_each_index(columns * groups, size * columns * groups * factors, [&](std::size_t job) {
     const std::size_t c = job / groups, begin = job % groups * size;
-    // What is normalised: its limit, range and deviation.
+    // What is normalised: its limit, range and motion.
     BallVector limit(size), range(size);
-    std::vector<Decay> deviation(size), rest(size);
+    std::vector<Motion> motion(size), rest(size);
     BallMatrix moves(size, factors);
     Ball mean, range_mean;
-    Decay of_mean, rest_of_mean;
+    Motion of_mean, rest_of_mean;
     for (std::size_t i = 0; i < size; ++i) {
       arb_set(limit[i], x.limit(begin + i, c)), arb_set(range[i], x.range(begin + i, c));
-      deviation[i] = x.deviation(begin + i, c), rest[i] = x.rest_of(begin + i, c);
+      motion[i] = x.motion(begin + i, c), rest[i] = x.rest_of(begin + i, c);
       for (std::size_t g = 0; g < factors; ++g) arb_set(moves(i, g), x.linear(begin + i, c * factors + g));
       arb_add(mean, mean, limit[i], bits), arb_add(range_mean, range_mean, range[i], bits);
-      of_mean += deviation[i], rest_of_mean += rest[i];
+      of_mean += motion[i], rest_of_mean += rest[i];
     }
     Magnitude share = Magnitude::of(1UL);
     mag_div_ui(share.get(), share.get(), size);
@@ -306,11 +318,11 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
       arb_div_ui(mean, mean, size, bits), arb_div_ui(range_mean, range_mean, size, bits);
       for (std::size_t i = 0; i < size; ++i) {
         arb_sub(limit[i], limit[i], mean, bits), arb_sub(range[i], range[i], range_mean, bits);
-        deviation[i].add(of_mean, share);  // |x_i - mean - limit| <= |dx_i| + mean of |dx|
+        motion[i].add(of_mean, share);  // |x_i - mean - limit| <= |dx_i| + mean of |dx|
         rest[i].add(rest_of_mean, share);
         Ball known;
         arb_set(known, limit[i]);
-        arb_add_error_mag(known, decays_.supremum(deviation[i]).get());
+        arb_add_error_mag(known, decays_.supremum(motion[i].deviation).get());
         cut_to(range[i], known, bits);
       }
     }
@@ -349,10 +361,10 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
     for (std::size_t i = 0; i < size; ++i) {
       Ball both;
       arb_add(both, range[i], limit[i], bits);
-      by_squares.add(deviation[i], Magnitude::of(both) * share * inverse_roots);
-      of_root.add(deviation[i], inverse_root_of_size);
+      by_squares.add(motion[i].deviation, Magnitude::of(both) * share * inverse_roots);
+      of_root.add(motion[i].deviation, inverse_root_of_size);
     }
-    if (decays_.supremum(by_squares) < decays_.supremum(of_root)) of_root = std::move(by_squares);
+    keep_lesser(of_root, std::move(by_squares));
 
     // The linear part (dx_i - r_i (mean of r dx) / rho'^2) / rho' of y_i - s_i. What is left: with D = rho - rho', L = mean of r dx and Q = mean of dx^2,
     // D - L/rho' = (Q - L D / rho') / (rho + rho'), and y_i D / rho' - s_i D / rho' = (y_i - s_i) D / rho'.
@@ -363,11 +375,12 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
     arb_add(square_root, square_root, t, bits);
     arb_rsqrt(inverse, square_root, bits);
     const Magnitude by_root = Magnitude::of(inverse), largest_root = decays_.supremum(of_root);
-    Decay products, curved, rest_products;  // |L|, |D - L/rho'|, and what the rests add to L
+    Decay products, curved;  // |L|, |D - L/rho'|
+    Motion rest_products;    // what the rests add to L
     for (std::size_t i = 0; i < size; ++i) {
       const Magnitude r = Magnitude::of(limit[i]) * share;
-      products.add(deviation[i], r), rest_products.add(rest[i], r);
-      curved.add(deviation[i], decays_.supremum(deviation[i]) * share * inverse_roots);
+      products.add(motion[i].deviation, r), rest_products.add(rest[i], r);
+      curved.add(motion[i].deviation, decays_.supremum(motion[i].deviation) * share * inverse_roots);
     }
     curved.add(products, largest_root * by_root * inverse_roots);
     for (std::size_t g = 0; g < factors; ++g) {
@@ -385,20 +398,36 @@ MajorantBlock MajorantWorld::norm(const Norm& n, const Block& x, std::size_t gro
     }
     Magnitude inverse_range;
     mag_inv(inverse_range.get(), below_range.get());
+    // Steps, by the mean value theorem: on the segment between neighbours dy_i = (dx_i - y_i mean of y dx) / rho, and the linear part has s, rho' for y, rho.
+    std::vector<Magnitude> normalised(size), moved(size);  // at least |y_i| and |y_i - s_i| there
+    StepDecay by_entries, by_lengths, turned;              // |mean of y dx| in two ways, |mean of (y - s) dx|
     for (std::size_t i = 0; i < size; ++i) {
-      Magnitude normalised = Magnitude::of(range[i]) * inverse_range;
-      if (root_of_size < normalised) normalised = root_of_size;
-      Decay& d = y.deviation(begin + i, c);
-      d.add(deviation[i], inverse_root * weights[i]);
-      d.add(of_root, normalised * inverse_root * weights[i]);
-      Decay& left = y.rest_of(begin + i, c);
+      normalised[i] = Magnitude::of(range[i]) * inverse_range;
+      if (root_of_size < normalised[i]) normalised[i] = root_of_size;
+      moved[i] = (decays_.supremum(motion[i].deviation) + largest_root * normalised[i]) * inverse_root;
+      by_entries.add(motion[i].step, normalised[i] * share);
+      by_lengths.add(motion[i].step, inverse_root_of_size);
+      turned.add(motion[i].step, moved[i] * share);
+    }
+    keep_lesser(by_entries, std::move(by_lengths));
+    const Magnitude inverse_moved = largest_root * inverse_range * by_root;  // |1/rho - 1/rho'|
+    for (std::size_t i = 0; i < size; ++i) {
+      Motion& m = y.motion(begin + i, c);
+      m.deviation.add(motion[i].deviation, inverse_root * weights[i]);
+      m.deviation.add(of_root, normalised[i] * inverse_root * weights[i]);
+      m.step.add(motion[i].step, inverse_range * weights[i]);
+      m.step.add(by_entries, normalised[i] * inverse_range * weights[i]);
+      Motion& left = y.rest_of(begin + i, c);
       const Magnitude s = Magnitude::of(limit[i]) * by_root;
       left.add(rest[i], by_root * weights[i]);
       left.add(rest_products, s * by_root * by_root * weights[i]);
-      left.add(curved, s * by_root * weights[i]);
-      Decay moved;  // |y_i - s_i| before the weight
-      moved.add(deviation[i], inverse_root), moved.add(of_root, normalised * inverse_root);
-      left.add(moved, largest_root * by_root * weights[i]);
+      left.deviation.add(curved, s * by_root * weights[i]);
+      Decay apart;  // |y_i - s_i| before the weight
+      apart.add(motion[i].deviation, inverse_root), apart.add(of_root, normalised[i] * inverse_root);
+      left.deviation.add(apart, largest_root * by_root * weights[i]);
+      left.step.add(motion[i].step, inverse_moved * weights[i]);
+      left.step.add(by_entries, (inverse_moved * normalised[i] + by_root * moved[i]) * weights[i]);
+      left.step.add(turned, by_root * s * weights[i]);
       // No entry exceeds the root of the sum of squares.
       Ball known;
       arb_set_d(known, bias[i]);
@@ -416,11 +445,11 @@ MajorantBlock MajorantWorld::activate(Activation activation, const Block& x) con
   for (std::size_t c = 0; c < x.columns(); ++c)
     for (std::size_t i = 0; i < x.width(); ++i) {
       const Ball everywhere = slope(activation, x.range(i, c), balls_->bits()), here = slope(activation, x.limit(i, c), balls_->bits());
-      y.deviation(i, c).add(x.deviation(i, c), Magnitude::of(everywhere));
-      // f(x) - f(r) = f'(r)(x - r) + (f'(some point) - f'(r))(x - r).
-      Decay& rest = y.rest_of(i, c);
+      y.motion(i, c).add(x.motion(i, c), Magnitude::of(everywhere));
+      // f(x) - f(r) = f'(r)(x - r) + (f'(some point) - f'(r))(x - r), and so for f(x_j) - f(x_(j-1)).
+      Motion& rest = y.rest_of(i, c);
       rest.add(x.rest_of(i, c), Magnitude::of(here));
-      rest.add(x.deviation(i, c), apart(everywhere, here, balls_->bits()));
+      rest.add(x.motion(i, c), apart(everywhere, here, balls_->bits()));
       scale_column(y.linear, x.linear, i, c * factors, factors, here);
     }
   tighten(y);
@@ -437,7 +466,7 @@ MajorantBlock MajorantWorld::select(const Block& x, std::span<const std::size_t>
     for (std::size_t i = 0; i < x.width(); ++i) {
       arb_set(y.balls(i, c), x.limit(i, columns[c]));
       arb_set(y.balls(i, columns.size() + c), x.range(i, columns[c]));
-      y.deviation(i, c) = x.deviation(i, columns[c]), y.rest_of(i, c) = x.rest_of(i, columns[c]);
+      y.motion(i, c) = x.motion(i, columns[c]), y.rest_of(i, c) = x.rest_of(i, columns[c]);
       for (std::size_t g = 0; g < factors; ++g) arb_set(y.linear(i, c * factors + g), x.linear(i, columns[c] * factors + g));
     }
   }
@@ -498,10 +527,10 @@ MajorantBlock MajorantWorld::attend(const Attention& a, const Block& q, const Bl
       const std::size_t row = head * a.head_size + i, value = head / group * a.head_size + i;
       arb_swap(mixed.balls(row, c), output.limit[i]);
       for (std::size_t d = 0; d < directions; ++d) {
-        mixed.deviation(row, c).add(mixed.factors[begin + d], Magnitude::of(output.directions[d][i]));
+        mixed.motion(row, c).add(mixed.factors[begin + d], Magnitude::of(output.directions[d][i]));
         arb_swap(mixed.linear(row, begin + d), output.directions[d][i]);
       }
-      mixed.deviation(row, c) += output.rest[i];
+      mixed.motion(row, c) += output.rest[i];
       mixed.factors[begin + directions + i] = std::move(output.rest[i]);
       arb_one(mixed.linear(row, begin + directions + i));
       // A mean of values: the explicit ones, those of all copies, and of the suffix.
@@ -527,6 +556,15 @@ BallMatrix MajorantWorld::from(const Block& x, std::size_t column, const Length&
     arb_set(known, x.limit(i, column));
     arb_add_error_mag(known, decays_.from(x.deviation(i, column), n).get());
     cut_to(result(i, 0), known, balls_->bits());
+  }
+  return result;
+}
+
+BallMatrix MajorantWorld::steps(const Block& x, std::size_t column, const Length& n) const {
+  BallMatrix result(x.width(), 1);
+  for (std::size_t i = 0; i < x.width(); ++i) {
+    const Magnitude by_step = decays_.from(x.step(i, column), n + 1), by_deviation = shifted(decays_.from(x.deviation(i, column), n), 1);
+    arb_add_error_mag(result(i, 0), (by_step < by_deviation ? by_step : by_deviation).get());
   }
   return result;
 }

@@ -1,9 +1,9 @@
 // The world of every late token of a run: one evaluation that holds for all lengths n >= M. Mathematics: proofs/majorant.md.
 //
 // The sequence is P . U^n . Q. A block's columns are abstract tokens: column b < |U| is position b of copy j of the unit, for every j >= M; column |U| + i is token i of the
-// suffix after n copies, for every n >= M. Each entry has an enclosure of its limit, a set that contains it at every j >= M, and a bound of how far it is from its limit
-// at j (lib/number/decay.hpp). The memory of a layer holds the explicit tokens (P and the first copies, evaluated in the ball world) and, in parts, the copies that earlier
-// worlds of smaller M stood for: worlds are applied in order of M, and each is sharper than the one before.
+// suffix after n copies, for every n >= M. Each entry has an enclosure of its limit, a set that contains it at every j >= M, and bounds of how far it is at j
+// from its limit and from what it is at j - 1 (lib/number/decay.hpp). The memory of a layer holds the explicit tokens (P and the first copies, evaluated in the
+// ball world) and, in parts, the copies that earlier worlds of smaller M stood for: worlds are applied in order of M, and each is sharper than the one before.
 #pragma once
 
 #include <memory>
@@ -47,9 +47,14 @@ class MajorantWorld {
   // A ball column that contains column `column` at every j >= n, n >= M; and its limit.
   BallMatrix from(const Block& x, std::size_t column, const Length& n) const;
   BallMatrix limit(const Block& x, std::size_t column) const;
+  // A ball column, around zero, that contains what column `column` is at j + 1 less what it is at j, for every j >= n, n >= M.
+  BallMatrix steps(const Block& x, std::size_t column, const Length& n) const;
 
  private:
-  // What the linear parts say of the deviations, where that is less; then the ranges are cut down to what the limits and the deviations leave.
+  // Of two bounds of a sequence the one with the smaller supremum.
+  template <unsigned long order>
+  void keep_lesser(DecayOf<order>& x, DecayOf<order> other) const;
+  // What the linear parts say of the motions, where that is less; then the ranges are cut down to what the limits and the deviations leave.
   void tighten(Block& x) const;
   // x - r = rest becomes x - r = e, one factor an entry.
   void rebase(Block& x) const;

@@ -49,7 +49,7 @@ struct MajorantAttention::Query {
   std::size_t head, column, row, key_row;  // its rows in q and o; those of its key head
   BallVector limit, range;
   std::vector<Magnitude> size, plane;      // of the range: |q_i|, and the norms of its rotating planes
-  std::vector<Decay> deviation;
+  std::vector<Motion> motion;
   BallVector reference;                    // a key: scores are taken less the score of its unrotated entries
   bool whole;                              // sees the whole last copy of the unit
 };
@@ -98,12 +98,12 @@ HeadMajorant MajorantAttention::output(std::size_t head, std::size_t column) con
   query.range = column_of(q_.balls, query.row, q_.columns() + column);
   query.reference = BallVector(a_.head_size);
   const Magnitude factor = Magnitude::of(scale);
-  query.deviation.resize(a_.head_size);
+  query.motion.resize(a_.head_size);
   for (std::size_t i = 0; i < a_.head_size; ++i) {
     arb_mul(query.limit[i], query.limit[i], scale, bits_);
     arb_mul(query.range[i], query.range[i], scale, bits_);
     query.size.push_back(Magnitude::of(query.range[i]));
-    query.deviation[i].add(q_.deviation(query.row + i, column), factor);
+    query.motion[i].add(q_.motion(query.row + i, column), factor);
     arb_get_mid_arb(query.reference[i], k_.limit(query.key_row + i, 0));
   }
   for (std::size_t f = 0; f < half_; ++f) query.plane.push_back(plane_norm(query.range[f], query.range[f + half_]));
@@ -226,15 +226,16 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
 
   // Single tokens, each with the enclosure of its weight: the explicit ones, and what is seen of the last copy and of the suffix.
   BallVector single(size), key(size);
-  std::vector<Magnitude> own_weights;
+  std::vector<Magnitude> explicit_weights;  // at least
   for (std::size_t e = 0; e < memory_.tokens.entries; ++e) {
     const std::size_t begin = e * entry_width + query.key_row;
     for (std::size_t i = 0; i < size; ++i) arb_set(key[i], memory_.tokens.keys[begin + i]);
     const Weight weight = weight_of(query.range, query, key, coarse_bits);
     const Ball hull = weight.hull(coarse_bits);
     arb_add(fixed, fixed, weight.lower, coarse_bits);
+    explicit_weights.push_back(Magnitude::of(weight.upper));
     if (e < own_directions_) {
-      result.directions.emplace_back(size), own_weights.push_back(Magnitude::of(weight.upper));
+      result.directions.emplace_back(size);
       for (std::size_t i = 0; i < size; ++i) arb_sub(result.directions[e][i], memory_.tokens.values[begin + i], o[i], coarse_bits);
       continue;
     }
@@ -269,7 +270,7 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
       Decay score;
       for (std::size_t i = 0; i < size && unit > 1; ++i) {
         if (!is_tail) score_sum += query.size[i] * part.key_sums[base + i];
-        else score.add(part.keys.deviations[base + i], query.size[i]);
+        else score.add(part.keys.motions[base + i].deviation, query.size[i]);
       }
       score = decays_.average(score);
       for (std::size_t i = 0; i < size; ++i) {
@@ -277,7 +278,7 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
         if (!is_tail) {
           numerator[i] += upper * (part.value_sums[base + i] + apart * score_sum);
         } else {
-          decaying[i].add(decays_.average(part.values.deviations[base + i]), upper);
+          decaying[i].add(decays_.average(part.values.motions[base + i].deviation), upper);
           decaying[i].add(score, upper * apart);
         }
       }
@@ -295,21 +296,120 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
       const std::size_t row = query.key_row + i;
       Magnitude lever = distance(k_.limit(row, b), query.reference[i], coarse_bits);
       if (a_.softcap) lever = Magnitude::of(k_.limit(row, b)) + Magnitude::of(query.reference[i]);
-      change.add(query.deviation[i], lever);
+      change.add(query.motion[i].deviation, lever);
     }
     for (std::size_t i = 0; i < size; ++i) decaying[i].add(change, heaviest[b] * distance(v_.limit(query.key_row + i, b), o[i], coarse_bits));
   }
 
   const Magnitude inverse = inverse_mass(query, fixed, tail), scaled = inverse * quotient(1, decays_.first());
-  for (const Magnitude& weight : own_weights) result.factors.push_back(Decay::inverse(weight * scaled));
-  result.directions.emplace_back(size), result.factors.push_back(Decay::inverse(scaled));
+  for (std::size_t e = 0; e < result.directions.size(); ++e) result.factors.push_back({Decay::inverse(explicit_weights[e] * scaled), StepDecay::unknown()});
+  result.directions.emplace_back(size), result.factors.push_back({Decay::inverse(scaled), {}});
   result.rest.resize(size);
   for (std::size_t i = 0; i < size; ++i) {
     arb_get_mid_arb(result.directions.back()[i], single[i]);
-    result.rest[i] = Decay::inverse(numerator[i] * scaled);
-    result.rest[i].add(decaying[i], inverse);
+    result.rest[i].deviation = Decay::inverse(numerator[i] * scaled);
+    result.rest[i].deviation.add(decaying[i], inverse);
   }
+  set_global_steps(query, explicit_weights, inverse, result);
   return result;
+}
+
+// Steps of a layer that sees everything: of the last factor 1/Z_j and of the rests, whose deviations are known; 1/Z_j <= `inverse` / j.
+void MajorantAttention::set_global_steps(const Query& query, const std::vector<Magnitude>& explicit_weights, const Magnitude& inverse,
+                                         HeadMajorant& result) const {
+  if (half_ > 0) {  // a query that turns against the prefix: nothing better than two deviations
+    result.factors.back().step = StepDecay::unknown();
+    for (Motion& rest : result.rest) rest.step = StepDecay::unknown();
+    return;
+  }
+  const std::size_t size = a_.head_size, entry_width = k_.width(), unit = shape_.unit;
+  const Magnitude by_first = quotient(1, decays_.first());
+  // |dq . k - dq . reference|, or with a soft-cap a number between 0 and the one less a number between 0 and the other.
+  const auto lever = [&](arb_srcptr key, std::size_t i) {
+    return a_.softcap ? Magnitude::of(key) + Magnitude::of(query.reference[i]) : distance(key, query.reference[i], coarse_bits);
+  };
+  const auto score_step = [&](const auto& key) {
+    StepDecay sum;
+    for (std::size_t i = 0; i < size; ++i) sum.add(query.motion[i].step, lever(key(i), i));
+    return sum;
+  };
+
+  // By how much the mass grows from copy j - 1 to copy j, and the numerator sum w (v - o): by the copy of the unit that is new, ...
+  Magnitude mass;
+  std::vector<Decay> gained(size);
+  // ... and, since the query and the suffix change, by the old tokens: those before M, and each copy from M on, in units of M/j.
+  StepDecay mass_before;
+  std::vector<StepDecay> before(size), each(size), moving(size);
+  Decay mass_moved;
+
+  for (std::size_t e = 0; e < memory_.tokens.entries; ++e) {
+    const std::size_t begin = e * entry_width + query.key_row;
+    StepDecay score;
+    score.add(score_step([&](std::size_t i) { return memory_.tokens.keys[begin + i]; }), explicit_weights[e]);
+    mass_before += score;
+    for (std::size_t i = 0; i < size; ++i) before[i].add(score, distance(memory_.tokens.values[begin + i], result.limit[i], coarse_bits));
+  }
+  for (std::size_t c = unit; c <= query.column; ++c) {  // the suffix
+    const auto key = [&](std::size_t i) { return k_.range(query.key_row + i, c); };
+    const Magnitude upper = Magnitude::of(weight_of(query.range, query, column_of(k_.balls, query.key_row, k_.columns() + c), coarse_bits).upper);
+    StepDecay score = score_step(key);
+    for (std::size_t i = 0; i < size; ++i) score.add(k_.step(query.key_row + i, c), query.size[i]);
+    mass_before.add(score, upper);
+    for (std::size_t i = 0; i < size; ++i) {
+      before[i].add(score, upper * distance(v_.range(query.key_row + i, c), result.limit[i], coarse_bits));
+      before[i].add(v_.step(query.key_row + i, c), upper);
+    }
+  }
+  for (const RunPart& part : memory_.parts) {
+    const bool is_tail = part.count == 0;
+    const Magnitude count = magnitude_of(part.count);
+    for (std::size_t b = 0; b < unit; ++b) {
+      const std::size_t base = b * entry_width + query.key_row;
+      const Magnitude upper = Magnitude::of(weight_of(query.range, query, column_of(part.keys.balls, query.key_row, unit + b), coarse_bits).upper);
+      const StepDecay score = score_step([&](std::size_t i) { return part.keys.range(query.key_row + i, b); });
+      // The sum of the levers of many keys: that of their limit, and how far they are from it.
+      if (!is_tail) {
+        for (std::size_t i = 0; i < size; ++i) {
+          mass_before.add(query.motion[i].step, upper * (count * lever(part.keys.limit(query.key_row + i, b), i) + part.key_sums[base + i]));
+          before[i].add(score, upper * (count * distance(part.values.limit(query.key_row + i, b), result.limit[i], coarse_bits) + part.value_sums[base + i]));
+        }
+        continue;
+      }
+      mass += upper;
+      for (std::size_t i = 0; i < size; ++i) {
+        const std::size_t row = query.key_row + i;
+        const Decay &key = part.keys.deviation(row, b), &value = part.values.deviation(row, b);
+        gained[i].add(decays_.reaching_back(value, 1), upper);
+        mass_moved.add(decays_.times_length(query.motion[i].step), upper * (lever(part.keys.limit(row, b), i) + decays_.supremum(decays_.average(key))));
+        moving[i].add(score, upper * decays_.supremum(decays_.average(value)));
+      }
+      if (unit == 1) continue;
+      Decay change;  // of a new token's score
+      for (std::size_t i = 0; i < size; ++i) {
+        const std::size_t row = query.key_row + i;
+        change.add(decays_.reaching_back(part.keys.deviation(row, b), 1), query.size[i]);
+        change.add(query.motion[i].deviation, lever(part.keys.limit(row, b), i));
+      }
+      for (std::size_t i = 0; i < size; ++i) {
+        const Magnitude apart = distance(part.values.limit(query.key_row + i, b), result.limit[i], coarse_bits);
+        gained[i].add(change, upper * apart);
+        each[i].add(score, upper * apart);
+      }
+    }
+  }
+  mass += decays_.supremum(mass_before) + decays_.supremum(mass_moved);
+  // 1/Z_(j-1) <= inverse / (j - 1), and j - 1 >= j M/(M + 1).
+  const Magnitude before_last = inverse * quotient(decays_.first() + 1, decays_.first()), scaled = before_last * by_first;
+  result.factors.back().step = StepDecay::inverse(mass * scaled * inverse * by_first);
+  for (std::size_t i = 0; i < size; ++i) {
+    StepDecay old, &step = result.rest[i].step;
+    old.add(before[i], by_first);
+    old.raise_to(each[i]);  // j copies, of which M weigh as those before M
+    old += moving[i];
+    step.add(old, before_last);
+    step.add(Decays::over_length(gained[i]), scaled);
+    step.add(Decays::over_length(result.rest[i].deviation), mass * scaled);
+  }
 }
 
 HeadMajorant MajorantAttention::local(const Query& query) const {
@@ -318,7 +418,7 @@ HeadMajorant MajorantAttention::local(const Query& query) const {
   const Length window = *a_.window, back = (window - 1 + unit - 1) / unit, first = decays_.first(), begin = first - back;
   const Magnitude stretch = quotient(first - 1 + back, first);  // M/j at the last j that sees a copy before M, inverted
 
-  // Bounds that hold for every copy seen of each position of the unit, as functions of j.
+  // Bounds that hold for every copy seen of each position of the unit, as functions of j: of deviations, ...
   const auto seen = [&](bool values, std::size_t b, std::size_t i) {
     const std::size_t row = query.key_row + i;
     const MajorantBlock& block = values ? v_ : k_;
@@ -333,21 +433,71 @@ HeadMajorant MajorantAttention::local(const Query& query) const {
     result.raise_to(Decay::inverse(before * stretch));
     return result;
   };
+  // ... and, for j > M, of steps, but those to the first copy that is not explicit: copies i <= M are seen up to j = M + back.
+  const Magnitude step_stretch = quotient(first + back, first);
+  const auto seen_step = [&](bool values, std::size_t b, std::size_t i) {
+    const std::size_t row = query.key_row + i;
+    Magnitude before;
+    for (const RunPart& part : memory_.parts) {
+      if (part.count == 0 || part.first + part.count <= begin) continue;
+      const MajorantBlock& of = values ? part.values : part.keys;
+      before = larger(before, Decays(part.first).from(of.step(row, b), std::max(part.first, begin) + 1));
+    }
+    StepDecay result = decays_.reaching_back((values ? v_ : k_).step(row, b), back);
+    result.raise_to(StepDecay::inverse(before * step_stretch * step_stretch));
+    return result;
+  };
+  // At least the size of what is seen of a key's or a query's entry or plane.
+  const auto largest_key = [&](std::size_t c, std::size_t i) {
+    Magnitude largest = Magnitude::of(k_.range(query.key_row + i, c));
+    for (const RunPart& part : memory_.parts)
+      if (c < unit && part.count > 0 && part.first + part.count > begin) largest = larger(largest, Magnitude::of(part.keys.range(query.key_row + i, c)));
+    return largest;
+  };
+  // Of a score at a fixed distance, whatever the angle.
+  const auto score_step = [&](std::size_t c) {
+    StepDecay sum;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::size_t row = query.key_row + i, f = i < rotated_ ? i % half_ : 0;
+      Magnitude key = largest_key(c, i);
+      if (i < rotated_) {
+        const Magnitude x = largest_key(c, f), y = largest_key(c, f + half_);
+        mag_hypot(key.get(), x.get(), y.get());
+      }
+      sum.add(c < unit ? seen_step(false, c, i) : k_.step(row, c), i < rotated_ ? query.plane[f] : query.size[i]);
+      sum.add(query.motion[i].step, key);
+    }
+    return sum;
+  };
   // The explicit tokens that may be seen from copy M on: none where the window is shorter than the copies in between.
   const Length explicit_from = begin < 1 ? Length(0) : Length(shape_.prefix + (begin - 1) * unit);
   const std::size_t first_explicit = explicit_from < memory_.tokens.entries ? static_cast<std::size_t>(explicit_from) : memory_.tokens.entries;
   const bool explicit_seen = first_explicit < memory_.tokens.entries;
+  // The last j for which the step to j involves an explicit token, seen from j or from j - 1.
+  const Length last_mixed = Length(shape_.copies + 1) + back;
+  const auto set_step = [&](Motion& motion, StepDecay step) {
+    motion.step = std::move(step);
+    if (last_mixed <= first) return;
+    const Magnitude ratio = quotient(last_mixed, first);
+    motion.step.raise_to(StepDecay::inverse(shifted(decays_.supremum(motion.deviation), 1) * ratio * ratio));
+  };
 
   HeadMajorant result;
   result.rest.resize(size);
   if (unit == 1 && query.column == 0) {  // a mean of values that are all near one another
     result.limit = column_of(v_.balls, query.key_row, 0);
+    const StepDecay scores = score_step(0);
     for (std::size_t i = 0; i < size; ++i) {
       Magnitude farthest;
       for (std::size_t e = first_explicit; e < memory_.tokens.entries; ++e)
         farthest = larger(farthest, distance(memory_.tokens.values[e * entry_width + query.key_row + i], result.limit[i], coarse_bits));
-      result.rest[i] = seen(true, 0, i);
-      result.rest[i].raise_to(Decay::inverse(farthest * stretch));
+      Decay& deviation = result.rest[i].deviation;
+      deviation = seen(true, 0, i);
+      // The output at fixed weights moves as the values, and as the weights change, within twice what the values are apart.
+      StepDecay step = seen_step(true, 0, i);
+      step.add(scores, shifted(decays_.supremum(deviation), 1));
+      deviation.raise_to(Decay::inverse(farthest * stretch));
+      set_step(result.rest[i], std::move(step));
     }
     return result;
   }
@@ -391,24 +541,28 @@ HeadMajorant MajorantAttention::local(const Query& query) const {
 
   // How far a score is from its limit, and how far values are.
   Decay change;
-  std::vector<Decay> values(size);
+  StepDecay scores;
+  std::vector<Motion> values(size);
   for (std::size_t c = 0; c < v_.columns(); ++c) {
     if (!visible[c]) continue;
+    scores.raise_to(score_step(c));
     std::vector<Decay> keys(size);
     for (std::size_t i = 0; i < size; ++i) {
       keys[i] = c < unit ? seen(false, c, i) : k_.deviation(query.key_row + i, c);
-      values[i].raise_to(c < unit ? seen(true, c, i) : v_.deviation(query.key_row + i, c));
+      values[i].deviation.raise_to(c < unit ? seen(true, c, i) : v_.deviation(query.key_row + i, c));
+      values[i].step.raise_to(c < unit ? seen_step(true, c, i) : v_.step(query.key_row + i, c));
     }
     Decay score;
     for (std::size_t i = 0; i < size; ++i) {
       const std::size_t row = query.key_row + i, f = i < rotated_ ? i % half_ : 0;
       score.add(keys[i], i < rotated_ ? query.plane[f] : query.size[i]);
-      score.add(query.deviation[i], i < rotated_ ? plane_norm(k_.limit(query.key_row + f, c), k_.limit(query.key_row + f + half_, c)) : Magnitude::of(k_.limit(row, c)));
+      score.add(query.motion[i].deviation, i < rotated_ ? plane_norm(k_.limit(query.key_row + f, c), k_.limit(query.key_row + f + half_, c)) : Magnitude::of(k_.limit(row, c)));
     }
     change.raise_to(score);
   }
   Magnitude growth = shifted(decays_.supremum(change), 1);
   mag_exp(growth.get(), growth.get());
+  const Magnitude weights_grow = growth;
   growth = shifted(growth, 1);  // e^(2 delta) - 1 <= 2 delta e^(2 delta)
   for (std::size_t i = 0; i < size; ++i) {
     Magnitude apart, farthest;
@@ -417,16 +571,24 @@ HeadMajorant MajorantAttention::local(const Query& query) const {
       if (visible[c]) apart += Magnitude::of(weights[c]) * distance(v_.limit(row, c), result.limit[i], coarse_bits);
       if (visible[c]) farthest = larger(farthest, distance(v_.range(row, c), result.limit[i], coarse_bits));
     }
-    result.rest[i] = values[i];
-    result.rest[i].add(change, growth * apart);
-    if (!explicit_seen) continue;
+    Decay& deviation = result.rest[i].deviation;
+    deviation = values[i].deviation;
+    deviation.add(change, growth * apart);
+    // Under the weights on the way |v - output| is on the average at most that of the limits, and what values and output are from theirs.
+    StepDecay step = std::move(values[i].step);
+    step.add(scores, weights_grow * apart + decays_.supremum(values[i].deviation) + decays_.supremum(deviation));
+    if (!explicit_seen) {
+      set_step(result.rest[i], std::move(step));
+      continue;
+    }
     // Queries that see explicit tokens: a mean of whatever they may see.
     for (std::size_t e = first_explicit; e < memory_.tokens.entries; ++e)
       farthest = larger(farthest, distance(memory_.tokens.values[e * entry_width + query.key_row + i], result.limit[i], coarse_bits));
     for (const RunPart& part : memory_.parts)
       for (std::size_t b = 0; b < unit && part.first + part.count > begin; ++b)
         farthest = larger(farthest, distance(part.values.range(query.key_row + i, b), result.limit[i], coarse_bits));
-    result.rest[i].raise_to(Decay::inverse(farthest * stretch));
+    deviation.raise_to(Decay::inverse(farthest * stretch));
+    set_step(result.rest[i], std::move(step));
   }
   return result;
 }

@@ -8,30 +8,35 @@
 
 namespace snellen {
 
-// Columns of abstract tokens. For each the exact limit r, a set that contains x_j for every j >= M, and a bound of x_j - r. Since
-// one cause moves many entries, the deviation is also known as a linear map of few factors e(j), the same for all blocks of a pass, and a rest:
+// Columns of abstract tokens. For each the exact limit r, an interval that contains x_j for every j >= M, and bounds of x_j - r (j >= M) and of
+// x_j - x_(j-1) (j > M). Since one cause moves many entries, the deviation is also known as a linear map of few factors e(j), the same for all blocks of a
+// pass, and a rest:
 //     x_j - r = linear e(j) + rest(j)     at every j >= M, each column with factors of its own.
 struct MajorantBlock {
-  BallMatrix balls;               // [width, 2 columns]: enclosures of the limits, then of the ranges
-  std::vector<Decay> deviations;  // [column * width + entry]
-  BallMatrix linear;              // [width, columns * factor_count]
-  std::vector<Decay> factors;     // [column * factor_count + factor]
-  std::vector<Decay> rest;        // [column * width + entry]
+  BallMatrix balls;             // [width, 2 columns]: enclosures of the limits, then of the ranges
+  std::vector<Motion> motions;  // [column * width + entry]
+  BallMatrix linear;            // [width, columns * factor_count]
+  std::vector<Motion> factors;  // [column * factor_count + factor]
+  std::vector<Motion> rest;     // [column * width + entry]
 
   MajorantBlock() = default;
-  // Nothing is known but deviations, ranges and limits to be filled in; no factors.
+  // Nothing is known but limits and ranges; the motions are to be filled in; no factors.
   MajorantBlock(BallMatrix limits_and_ranges)
-      : balls(std::move(limits_and_ranges)), deviations(width() * columns()), linear(width(), 0), rest(width() * columns()) {}
+      : balls(std::move(limits_and_ranges)), motions(width() * columns()), linear(width(), 0), rest(width() * columns()) {}
 
   std::size_t width() const { return balls.rows(); }
   std::size_t columns() const { return balls.columns() / 2; }
   std::size_t factor_count() const { return columns() == 0 ? 0 : factors.size() / columns(); }
   arb_srcptr limit(std::size_t i, std::size_t c) const { return balls(i, c); }
   arb_srcptr range(std::size_t i, std::size_t c) const { return balls(i, columns() + c); }
-  const Decay& deviation(std::size_t i, std::size_t c) const { return deviations[c * width() + i]; }
-  Decay& deviation(std::size_t i, std::size_t c) { return deviations[c * width() + i]; }
-  Decay& rest_of(std::size_t i, std::size_t c) { return rest[c * width() + i]; }
-  const Decay& rest_of(std::size_t i, std::size_t c) const { return rest[c * width() + i]; }
+  const Motion& motion(std::size_t i, std::size_t c) const { return motions[c * width() + i]; }
+  Motion& motion(std::size_t i, std::size_t c) { return motions[c * width() + i]; }
+  const Decay& deviation(std::size_t i, std::size_t c) const { return motion(i, c).deviation; }
+  Decay& deviation(std::size_t i, std::size_t c) { return motion(i, c).deviation; }
+  const StepDecay& step(std::size_t i, std::size_t c) const { return motion(i, c).step; }
+  StepDecay& step(std::size_t i, std::size_t c) { return motion(i, c).step; }
+  Motion& rest_of(std::size_t i, std::size_t c) { return rest[c * width() + i]; }
+  const Motion& rest_of(std::size_t i, std::size_t c) const { return rest[c * width() + i]; }
 };
 
 // The sequence P . U^n . Q: |P|, |U|, |Q|, and how many copies of U are explicit tokens.
@@ -55,11 +60,11 @@ struct MajorantMemory {
   BallVector value_hull;          // contains every explicit value
 };
 
-// One head's output at one abstract token: limit and deviation, [head_size]. The deviation is sum_d directions[d] e_d + rest, |e_d| <= factors[d].
+// One head's output at one abstract token: limit and motion, [head_size]. The deviation is sum_d directions[d] e_d + rest, e_d within factors[d].
 struct HeadMajorant {
   BallVector limit;
   std::vector<BallVector> directions;
-  std::vector<Decay> factors, rest;
+  std::vector<Motion> factors, rest;
 };
 
 // Attention of one layer, its keys and values already in the memory (the last part is the tail). k and v are the whole blocks: after the unit's columns come those of
@@ -80,6 +85,7 @@ class MajorantAttention {
   struct Sight;
   HeadMajorant global(const Query& query) const;
   HeadMajorant local(const Query& query) const;
+  void set_global_steps(const Query& query, const std::vector<Magnitude>& explicit_weights, const Magnitude& inverse, HeadMajorant& result) const;
   void set_global_limit(const Query& query, BallVector& limit) const;
   Weight weight_of(const BallVector& q, const Query& query, const BallVector& key, long bits) const;
   Magnitude inverse_mass(const Query& query, Ball fixed, arb_srcptr tail) const;

@@ -40,6 +40,18 @@ Qed.
 
 End Decay.
 
+(** kappa n i bounds coordinate i of the step from y n to y (n+1) and never grows: where it is within eps at N all steps from N on are. *)
+Theorem inevitable_by_steps (width : nat) (y : nat -> vec) (kappa : nat -> nat -> R) (M N : nat) p eps :
+  (forall n i, (M <= n)%nat -> (i < width)%nat -> Rabs (y (n + 1)%nat i - y n i) <= kappa n i) ->
+  (forall m n i, (M <= m)%nat -> (m <= n)%nat -> (i < width)%nat -> kappa n i <= kappa m i) ->
+  (M <= N)%nat -> norm p width (kappa N) <= eps -> inevitable_from (fun n => distance p width (y n) (y (n + 1)%nat) <= eps) N.
+Proof.
+  intros Hs Hf HN He n Hn. apply Rle_trans with (2 := He). apply norm_monotone. intros i Hi.
+  assert (H0 : Rabs (y (n + 1)%nat i - y n i) <= kappa n i) by (apply Hs; [lia|exact Hi]).
+  assert (H1 : kappa n i <= kappa N i) by (apply Hf; [exact HN|exact Hn|exact Hi]).
+  rewrite Rabs_minus_sym. apply Rle_trans with (2 := Rle_abs (kappa N i)). lra.
+Qed.
+
 (** What rises and then falls: its sum is at most its integral and its largest value. [integral] need only grow by no less than the smaller
     of two neighbouring values, which an integral of such a function does. *)
 Theorem sum_of_unimodal (f integral : nat -> R) (top n : nat) :

@@ -1,4 +1,4 @@
-// The brute-force check of majorants at full size: two layers, every coordinate of every layer, every n up to 3000.
+// The brute-force check of majorants at full size: two layers, every coordinate of every layer, every n up to 3000 (of several tokens up to 1500).
 #include "lib/model/synthetic.hpp"
 #include "tests/bounds/majorant_against_direct.hpp"
 
@@ -15,10 +15,11 @@ RandomModel of(PositionKind position, std::uint64_t seed) {
   return m;
 }
 
-void check(const RandomModel& m, const RunParts& parts) {
-  const Checked checked = check_majorants(synthetic_model(m), parts, copies, last);
-  REQUIRE(checked.comparisons >= 16 * 3 * static_cast<std::size_t>(last - copies) * 4);
+void check(const RandomModel& m, const RunParts& parts, std::int64_t to = last, std::size_t short_steps = 0) {
+  const Checked checked = check_majorants(synthetic_model(m), parts, copies, to);
+  REQUIRE(checked.comparisons >= 16 * 3 * static_cast<std::size_t>(to - copies) * 4);
   REQUIRE(checked.narrow >= checked.comparisons / 4);
+  REQUIRE(100 * checked.short_steps >= short_steps * checked.comparisons);
 }
 
 }  // namespace
@@ -31,6 +32,13 @@ TEST_CASE("no positions, a soft-cap: no length up to 3000 leaves the majorants")
   RandomModel m = of(PositionKind::none, 3);
   m.softcap = 4;
   check(m, {{1, 5}, {2}, {}});
+}
+
+TEST_CASE("no positions, units of two tokens: no step up to 1500 leaves the majorants") {
+  check(of(PositionKind::none, 5), {{1, 5}, {2, 6}, {}}, 1500, 30);
+  RandomModel m = of(PositionKind::none, 6);
+  m.softcap = 4;
+  check(m, {{1}, {2, 6}, {4}}, 700, 20);
 }
 
 TEST_CASE("windows in some layers and in all: no length up to 3000 leaves the majorants") {

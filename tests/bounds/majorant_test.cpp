@@ -38,6 +38,25 @@ TEST_CASE("a run of one token: no length leaves the majorants, for every kind of
   REQUIRE(models == 28);
   REQUIRE(checked.comparisons >= 28 * 40 * 16 * 4);
   REQUIRE(checked.narrow >= checked.comparisons / 16);
+  REQUIRE(checked.short_steps >= checked.comparisons / 20);
+}
+
+TEST_CASE("no positions: no step up to n = 300 leaves the majorants") {
+  RandomModel m;
+  m.seed = 3, m.width = 8, m.heads = 2, m.hidden = 12, m.vocab = 8, m.layers = 2, m.position = PositionKind::none, m.gain = 0.5;
+  Checked checked;
+  const auto check = [&](const RunParts& parts, std::int64_t last, std::size_t part) {
+    const Checked one = check_majorants(synthetic_model(m), parts, 40, last);
+    REQUIRE(one.short_steps >= one.comparisons / part);
+    checked += one;
+  };
+  check({{1, 5}, {2}, {}}, 150, 2);
+  check({{1, 5}, {2, 6}, {}}, 300, 2);
+  m.softcap = 3;
+  check({{1}, {2, 6}, {4, 3}}, 150, 10);
+  m.softcap.reset(), m.window = 5, m.global_every = 2;
+  check({{1}, {2, 6}, {}}, 150, 10);
+  REQUIRE(checked.comparisons >= 20000);
 }
 
 TEST_CASE("a suffix: no length leaves the majorants") {
@@ -47,6 +66,7 @@ TEST_CASE("a suffix: no length leaves the majorants") {
     checked += check_majorants(synthetic_model(specimen.description), {{1, 5}, {2}, {4, 3}}, 24, 50);
   }
   REQUIRE(checked.comparisons >= 14 * 26 * 16 * 4);
+  REQUIRE(checked.short_steps >= checked.comparisons / 40);
   REQUIRE(checked.narrow >= checked.comparisons / 16);
 }
 
@@ -60,5 +80,6 @@ TEST_CASE("a unit of several tokens, with a suffix and without: no length leaves
     checked += check_majorants(synthetic_model(m), {{1}, {2, 6}, {4, 3, 1}}, 10, 22);
   }
   REQUIRE(checked.comparisons >= 14 * 2 * 12 * 16 * 4);
+  REQUIRE(checked.short_steps >= checked.comparisons / 8);
   REQUIRE(checked.narrow >= checked.comparisons / 16);
 }

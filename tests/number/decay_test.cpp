@@ -145,6 +145,64 @@ TEST_CASE("decays: from n on no term exceeds the bound, which the largest one at
   REQUIRE(tested == 4 * (4 * 40 + 39 * 110));
 }
 
+TEST_CASE("decays of steps: from n on no term exceeds the bound, which the largest one attains") {
+  std::size_t tested = 0;
+  for (const Length& first : firsts) {
+    const Decays decays(first);
+    for (std::size_t terms = 1; terms <= 4; ++terms) {
+      const StepDecay x = Decays::over_length(averaged(decays, terms));
+      for (Length n = first; n < 40 * first + 40; ++n, ++tested) {
+        INFO("M " << first << " terms " << terms << " n " << n);
+        // log(j/M)^k (M/j)^2 rises up to log(n/M) = k/2, where it is (k/e)^k / 2^k.
+        Ball expected, u, turn;
+        for (std::size_t k = 0; k < terms; ++k) {
+          Ball m, top = largest(k);
+          arb_mul_2exp_si(top, top, -static_cast<long>(k));
+          set_length(u, n), set_length(m, first);
+          arb_div(u, u, m, decay_bits);
+          arb_set_ui(turn, k), arb_mul_2exp_si(turn, turn, -1);
+          arb_exp(turn, turn, decay_bits);
+          arb_addmul(expected, ball_of(x[k]), arb_lt(u, turn) && k > 0 ? top : psi(k, n, first, 2), decay_bits);
+        }
+        const Ball bound = ball_of(decays.from(x, n));
+        require_just_above(bound, expected);
+        for (const Length& later : {n, Length(n + 1), Length(2 * n), Length(3 * n), Length(8 * n)}) require_at_least(bound, value_at(x, later, first));
+      }
+    }
+  }
+  REQUIRE(tested == 4 * (4 * 40 + 39 * 110));
+}
+
+TEST_CASE("decays of steps: what is reached back to, and what a length multiplies or divides") {
+  std::size_t tested = 0;
+  for (const Length& first : firsts) {
+    const Decays decays(first);
+    const Decay x = averaged(decays, 3);
+    const StepDecay steps = Decays::over_length(x);
+    const Decay longer = decays.times_length(steps);
+    for (const Length& back : {Length(0), Length(1), Length(30)}) {
+      const StepDecay reached = decays.reaching_back(steps, back);
+      for (Length j = first; j < first + 60; ++j)
+        for (Length i = j - back < first ? first : Length(j - back); i <= j; ++i, ++tested)
+          require_at_least(value_at(reached, j, first), value_at(steps, i, first));
+      Ball three;
+      arb_set_ui(three, 3);
+      require_just_above(value_at(decays.reaching_back(StepDecay::inverse(of(3)), back), first + back, first), three);
+    }
+    for (Length j = first; j < 10 * first + 10; ++j, ++tested) {
+      Ball exact, length;
+      arb_mul(exact, value_at(x, j, first), psi(0, j, first), decay_bits);
+      require_just_above(value_at(steps, j, first), exact);
+      set_length(length, j);
+      arb_mul(exact, value_at(steps, j, first), length, decay_bits);
+      require_just_above(value_at(longer, j, first), exact);
+    }
+  }
+  REQUIRE(tested > 7000);
+  REQUIRE(!Decays(3).supremum(StepDecay::unknown()).is_finite());
+  REQUIRE(!Decays(3).from(Decay::unknown(), 1000).is_finite());
+}
+
 TEST_CASE("decays: what is reached back to is at most what they say, and M itself attains it") {
   std::size_t tested = 0;
   for (const Length& first : firsts)

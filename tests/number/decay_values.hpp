@@ -1,4 +1,4 @@
-// What a Decay claims, in balls: sum c_k psi_k(j), written down from the definition of psi_k and from nothing else.
+// What a Decay claims, in balls: sum c_k log(j/M)^k (M/j)^order, written down from the definition and from nothing else.
 #pragma once
 
 #include "lib/number/ball_matrix.hpp"
@@ -15,21 +15,22 @@ inline Ball ball_of(const Magnitude& x) {
   return result;
 }
 
-// log(j/M)^k M/j.
-inline Ball psi(std::size_t k, const Length& j, const Length& first) {
+// log(j/M)^k (M/j)^order.
+inline Ball psi(std::size_t k, const Length& j, const Length& first, unsigned long order = 1) {
   Ball n, m, ratio, result;
   set_length(n, j), set_length(m, first);
   arb_div(ratio, n, m, decay_bits);
   if (j == first) arb_zero(result);
   else arb_log(result, ratio, decay_bits);
   arb_pow_ui(result, result, k, decay_bits);
-  arb_div(result, result, ratio, decay_bits);
+  for (unsigned long i = 0; i < order; ++i) arb_div(result, result, ratio, decay_bits);
   return result;
 }
 
-inline Ball value_at(const Decay& x, const Length& j, const Length& first) {
+template <unsigned long order>
+Ball value_at(const DecayOf<order>& x, const Length& j, const Length& first) {
   Ball total;
-  for (std::size_t k = 0; k < x.terms(); ++k) arb_addmul(total, ball_of(x[k]), psi(k, j, first), decay_bits);
+  for (std::size_t k = 0; k < x.terms(); ++k) arb_addmul(total, ball_of(x[k]), psi(k, j, first, order), decay_bits);
   return total;
 }
 

@@ -26,6 +26,9 @@ TensorPtr tensor(std::size_t rows, std::vector<double> entries) {
   return std::make_shared<DenseTensor>(rows, columns, std::move(entries));
 }
 
+// What is within x psi_0(j) of its limit at every j >= M, and takes no longer steps than x/8 psi_0(j)^2.
+Motion within(double x) { return {Decay::inverse(of(x)), StepDecay::inverse(of(x / 8))}; }
+
 // One column: x_j = limit + (linear e + rest) psi_0(j), the factors e and the rests of any sign up to these sizes.
 struct Set {
   std::vector<double> limit, rest;
@@ -35,7 +38,7 @@ struct Set {
 MajorantBlock block_of(const Set& s) {
   MajorantBlock x(BallMatrix(s.limit.size(), 2));
   x.linear = BallMatrix(s.limit.size(), s.factors.size());
-  for (const double f : s.factors) x.factors.push_back(Decay::inverse(of(f)));
+  for (const double f : s.factors) x.factors.push_back(within(f));
   for (std::size_t i = 0; i < s.limit.size(); ++i) {
     double all = s.rest[i];
     for (std::size_t g = 0; g < s.factors.size(); ++g) {
@@ -44,16 +47,16 @@ MajorantBlock block_of(const Set& s) {
     }
     arb_set_d(x.balls(i, 0), s.limit[i]), arb_set_d(x.balls(i, 1), s.limit[i]);
     arb_add_error_mag(x.balls(i, 1), of(all).get());
-    x.deviation(i, 0) = Decay::inverse(of(all)), x.rest_of(i, 0) = Decay::inverse(of(s.rest[i]));
+    x.motion(i, 0) = within(all), x.rest_of(i, 0) = within(s.rest[i]);
   }
   return x;
 }
 
 double sign(std::size_t corner, std::size_t bit) { return (corner >> bit & 1) != 0 ? -1 : 1; }
 
-BallMatrix at(const Set& s, std::size_t corner, std::size_t rest_corner, const Length& j) {
+// The factors and rests at these parts of their sizes.
+BallMatrix at(const Set& s, std::size_t corner, std::size_t rest_corner, const Ball& decay) {
   BallMatrix x(s.limit.size(), 1);
-  const Ball decay = psi(0, j, first);
   Ball t;
   for (std::size_t i = 0; i < s.limit.size(); ++i) {
     double all = sign(rest_corner, i) * s.rest[i];
@@ -79,6 +82,7 @@ void require_bounds(arb_srcptr bound, arb_srcptr truth) {
 struct Tested {
   std::size_t corners = 0;
   double nearest = 0;  // the largest part of its bound that a deviation takes
+  double nearest_step = 0;  // likewise, in every fifth corner
 };
 
 const MajorantWorld& world() {
@@ -86,16 +90,60 @@ const MajorantWorld& world() {
   return w;
 }
 
-// y is what the operation makes of the sets; `exact` what it makes of one point of each. The sets share their factors.
-void check(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y, const std::function<BallMatrix(const std::vector<BallMatrix>&)>& exact) {
+// Of the factors that the sets share.
+std::vector<double> sizes_of(const std::vector<Set>& sets) {
   std::size_t factors = 0;
   for (const Set& s : sets) factors = std::max(factors, s.factors.size());
   std::vector<double> sizes(factors);
   for (const Set& s : sets) std::copy(s.factors.begin(), s.factors.end(), sizes.begin());
+  return sizes;
+}
+
+using Operation = std::function<BallMatrix(const std::vector<BallMatrix>&)>;
+
+// Steps from points in the midst of the sets and at their ends, all factors and rests moved by as much as they may.
+void check_steps(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y, const Operation& exact, std::size_t corner, std::size_t rests) {
+  const std::vector<double> sizes = sizes_of(sets);
+  const std::size_t factors = sizes.size();
+  for (const int place : {-4, 0, 3}) {  // x_(j-1) in quarters of what x_j may deviate, in the corner's direction; the step goes in this direction, too
+    const Length j = place == 0 ? Length(9 * first) : Length(first + 1);
+    Ball decay = psi(0, j, first), before, after, step = psi(0, j, first, 2);
+    arb_mul_2exp_si(step, step, -3);
+    arb_mul_si(before, decay, place, decay_bits), arb_mul_2exp_si(before, before, -2);
+    arb_add(after, before, step, decay_bits);
+    REQUIRE(arb_le(after, decay));
+    std::vector<BallMatrix> from, to;
+    for (std::size_t k = 0; k < sets.size(); ++k)
+      from.push_back(at(sets[k], corner, rests >> (k * width), before)), to.push_back(at(sets[k], corner, rests >> (k * width), after));
+    const BallMatrix a = exact(from), b = exact(to);
+    for (std::size_t i = 0; i < y.width(); ++i) {
+      INFO("step, corner " << corner << " rests " << rests << " j " << j << " from " << place << "/4, entry " << i);
+      Ball moved, t, slope;
+      arb_sub(moved, b(i, 0), a(i, 0), decay_bits);
+      const Ball bound = value_at(y.step(i, 0), j, first);
+      require_bounds(bound, moved);
+      arb_div(t, moved, bound, 64);
+      if (arb_is_finite(t)) tested.nearest_step = std::max(tested.nearest_step, std::fabs(arf_get_d(arb_midref(static_cast<arb_srcptr>(t)), ARF_RND_NEAR)));
+      for (std::size_t g = 0; g < factors; ++g) {
+        arb_set_d(t, sign(corner, g) * sizes[g]);
+        arb_mul(t, t, step, decay_bits);
+        if (mag_cmp_2exp_si(arb_radref(y.linear(i, g)), -45) < 0) arb_set(slope, y.linear(i, g));
+        else arb_get_mid_arb(slope, y.linear(i, g));
+        arb_submul(moved, t, slope, decay_bits);
+      }
+      require_bounds(value_at(y.rest_of(i, 0).step, j, first), moved);
+    }
+  }
+}
+
+// y is what the operation makes of the sets; `exact` what it makes of one point of each. The sets share their factors.
+void check(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y, const Operation& exact) {
+  const std::vector<double> sizes = sizes_of(sets);
+  const std::size_t factors = sizes.size();
   REQUIRE(y.factor_count() == factors);
   const auto points = [&](std::size_t corner, std::size_t rests, const Length& j) {
     std::vector<BallMatrix> x;
-    for (std::size_t k = 0; k < sets.size(); ++k) x.push_back(at(sets[k], corner, rests >> (k * width), j));
+    for (std::size_t k = 0; k < sets.size(); ++k) x.push_back(at(sets[k], corner, rests >> (k * width), psi(0, j, first)));
     return exact(x);
   };
   for (std::size_t corner = 0; corner < std::size_t{1} << factors; ++corner)
@@ -105,6 +153,7 @@ void check(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y,
         for (std::size_t i = 0; i < width; ++i) needed = needed && (sets[k].rest[i] != 0 || (rests >> (k * width + i) & 1) == 0);
       if (!needed) continue;
       ++tested.corners;
+      if (tested.corners % 5 == 1) check_steps(tested, sets, y, exact, corner, rests);
       for (const Length& j : {first, Length(9 * first)}) {
         const BallMatrix point = points(corner, rests, j), box = world().from(y, 0, j);
         const Ball decay = psi(0, j, first);
@@ -125,7 +174,7 @@ void check(Tested& tested, const std::vector<Set>& sets, const MajorantBlock& y,
             else arb_get_mid_arb(slope, y.linear(i, g));
             arb_submul(left, t, slope, decay_bits);
           }
-          require_bounds(value_at(y.rest_of(i, 0), j, first), left);
+          require_bounds(value_at(y.rest_of(i, 0).deviation, j, first), left);
           arb_div(t, moved, bound, 64);
           if (arb_is_finite(t)) tested.nearest = std::max(tested.nearest, std::fabs(arf_get_d(arb_midref(static_cast<arb_srcptr>(t)), ARF_RND_NEAR)));
         }
@@ -174,9 +223,9 @@ TEST_CASE("majorants of linear maps, scales and sums: corners, some of which the
       check(summed, {other, s}, world().add(y, x), sum);
     }
   REQUIRE(linear.corners >= 3 * 2 * 5 * 27);
-  REQUIRE(linear.nearest > 0.999);
-  REQUIRE(scaled.nearest > 0.999);
-  REQUIRE(summed.nearest > 0.999);
+  REQUIRE((linear.nearest > 0.999 && linear.nearest_step > 0.99));
+  REQUIRE((scaled.nearest > 0.999 && scaled.nearest_step > 0.99));
+  REQUIRE((summed.nearest > 0.999 && summed.nearest_step > 0.99));
 }
 
 TEST_CASE("majorants of products: corners, some of which the bound attains") {
@@ -186,7 +235,7 @@ TEST_CASE("majorants of products: corners, some of which the bound attains") {
       for (const Set& other : {Set{{1, 0.5, -3, 0}, {0.125, 0, 0, 0}, s.factors, s.linear}, Set{{0.5, 0, 1, 1}, {0, 0.25, 0, 0.0625}, s.factors, s.linear}})
         check(tested, {s, other}, world().multiply(block_of(s), block_of(other)), [](const auto& p) { return balls().multiply(p[0], p[1]); });
   REQUIRE(tested.corners >= 3 * 2 * 2 * 5 * 27 * 2);
-  REQUIRE(tested.nearest > 0.999);
+  REQUIRE((tested.nearest > 0.999 && tested.nearest_step > 0.99));
 }
 
 TEST_CASE("majorants of activations: corners") {
@@ -196,7 +245,7 @@ TEST_CASE("majorants of activations: corners") {
       for (const Set& s : sets_around(limit))
         check(tested, {s}, world().activate(activation, block_of(s)), [&](const auto& p) { return balls().activate(activation, p[0]); });
     REQUIRE(tested.corners >= 3 * 2 * 5 * 27);
-    REQUIRE(tested.nearest > 0.98);  // the slope at the range's end, where the deviation is least
+    REQUIRE((tested.nearest > 0.98 && tested.nearest_step > 0.97));  // the slope at the range's end, where the deviation is least
   }
 }
 
@@ -210,13 +259,13 @@ TEST_CASE("majorants of norms: corners") {
     for (const auto& limit : limits)
       for (const Set& s : sets_around(limit)) check(tested, {s}, world().norm(n, block_of(s), 1), [&](const auto& p) { return balls().norm(n, p[0], 1); });
     REQUIRE(tested.corners >= 3 * 2 * 5 * 27);
-    REQUIRE(tested.nearest > 0.7);
+    REQUIRE((tested.nearest > 0.7 && tested.nearest_step > 0.7));
   }
   Norm halves;
   halves.epsilon = 0.125, halves.weight = tensor(1, {1, -2});
   Tested tested;
   for (const Set& s : sets_around(limits[2])) check(tested, {s}, world().norm(halves, block_of(s), 2), [&](const auto& p) { return balls().norm(halves, p[0], 2); });
-  REQUIRE(tested.nearest > 0.7);
+  REQUIRE((tested.nearest > 0.7 && tested.nearest_step > 0.7));
 }
 
 // More factors than three times the width are folded into one an entry, e_i = x_i - limit; with fewer the sum keeps them.
@@ -228,8 +277,11 @@ TEST_CASE("majorants: too many factors are folded, and the deviations stay") {
     Ball exact;
     arb_set_d(exact, 13 * 0.125 + many.rest[i] + none.rest[i]);
     require_just_above(value_at(sum.deviation(i, 0), first, first), exact);
-    require_just_above(value_at(sum.factors[i], first, first), exact);
-    REQUIRE(sum.rest_of(i, 0).is_zero());
+    require_just_above(value_at(sum.factors[i].deviation, first, first), exact);
+    arb_mul_2exp_si(exact, exact, -3);
+    require_just_above(value_at(sum.step(i, 0), first, first), exact);
+    require_just_above(value_at(sum.factors[i].step, first, first), exact);
+    REQUIRE((sum.rest_of(i, 0).deviation.is_zero() && sum.rest_of(i, 0).step.is_zero()));
     for (std::size_t g = 0; g < width; ++g) REQUIRE(arb_equal_si(sum.linear(i, g), i == g ? 1 : 0));
   }
   many.factors.resize(12), many.linear.resize(12 * width);
@@ -240,23 +292,24 @@ TEST_CASE("majorants: a selection keeps each column's limit, range, deviation an
   MajorantBlock x(BallMatrix(2, 6));
   x.linear = BallMatrix(2, 6);
   for (std::size_t c = 0; c < 3; ++c) {
-    for (std::size_t g = 0; g < 2; ++g) x.factors.push_back(Decay::inverse(of(static_cast<double>(10 * c + g + 1))));
+    for (std::size_t g = 0; g < 2; ++g) x.factors.push_back(within(static_cast<double>(10 * c + g + 1)));
     for (std::size_t i = 0; i < 2; ++i) {
       arb_set_ui(x.balls(i, c), 10 * c + i), arb_set_ui(x.balls(i, 3 + c), 100 + 10 * c + i);
-      x.deviation(i, c) = Decay::inverse(of(static_cast<double>(200 + 10 * c + i)));
-      x.rest_of(i, c) = Decay::inverse(of(static_cast<double>(300 + 10 * c + i)));
+      x.motion(i, c) = within(static_cast<double>(200 + 10 * c + i));
+      x.rest_of(i, c) = within(static_cast<double>(300 + 10 * c + i));
       for (std::size_t g = 0; g < 2; ++g) arb_set_ui(x.linear(i, c * 2 + g), 1000 + 100 * c + 10 * i + g);
     }
   }
   const std::vector<std::size_t> chosen{2, 0};
   const MajorantBlock y = world().select(x, chosen);
   REQUIRE((y.columns() == 2 && y.factor_count() == 2));
-  const auto same = [](const Decay& a, const Decay& b) { return a.terms() == b.terms() && arb_equal(ball_of(a[0]), ball_of(b[0])) != 0; };
+  const auto equal = [](const auto& a, const auto& b) { return a.terms() == b.terms() && arb_equal(ball_of(a[0]), ball_of(b[0])) != 0; };
+  const auto same = [&](const Motion& a, const Motion& b) { return equal(a.deviation, b.deviation) && equal(a.step, b.step); };
   for (std::size_t c = 0; c < 2; ++c)
     for (std::size_t i = 0; i < 2; ++i) {
       REQUIRE(arb_equal(y.limit(i, c), x.limit(i, chosen[c])));
       REQUIRE(arb_equal(y.range(i, c), x.range(i, chosen[c])));
-      REQUIRE(same(y.deviation(i, c), x.deviation(i, chosen[c])));
+      REQUIRE(same(y.motion(i, c), x.motion(i, chosen[c])));
       REQUIRE(same(y.rest_of(i, c), x.rest_of(i, chosen[c])));
       REQUIRE(same(y.factors[c * 2 + i], x.factors[chosen[c] * 2 + i]));
       for (std::size_t g = 0; g < 2; ++g) REQUIRE(arb_equal(y.linear(i, c * 2 + g), x.linear(i, chosen[c] * 2 + g)));
