@@ -44,6 +44,7 @@ function(snellen_executable target folder)
   # FLINT allocates every number of more than 128 bits by itself, from all threads: an eighth of a certified evaluation's time in glibc's allocator. A program that
   # links mimalloc uses it for all its memory; the undefined symbol keeps linkers from leaving a library out that nothing names. Sanitizers bring their own.
   if(mimalloc_FOUND AND NOT SNELLEN_SANITIZE)
+    target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/mimalloc.cpp")
     target_link_libraries(${target} PRIVATE mimalloc)
     target_link_options(${target} PRIVATE LINKER:--undefined=mi_version)
   endif()
