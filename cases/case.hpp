@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "bounds/certify.hpp"
+#include "bounds/expectation.hpp"
+#include "lib/error.hpp"
 #include "lib/model/synthetic.hpp"
 
 namespace snellen {
@@ -17,6 +19,7 @@ struct Case {
   std::filesystem::path file;
   std::variant<std::filesystem::path, RandomModel> model;  // a path as written: load_model(const Case&) looks for it
   CertifyRequest request;                                  // its case_name is the file's, without folder and .toml
+  std::optional<PaperClaim> paper;                         // what it shows of a paper: cases/paper
   std::vector<std::string> readings, warnings;             // about texts that became tokens: how, and what to beware of
   std::map<std::string, unsigned> lines;                   // of every key given, by its full name: "family.unit"
 
@@ -28,7 +31,16 @@ struct Case {
 // Texts become tokens here, by the model's tokenizer.
 Case read_case(const std::filesystem::path& file, const std::optional<std::filesystem::path>& model = {});
 
-// Where the model of a case lies that has a path; InputError where it does not. See load_model().
+// The claim alone, for which no model is needed.
+std::optional<PaperClaim> read_claim(const std::filesystem::path& file);
+
+// There is no model at the path that a case names: a gallery goes on without it.
+class MissingModel : public InputError {
+ public:
+  using InputError::InputError;
+};
+
+// Where the model of a case lies that has a path; MissingModel where it does not. See load_model().
 std::filesystem::path find_model(const Case& c);
 
 // The model that a case names; InputError where it cannot be read or the family does not fit it. A relative path is tried from the current

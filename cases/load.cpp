@@ -22,7 +22,7 @@ fs::path find_model(const Case& c) {
     if (fs::exists(place, error)) return place;
   }
   const std::string also = path.is_absolute() ? "" : " in the current directory, the case's folder or the project's root";
-  throw InputError(c.place("model.path"), "found no " + printable(path.string()) + also + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
+  throw MissingModel(c.place("model.path"), "found no " + printable(path.string()) + also + ", expected a Hugging Face folder, a .safetensors or a .gguf file");
 }
 
 Model load_model(const Case& c) {
