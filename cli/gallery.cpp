@@ -11,6 +11,8 @@
 #include "cli/progress.hpp"
 #include "cli/table.hpp"
 #include "lib/error.hpp"
+#include "lib/files/tokenizer.hpp"
+#include "lib/files/tokenizer/utf8.hpp"
 #include "reports/environment.hpp"
 #include "reports/gallery_report.hpp"
 #include "reports/json_report.hpp"
@@ -54,7 +56,7 @@ std::vector<fs::path> cases_in(const fs::path& folder, const std::vector<std::st
 }
 
 GalleryItem certify_item(const Case& c, const PaperClaim& claim, const Options& options) {
-  GalleryItem item{c.request.case_name, claim, {}, {}};
+  GalleryItem item{c.request.case_name, claim, {}};
   const Model model = load_model(c);
   CommandProgress progress(options.quiet);
   Certification result = certify(model, c.request, progress);
@@ -64,6 +66,11 @@ GalleryItem certify_item(const Case& c, const PaperClaim& claim, const Options& 
   Environment environment = this_environment();
   for (const auto& [name, seconds] : progress.phases()) environment.phases.push_back({name, seconds});
   write_reports(result, environment, fs::path(options.out) / item.case_name);
+  if (const auto* path = std::get_if<fs::path>(&c.model); path && !result.next_tokens.empty()) {
+    const Tokenizer tokenizer = load_tokenizer(find_model(c));
+    for (const auto& token : result.next_tokens)
+      if (token) item.pieces[*token] = escaped(tokenizer.text_of(*token).value_or(""));
+  }
   item.result = std::move(result);
   return item;
 }

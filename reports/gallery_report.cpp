@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "reports/comparison_plot.hpp"
 #include "reports/html_report.hpp"
@@ -56,13 +57,38 @@ std::string interval_text(const Enclosure& x) {
   return lower == upper ? lower : fmt::format("[{}, {}]", lower, upper);
 }
 
+// "Next token, certified: "0" (n = 1 to 5), "1" (n = 6 to 10).": stretches of one token; of many the first ones.
+std::string next_token_sentence(const GalleryItem& item) {
+  constexpr std::size_t most = 12;
+  const Certification& c = *item.result;
+  const auto& tokens = c.next_tokens;
+  std::string text;
+  std::size_t stretches = 0;
+  for (std::size_t begin = 0, end = 0; begin < tokens.size() && stretches <= most; begin = end, ++stretches) {
+    while (end < tokens.size() && tokens[end] == tokens[begin]) ++end;
+    if (stretches == most) {
+      text += ", and so on";
+      break;
+    }
+    const auto piece = tokens[begin] ? item.pieces.find(*tokens[begin]) : item.pieces.end();
+    const std::string name = !tokens[begin] ? "not certified" : piece == item.pieces.end() ? std::to_string(*tokens[begin]) : piece->second;
+    const auto n = [&](std::size_t i) { return c.from + static_cast<std::int64_t>(i); };
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", name, end - begin == 1 ? fmt::format("n = {}", n(begin)) : fmt::format("n = {} to {}", n(begin), n(end - 1)));
+  }
+  return text.empty() ? "" : fmt::format("Next token, certified: {}.", text);
+}
+
 // "D(1) in [0.61, 0.62], D(64) in ...", in the claim's norm.
 std::string distances_sentence(const PaperClaim& claim, const Certification& c) {
   const std::size_t metric = metric_of(claim, c);
   std::string text;
-  for (const PairDistances* pair : {&c.distances.front(), &c.distances.back()}) {
-    if (pair == &c.distances.back() && c.distances.size() == 1) break;
-    text += fmt::format("{}D({}) in {}", text.empty() ? "" : ", ", pair->n, interval_text(pair->by_metric[metric]));
+  std::int64_t last = -1;
+  for (int third = 0; third <= 3; ++third) {  // evenly on a logarithmic axis
+    const double from = static_cast<double>(std::max<std::int64_t>(c.from, 1)), to = static_cast<double>(std::max<std::int64_t>(c.to, 1));
+    const std::int64_t n = third == 3 ? c.to : third == 0 ? c.from : std::llround(from * std::pow(to / from, third / 3.0));
+    if (n <= last) continue;
+    last = n;
+    text += fmt::format("{}D({}) in {}", text.empty() ? "" : ", ", n, interval_text(c.distances[static_cast<std::size_t>(n - c.from)].by_metric[metric]));
   }
   return fmt::format("Certified in {}: {}.", label_of(c.metrics[metric]), text);
 }
@@ -136,6 +162,7 @@ std::string certified_part(const GalleryItem& item) {
                                  html_escaped(chip_text(item.claim, standing, c)));
   if (row) text += fmt::format("<p>{}</p>\n", typeset(standing_sentence(item.claim, *row, c)));
   text += fmt::format("<p class=\"setting\">{} <a href=\"{}/report.html\">The whole report</a>.</p>\n", typeset(distances_sentence(item.claim, c)), html_escaped(item.case_name));
+  if (item.claim.expected.criterion == Criterion::argmax) text += fmt::format("<p>{}</p>\n", html_escaped(next_token_sentence(item)));
   const bool stands = standing == Standing::holds || standing == Standing::to_horizon;
   if (!stands && !item.claim.otherwise.empty()) text += fmt::format("<p class=\"otherwise\">{}</p>\n", typeset(item.claim.otherwise));
   return text + "</div>\n";
@@ -228,6 +255,7 @@ Json json_of(const GalleryItem& item) {
   result["expected"] = item.claim.expected.outcome == Outcome::collapses ? "collapses" : "apart";
   result["standing"] = row ? name_of(judge(item.claim.expected.outcome, *row)) : "open";
   if (row) result["certified"] = standing_sentence(item.claim, *row, c);
+  if (!c.next_tokens.empty()) result["next_tokens"] = next_token_sentence(item);
   result["distances"] = distances_sentence(item.claim, c);
   result["model"] = json_of_model(c);
   return result;

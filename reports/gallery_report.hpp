@@ -1,6 +1,8 @@
 // One page for many cases that stand for something in a paper: what the paper says, what is certified of it, and the picture, side by side.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,7 +18,8 @@ struct GalleryItem {
   std::string case_name;
   PaperClaim claim;
   std::optional<Certification> result;  // none: the case was left out
-  std::string left_out;                 // why
+  std::string left_out = {};            // why
+  std::map<std::int64_t, std::string> pieces = {};  // what the tokens of result->next_tokens are spelled like, where the model has a tokenizer
 };
 
 // What is certified of a claim, in a sentence: "Linf <= 2^-7 (bf16) for every n from 41 to the horizon 64." ASCII, as reports/words.hpp.

@@ -1,5 +1,7 @@
 #include "bounds/glasses.hpp"
 
+#include "lib/error.hpp"
+#include "lib/model/synthetic.hpp"
 #include "tests/catch.hpp"
 
 using namespace snellen;
@@ -22,7 +24,8 @@ CertifyRequest request_for(std::int64_t to) {
 std::int64_t by_enumeration(const Model& model, CertifyRequest request, std::size_t row) {
   for (std::int64_t every = request.family.to + 1; every > 0; --every) {
     request.family.delimiter->every = every;
-    const Certification c = certify(model, request, *std::make_unique<Silent>());
+    SilentProgress silent;
+    const Certification c = certify(model, request, silent);
     if (c.rows[row].last_distinct == request.family.to && !c.rows[row].first && c.rows[row].undecided == 0 && c.rows[row].overflow == 0) return every;
   }
   return 0;
@@ -37,7 +40,7 @@ TEST_CASE("glasses: the largest spacing is the one that enumeration finds", "[gl
     description.width = 16, description.layers = 1, description.hidden = 16, description.position = position, description.seed = 5;
     const Model model = synthetic_model(description);
     const CertifyRequest request = request_for(24);
-    Silent progress;
+    SilentProgress progress;
     const GlassesResult result = glasses(model, request, progress);
     REQUIRE(result.rows.size() == 8);
     for (std::size_t r = 0; r < result.rows.size(); ++r) {
@@ -70,6 +73,6 @@ TEST_CASE("glasses: without delimiter tokens there is nothing to space", "[glass
   const Model model = synthetic_model(description);
   CertifyRequest request = request_for(4);
   request.family.delimiter.reset();
-  Silent progress;
+  SilentProgress progress;
   CHECK_THROWS_AS(glasses(model, request, progress), InputError);
 }
