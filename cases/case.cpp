@@ -182,6 +182,34 @@ Expectation read_expectation(const TomlSection& section, const CertifyRequest& r
   return expected;
 }
 
+// In place of a model and a family.
+SoftmaxFamily read_softmax(const TomlSection& file) {
+  for (const std::string_view key : {"model", "family", "engine", "inevitable"}) {
+    if (file.has(key)) file.fail(key, "found a table beside [softmax], which has neither a model nor a family");
+  }
+  const TomlSection section = *file.section("softmax", {"seed", "changed", "noise", "lengths"});
+  SoftmaxFamily family;
+  family.seed = static_cast<std::uint64_t>(section.integer("seed", 0).value_or(0));
+  family.changed = static_cast<std::size_t>(section.integer("changed", 1, max_family_tokens).value_or(static_cast<std::int64_t>(family.changed)));
+  family.noise = section.number("noise").value_or(family.noise);
+  if (family.noise < 0 || family.noise > 1) section.refuse("noise", "a number from 0 to 1");
+  section.require("lengths", "lengths = { from = 1, to = 100 }");
+  const TomlSection lengths = *section.section("lengths", {"from", "to"});
+  lengths.require("to", "the horizon, an integer");
+  family.from = lengths.integer("from", 1).value_or(1);
+  family.to = *lengths.integer("to", family.from, max_family_tokens);
+  return family;
+}
+
+void check_softmax_measure(const TomlSection& file, Case& c) {
+  c.request.criteria = {Criterion::tolerance};
+  c.request.metrics = {Metric::l1};
+  const auto measure = file.section("measure", {"formats", "criteria", "norms", "at", "inevitable", "eps"});
+  for (const std::string_view key : {"criteria", "norms", "at", "inevitable", "eps"}) {
+    if (measure && measure->has(key)) measure->fail(key, "found a key that [softmax] does not have: its L1 distance is compared with each format's 2^(1-precision)");
+  }
+}
+
 void read_paper(const TomlSection& file, Case& c) {
   const auto section = file.section("paper", {"exhibit", "label", "says", "setting", "otherwise", "expect"});
   if (!section) return;
@@ -213,7 +241,7 @@ std::string Case::place(const std::string& key) const {
 namespace {
 
 TomlSection whole(const std::filesystem::path& file, const toml::table& table, Case& c) {
-  return TomlSection(file.string(), "", table, {"title", "model", "family", "measure", "inevitable", "engine", "precision", "paper"}, c.lines);
+  return TomlSection(file.string(), "", table, {"title", "model", "family", "measure", "inevitable", "engine", "precision", "paper", "softmax"}, c.lines);
 }
 
 }  // namespace
@@ -223,6 +251,7 @@ std::optional<PaperClaim> read_claim(const std::filesystem::path& file) {
   Case c;
   const TomlSection section = whole(file, table, c);
   read_measure(section, c);
+  if (section.has("softmax")) check_softmax_measure(section, c);
   read_paper(section, c);
   return c.paper;
 }
@@ -234,6 +263,14 @@ Case read_case(const std::filesystem::path& file, const std::optional<std::files
   const TomlSection section = whole(file, table, c);
   c.request.case_name = file.stem().string();
   c.request.title = section.string("title").value_or(c.request.case_name);
+  if (section.has("softmax")) {
+    c.softmax = read_softmax(section);
+    read_measure(section, c);
+    check_softmax_measure(section, c);
+    read_precision(section, c);
+    read_paper(section, c);
+    return c;
+  }
   c.model = read_model(section);
   if (model) c.model = *model;
   Texts texts(c);

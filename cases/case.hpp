@@ -10,6 +10,7 @@
 
 #include "bounds/certify.hpp"
 #include "bounds/expectation.hpp"
+#include "bounds/softmax_distance.hpp"
 #include "lib/error.hpp"
 #include "lib/model/synthetic.hpp"
 
@@ -19,6 +20,7 @@ struct Case {
   std::filesystem::path file;
   std::variant<std::filesystem::path, RandomModel> model;  // a path as written: load_model(const Case&) looks for it
   CertifyRequest request;                                  // its case_name is the file's, without folder and .toml
+  std::optional<SoftmaxFamily> softmax;                    // then there is neither a model nor a family
   std::optional<PaperClaim> paper;                         // what it shows of a paper: cases/paper
   std::vector<std::string> readings, warnings;             // about texts that became tokens: how, and what to beware of
   std::map<std::string, unsigned> lines;                   // of every key given, by its full name: "family.unit"
@@ -46,5 +48,8 @@ std::filesystem::path find_model(const Case& c);
 // The model that a case names; InputError where it cannot be read or the family does not fit it. A relative path is tried from the current
 // directory, from the case file's folder and from the project's root (the environment variable SNELLEN_HOME, set by the launcher), in this order.
 Model load_model(const Case& c);
+
+// certify() of the case's model, or certify_softmax(), with what the case has to say of its texts.
+Certification certify(const Case& c, Progress& progress);
 
 }  // namespace snellen

@@ -57,12 +57,9 @@ std::vector<fs::path> cases_in(const fs::path& folder, const std::vector<std::st
 
 GalleryItem certify_item(const Case& c, const PaperClaim& claim, const Options& options) {
   GalleryItem item{c.request.case_name, claim, {}};
-  const Model model = load_model(c);
   CommandProgress progress(options.quiet);
-  Certification result = certify(model, c.request, progress);
+  Certification result = certify(c, progress);
   progress.end();
-  result.assumptions.insert(result.assumptions.end(), c.readings.begin(), c.readings.end());
-  result.warnings.insert(result.warnings.begin(), c.warnings.begin(), c.warnings.end());
   Environment environment = this_environment();
   for (const auto& [name, seconds] : progress.phases()) environment.phases.push_back({name, seconds});
   write_reports(result, environment, fs::path(options.out) / item.case_name);

@@ -27,6 +27,7 @@ constexpr std::string_view kGalleryStyle = R"(.exhibit { display: grid; grid-tem
 .certified p, .paper p { margin: 2px 0; }
 .otherwise { background: var(--warn-back); color: var(--warn); border-radius: 4px; padding: 3px 10px; font-size: 14.5px; }
 .setting { color: var(--soft); font-size: 13.5px; }
+tbody th { white-space: normal; min-width: 190px; }
 .chip.holds { background: #0b3c6f; border-color: #0b3c6f; color: #ffffff; }
 .chip.fails { background: #8a3b00; border-color: #8a3b00; color: #ffffff; }
 @media (max-width: 860px) { .exhibit { grid-template-columns: 1fr; } }
