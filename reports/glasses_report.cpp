@@ -52,11 +52,14 @@ Json glasses_json(const GlassesResult& result, const CertifyRequest& request, co
                     {"largest", or_null(row.largest)},
                     {"tried", std::move(tried)}});
   }
+  Family run = request.family;  // without the spacing that the case happens to have
+  run.delimiter.reset();
   return {{"schema", "snellen.glasses/1"},
           {"case", request.case_name},
           {"title", request.title},
           {"model", {{"source", model.source}, {"sha256", model.sha256}}},
-          {"family", family_text(request.family)},
+          {"family", family_text(run)},
+          {"delimiter", request.family.delimiter->tokens},
           {"from", request.family.from},
           {"to", request.family.to},
           {"precision_bits", result.precision_bits},
