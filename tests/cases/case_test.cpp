@@ -165,7 +165,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   const auto model = [](const std::string& keys) { return "[model]\nrandom = { " + keys + " }\n" + small_family; };
   REQUIRE(complaint(folder, small_model + small_family).empty());
 
-  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision; did you mean title?");
+  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision, paper, softmax; did you mean title?");
   refuses(with("[measure]\nformat = []\n"), "bad.toml:8: measure.format: found an unknown key, expected one of formats, ");
   refuses(with("xyzzyplugh = 1\n"), "bad.toml:7: family.xyzzyplugh: found an unknown key, expected one of prefix, ");
   refuses(model("seed = 1, hiden = 3"), "bad.toml:2: model.random.hiden: found an unknown key");
@@ -295,6 +295,24 @@ TEST_CASE("case: what a sample is drawn from", "[case]") {
   CHECK(said("tokens = { from = 2 }").find("family.sample.tokens.to: missing") != std::string::npos);
   CHECK(said("tokens = 7").find("family.sample.tokens: found 7, expected a list of token ids, a text, or { from, to }") != std::string::npos);
   CHECK(said("tokens = [1], weights = [1], in_turn = true").find("found weights for tokens in turn") != std::string::npos);
+}
+
+TEST_CASE("case: softmaxes in place of a model", "[case]") {
+  const Folder folder;
+  const Case c = read_case(folder.write("a.toml", "[softmax]\nseed = 4\nchanged = 3\nnoise = 0.5\nlengths = { from = 2, to = 9 }\n[measure]\nformats = [\"bf16\"]\n"));
+  REQUIRE(c.softmax);
+  CHECK(c.softmax->seed == 4);
+  CHECK(c.softmax->changed == 3);
+  CHECK(c.softmax->noise == 0.5);
+  CHECK(c.softmax->from == 2);
+  CHECK(c.softmax->to == 9);
+  CHECK(c.request.formats.size() == 1);
+  CHECK_THROWS_AS(load_model(c), InputError);
+  SilentProgress silent;
+  CHECK(certify(c, silent).distances.size() == 8);
+  CHECK(complaint(folder, "[softmax]\nlengths = { to = 9 }\n" + small_model).find("bad.toml:3: model: found a table beside [softmax]") == 0);
+  CHECK(complaint(folder, "[softmax]\nlengths = { to = 9 }\nnoise = 2\n").find("bad.toml:3: softmax.noise: found 2, expected a number from 0 to 1") == 0);
+  CHECK(complaint(folder, "[softmax]\nlengths = { to = 9 }\n[measure]\nnorms = [\"l1\"]\n").find("bad.toml:4: measure.norms: found a key that [softmax] does not have") == 0);
 }
 
 TEST_CASE("case: every case of the paper says what it shows", "[case]") {
