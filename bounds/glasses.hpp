@@ -30,8 +30,8 @@ struct GlassesResult {
   long precision_bits = 0;    // the largest that was used
 };
 
-// For each format and norm of the request (or its eps). The family has a delimiter, whose tokens are used and whose spacing is not. Both sequences of a pair end
-// in a run token, as Family has it. InputError as certify().
+// For each format and norm of the request (or its eps). The family has a delimiter, whose tokens are used and whose spacing is not. Both sequences of a
+// pair end in a run token, as Family has it. The cost is that of a certification for each spacing tried, at most fails_without of them. InputError as certify().
 GlassesResult glasses(const Model& model, const CertifyRequest& request, Progress& progress);
 
 }  // namespace snellen

@@ -23,16 +23,18 @@ int find_glasses(const Options& options) {
   prepare_threads(options.threads);
   const Case c = read_case(options);
   if (!c.request.family.delimiter) {
-    throw InputError(c.place("family.delimiter"), "missing, expected the tokens to be spaced: delimiter = { every = 1, tokens = [5] } (any spacing: the largest is looked for)");
+    throw InputError(c.place("family.delimiter"),
+                     "missing, expected the tokens to be spaced: delimiter = { every = 1, tokens = [5] } (any spacing: the largest is looked for)");
   }
   const Model model = load_model(c);
   CommandProgress progress(options.quiet);
   const GlassesResult result = glasses(model, c.request, progress);
   progress.end();
-  const std::filesystem::path folder = options.out.empty() ? std::filesystem::path("reports/generated") / c.request.case_name : std::filesystem::path(options.out);
+  const std::filesystem::path generated = std::filesystem::path("reports/generated") / c.request.case_name;
+  const std::filesystem::path folder = options.out.empty() ? generated : std::filesystem::path(options.out);
   write_all_or_none({{"glasses.json", json_text(glasses_json(result, c.request, model))}}, folder);
-  fmt::print("{}: the largest spacing of delimiters with which every pair is certified to stay apart, n = {} to {}\n\n{}\n", c.request.title, c.request.family.from,
-             c.request.family.to, table("lllrl", glasses_table(result, c.request.family)));
+  fmt::print("{}: the largest spacing of delimiters with which every pair is certified to stay apart, n = {} to {}\n\n{}\n", c.request.title,
+             c.request.family.from, c.request.family.to, table("lllrl", glasses_table(result, c.request.family)));
   for (const std::string& warning : c.warnings) fmt::print("Warning: {}\n", warning);
   fmt::print("Written to {}\n", folder.string());
   return exit_passed;

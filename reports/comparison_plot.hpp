@@ -9,6 +9,11 @@
 
 namespace snellen {
 
+struct NamedThreshold {
+  std::string name;
+  Dyadic eps;
+};
+
 struct Compared {
   std::string label;
   const Certification* result;
@@ -17,10 +22,7 @@ struct Compared {
 
 // The certified distances of all cases (at least one; beyond six the colours come again) in the metric of the first, each with its band where that can be
 // seen, and the lines at the thresholds that are named ("bf16", 2^-7). `name`: of the picture, see gnuplot().
-struct NamedThreshold {
-  std::string name;
-  Dyadic eps;
-};
-Picture comparison_plot(const std::string& name, const std::vector<Compared>& cases, const std::vector<NamedThreshold>& thresholds, const std::string& program = "gnuplot");
+Picture comparison_plot(const std::string& name, const std::vector<Compared>& cases, const std::vector<NamedThreshold>& thresholds,
+                        const std::string& program = "gnuplot");
 
 }  // namespace snellen

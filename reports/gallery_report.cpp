@@ -18,7 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Group = std::vector<const GalleryItem*>;
 
-constexpr std::string_view kGalleryStyle = R"(.exhibit { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); gap: 6px 26px; align-items: start; border-top: 1px solid var(--line); padding-top: 6px; margin-top: 30px; }
+constexpr std::string_view kGalleryStyle = R"(.exhibit { display: grid; grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); gap: 6px 26px; align-items: start;
+  border-top: 1px solid var(--line); padding-top: 6px; margin-top: 30px; }
 .exhibit h2 { grid-column: 1 / -1; margin: 8px 0 0; }
 .exhibit .card svg { min-width: 0; }
 .paper { margin: 4px 0 12px; padding-left: 12px; border-left: 3px solid var(--line); }
@@ -162,7 +163,8 @@ std::string certified_part(const GalleryItem& item) {
   std::string text = fmt::format("<div class=\"certified\"><b>{} <span class=\"chip {}\">{}</span></b>\n", label, chip_class(standing),
                                  html_escaped(chip_text(item.claim, standing, c)));
   if (row) text += fmt::format("<p>{}</p>\n", typeset(standing_sentence(item.claim, *row, c)));
-  text += fmt::format("<p class=\"setting\">{} <a href=\"{}/report.html\">The whole report</a>.</p>\n", typeset(distances_sentence(item.claim, c)), html_escaped(item.case_name));
+  text += fmt::format("<p class=\"setting\">{} <a href=\"{}/report.html\">The whole report</a>.</p>\n", typeset(distances_sentence(item.claim, c)),
+                      html_escaped(item.case_name));
   if (item.claim.expected.criterion == Criterion::argmax) text += fmt::format("<p>{}</p>\n", html_escaped(next_token_sentence(item)));
   const bool stands = standing == Standing::holds || standing == Standing::to_horizon;
   if (!stands && !item.claim.otherwise.empty()) text += fmt::format("<p class=\"otherwise\">{}</p>\n", typeset(item.claim.otherwise));
@@ -239,7 +241,8 @@ std::string length_table(const std::vector<GalleryItem>& items) {
     if (!item.result) continue;
     std::vector<std::string> lines = lines_of(*item.result, formats);
     if (lines.empty()) continue;
-    lines[0].replace(0, 4, fmt::format("<tr class=\"group\"><th scope=\"rowgroup\" rowspan=\"{}\">{}<br>{}</th>", lines.size(), html_escaped(item.claim.exhibit), html_escaped(label_of(item))));
+    lines[0].replace(0, 4, fmt::format("<tr class=\"group\"><th scope=\"rowgroup\" rowspan=\"{}\">{}<br>{}</th>", lines.size(),
+                                       html_escaped(item.claim.exhibit), html_escaped(label_of(item))));
     for (const std::string& line : lines) body += line;
   }
   return fmt::format("<div class=\"wide\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n", head, body);
