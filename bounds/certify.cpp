@@ -68,6 +68,9 @@ std::vector<PairDistances> pair_distances(const CertifyRequest& request, const E
 }
 
 void decide(const CertifyRequest& request, const Evaluation& evaluation, Certification& result) {
+  result.next_tokens.clear();
+  if (!evaluation.next_tokens.empty())
+    for (const std::size_t column : evaluation.first) result.next_tokens.push_back(evaluation.next_tokens[column]);
   for (CollapseRow& row : result.rows) {
     std::vector<RoundedHull> hulls;
     if (row.criterion == Criterion::bitwise)

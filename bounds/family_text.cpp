@@ -29,7 +29,9 @@ std::string limit_text(const Family& family) {
 
 std::string family_text(const Family& family) {
   std::string text = family.prefix.empty() ? "" : list_text(family.prefix) + " . ";
-  text += family.sample ? fmt::format("n tokens sampled from {}{} (seed {})", list_text(family.sample->tokens),
+  const bool in_turn = family.sample && family.sample->in_turn;
+  text += in_turn         ? fmt::format("n tokens of {} in turn", list_text(family.sample->tokens))
+          : family.sample ? fmt::format("n tokens sampled from {}{} (seed {})", list_text(family.sample->tokens),
                                       family.sample->weights.empty() ? "" : " with weights " + text_of(family.sample->weights), family.sample->seed)
                         : list_text(family.unit) + "^n";
   if (family.delimiter) text += fmt::format(" with {} after every {}", list_text(family.delimiter->tokens), family.delimiter->every);

@@ -35,7 +35,7 @@ constexpr std::array<Way, 5> ways{{{"windows", window_refuses, by_window},
 // What no way can say anything of, or only for more than it may cost.
 std::optional<std::string> no_proof_for_all(const InevitableTask& task) {
   const Family& family = task.family;
-  if (family.sample) return "sampled tokens: nothing holds for all n";
+  if (family.sample) return family.sample->in_turn ? "tokens in turn: no way to prove it for all n" : "sampled tokens: nothing holds for all n";
   // Nothing is known of lengths that are not examined, and S_0 is a sequence of another kind. (certify() asks from 1 on.)
   if (family.from != 1) return "lengths that do not begin at 1";
   const std::size_t least = family.prefix.size() + family.suffix.size() + static_cast<std::size_t>(least_tokens);

@@ -131,6 +131,8 @@ struct Certification {
   long precision_bits = 0;               // at which everything was decided, or the stated maximum
   std::vector<Metric> metrics;
   std::vector<PairDistances> distances;
+  // Of S_n, n = from, ..., to: the argmax of the exact model, none where it is not certified. Empty unless argmax was asked for.
+  std::vector<std::optional<std::int64_t>> next_tokens;
   std::vector<CollapseRow> rows;
   std::vector<EngineRun> runs;
   bool inevitable = false;               // a proof for all n was asked for

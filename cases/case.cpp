@@ -1,5 +1,8 @@
 #include "cases/case.hpp"
 
+#include <algorithm>
+#include <numeric>
+
 #include "cases/random_model.hpp"
 #include "cases/texts.hpp"
 #include "cases/toml_section.hpp"
@@ -11,6 +14,8 @@ namespace {
 
 // Certified numbers beyond this many bits would be printed by nobody and computed by no machine.
 constexpr std::int64_t most_bits = 1'000'000;
+// Tokens that a sample may be drawn from, where they are given by their ends.
+constexpr std::int64_t most_candidates = 1 << 20;
 
 toml::table parsed(const std::string& file) {
   std::error_code error;
@@ -46,6 +51,19 @@ std::vector<Token> read_tokens(const TomlSection& section, std::string_view key,
   return texts.tokens(name, *section.string(key));
 }
 
+// The candidates of a sample: a list of ids, a text, or a range of ids.
+std::vector<Token> read_candidates(const TomlSection& sample, Texts& texts) {
+  constexpr std::string_view key = "tokens";
+  if (sample.has_list(key) || sample.has_text(key)) return read_tokens(sample, key, "sample.tokens", texts);
+  if (!sample.has_table(key)) sample.refuse(key, "a list of token ids, a text, or { from, to }");
+  const TomlSection range = *sample.section(key, {"from", "to"});
+  range.require("to", "the last token id");
+  const std::int64_t from = range.integer("from", 0).value_or(0);
+  std::vector<Token> tokens(static_cast<std::size_t>(*range.integer("to", from, from + most_candidates - 1) - from + 1));
+  std::iota(tokens.begin(), tokens.end(), from);
+  return tokens;
+}
+
 Family read_family(const TomlSection& file, Texts& texts) {
   file.require("family", "a table [family]");
   const TomlSection section = *file.section("family", {"prefix", "unit", "suffix", "lengths", "delimiter", "sample", "pair", "text"});
@@ -64,10 +82,11 @@ Family read_family(const TomlSection& file, Texts& texts) {
     delimiter->require("tokens", "a list of token ids or a text");
     family.delimiter = Delimiter{*delimiter->integer("every", 1), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
   }
-  if (const auto sample = section.section("sample", {"tokens", "weights", "seed"})) {
-    sample->require("tokens", "a list of token ids");
-    family.sample = Sample{read_tokens(*sample, "tokens"), sample->numbers("weights").value_or(std::vector<double>{}),
-                           static_cast<std::uint64_t>(sample->integer("seed", 0).value_or(0))};
+  if (const auto sample = section.section("sample", {"tokens", "weights", "seed", "in_turn"})) {
+    sample->require("tokens", "a list of token ids, a text, or { from, to }");
+    family.sample = Sample{read_candidates(*sample, texts), sample->numbers("weights").value_or(std::vector<double>{}),
+                           static_cast<std::uint64_t>(sample->integer("seed", 0).value_or(0)), sample->boolean("in_turn").value_or(false)};
+    if (family.sample->in_turn && sample->has("weights")) sample->fail("weights", "found weights for tokens in turn, expected none");
   }
   family.pair = section.choice<Pair>("pair", {{"next", Pair::next}, {"repeat-last", Pair::repeat_last}}).value_or(Pair::next);
   return family;
@@ -140,6 +159,67 @@ void read_inevitable(const TomlSection& file, Case& c) {
   }
 }
 
+// One of the rows that the case measures.
+Expectation read_expectation(const TomlSection& section, const CertifyRequest& request) {
+  section.require("outcome", "\"collapses\" or \"apart\"");
+  Expectation expected;
+  expected.outcome = *section.choice<Outcome>("outcome", {{"collapses", Outcome::collapses}, {"apart", Outcome::apart}});
+  expected.criterion = section
+                           .choice<Criterion>("criterion", {{"bitwise", Criterion::bitwise}, {"tolerance", Criterion::tolerance}, {"argmax", Criterion::argmax}})
+                           .value_or(Criterion::tolerance);
+  expected.metric = section.choice<Metric>("norm", {{"l1", Metric::l1}, {"l2", Metric::l2}, {"linf", Metric::linf}});
+  expected.format = section.string("format");
+  const auto asked = [](const auto& list, const auto& wanted) { return std::find(list.begin(), list.end(), wanted) != list.end(); };
+  if (!asked(request.criteria, expected.criterion)) section.fail("criterion", "found a criterion that measure.criteria leaves out");
+  const bool by_format = expected.criterion == Criterion::bitwise || (expected.criterion == Criterion::tolerance && !request.eps);
+  if (by_format != expected.format.has_value()) section.fail("format", by_format ? "missing, expected one of measure.formats" : "found a format, expected none");
+  if (by_format && std::none_of(request.formats.begin(), request.formats.end(), [&](const Format& f) { return f.name == *expected.format; })) {
+    section.refuse("format", "one of measure.formats");
+  }
+  const bool by_norm = expected.criterion == Criterion::tolerance;
+  if (by_norm != expected.metric.has_value()) section.fail("norm", by_norm ? "missing, expected one of measure.norms" : "found a norm, expected none");
+  if (by_norm && !asked(request.metrics, *expected.metric)) section.refuse("norm", "one of measure.norms");
+  return expected;
+}
+
+// In place of a model and a family.
+SoftmaxFamily read_softmax(const TomlSection& file) {
+  for (const std::string_view key : {"model", "family", "engine", "inevitable"}) {
+    if (file.has(key)) file.fail(key, "found a table beside [softmax], which has neither a model nor a family");
+  }
+  const TomlSection section = *file.section("softmax", {"seed", "changed", "noise", "lengths"});
+  SoftmaxFamily family;
+  family.seed = static_cast<std::uint64_t>(section.integer("seed", 0).value_or(0));
+  family.changed = static_cast<std::size_t>(section.integer("changed", 1, max_family_tokens).value_or(static_cast<std::int64_t>(family.changed)));
+  family.noise = section.number("noise").value_or(family.noise);
+  if (family.noise < 0 || family.noise > 1) section.refuse("noise", "a number from 0 to 1");
+  section.require("lengths", "lengths = { from = 1, to = 100 }");
+  const TomlSection lengths = *section.section("lengths", {"from", "to"});
+  lengths.require("to", "the horizon, an integer");
+  family.from = lengths.integer("from", 1).value_or(1);
+  family.to = *lengths.integer("to", family.from, max_family_tokens);
+  return family;
+}
+
+void check_softmax_measure(const TomlSection& file, Case& c) {
+  c.request.criteria = {Criterion::tolerance};
+  c.request.metrics = {Metric::l1};
+  const auto measure = file.section("measure", {"formats", "criteria", "norms", "at", "inevitable", "eps"});
+  for (const std::string_view key : {"criteria", "norms", "at", "inevitable", "eps"}) {
+    if (measure && measure->has(key)) measure->fail(key, "found a key that [softmax] does not have: its L1 distance is compared with each format's 2^(1-precision)");
+  }
+}
+
+void read_paper(const TomlSection& file, Case& c) {
+  const auto section = file.section("paper", {"exhibit", "label", "says", "setting", "otherwise", "expect"});
+  if (!section) return;
+  for (const std::string_view key : {"exhibit", "says"}) section->require(key, "a text");
+  section->require("expect", "expect = { outcome = \"collapses\", format = \"bf16\", norm = \"linf\" }");
+  const auto text = [&](std::string_view key) { return section->string(key).value_or(""); };
+  c.paper = PaperClaim{text("exhibit"), text("label"), text("says"), text("setting"), text("otherwise"),
+                       read_expectation(*section->section("expect", {"outcome", "criterion", "format", "norm"}), c.request)};
+}
+
 // The file has the right shape; now what it says is judged.
 void check(const Case& c) {
   if (const auto problem = problem_of(c.request.family)) throw InputError(c.place("family." + problem->key), problem->description);
@@ -158,13 +238,39 @@ std::string Case::place(const std::string& key) const {
   }
 }
 
+namespace {
+
+TomlSection whole(const std::filesystem::path& file, const toml::table& table, Case& c) {
+  return TomlSection(file.string(), "", table, {"title", "model", "family", "measure", "inevitable", "engine", "precision", "paper", "softmax"}, c.lines);
+}
+
+}  // namespace
+
+std::optional<PaperClaim> read_claim(const std::filesystem::path& file) {
+  const toml::table table = parsed(file.string());
+  Case c;
+  const TomlSection section = whole(file, table, c);
+  read_measure(section, c);
+  if (section.has("softmax")) check_softmax_measure(section, c);
+  read_paper(section, c);
+  return c.paper;
+}
+
 Case read_case(const std::filesystem::path& file, const std::optional<std::filesystem::path>& model) {
   const toml::table table = parsed(file.string());
   Case c;
   c.file = file;
-  const TomlSection section(file.string(), "", table, {"title", "model", "family", "measure", "inevitable", "engine", "precision"}, c.lines);
+  const TomlSection section = whole(file, table, c);
   c.request.case_name = file.stem().string();
   c.request.title = section.string("title").value_or(c.request.case_name);
+  if (section.has("softmax")) {
+    c.softmax = read_softmax(section);
+    read_measure(section, c);
+    check_softmax_measure(section, c);
+    read_precision(section, c);
+    read_paper(section, c);
+    return c;
+  }
   c.model = read_model(section);
   if (model) c.model = *model;
   Texts texts(c);
@@ -173,6 +279,7 @@ Case read_case(const std::filesystem::path& file, const std::optional<std::files
   read_inevitable(section, c);
   read_engine(section, c);
   read_precision(section, c);
+  read_paper(section, c);
   check(c);
   c.readings = texts.readings();
   c.warnings = texts.warnings(c.request.family);

@@ -5,7 +5,7 @@ namespace snellen {
 const std::initializer_list<std::string_view> random_model_keys = {
     "seed",      "layers",     "width",       "heads",      "kv_heads", "head_size", "hidden", "vocab",  "position",        "context",
     "rope_base", "rotary_dimensions", "norm", "epsilon",    "pre_norm", "post_norms", "qk_norm", "unit_offset", "activation", "gated",
-    "bias",      "tied",       "embedding_scale", "window", "global_every", "softcap", "final_softcap", "identity", "gain"};
+    "bias",      "tied",       "embedding_scale", "window", "global_every", "softcap", "final_softcap", "identity", "gain", "one_hot", "unscaled"};
 
 RandomModel read_random_model(const TomlSection& section) {
   RandomModel r;
@@ -21,6 +21,7 @@ RandomModel read_random_model(const TomlSection& section) {
   real("rope_base", r.rope_base), real("epsilon", r.epsilon), real("gain", r.gain);
   flag("pre_norm", r.pre_norm), flag("post_norms", r.post_norms), flag("qk_norm", r.qk_norm), flag("unit_offset", r.unit_offset);
   flag("gated", r.gated), flag("bias", r.bias), flag("tied", r.tied), flag("embedding_scale", r.embedding_scale), flag("identity", r.identity);
+  flag("one_hot", r.one_hot), flag("unscaled", r.unscaled);
   if (const auto window = section.integer("window", 1)) r.window = static_cast<std::size_t>(*window);
   r.softcap = section.number("softcap");
   r.final_softcap = section.number("final_softcap");

@@ -24,6 +24,7 @@ class TomlSection {
 
   bool has(std::string_view key) const { return table_.contains(key); }
   bool has_list(std::string_view key) const { return has(key) && table_.get(key)->is_array(); }
+  bool has_table(std::string_view key) const { return has(key) && table_.get(key)->is_table(); }
   bool has_text(std::string_view key) const { return has(key) && table_.get(key)->is_string(); }
   // InputError at this key: "found ..., expected `expected`".
   [[noreturn]] void refuse(std::string_view key, const std::string& expected) const;

@@ -36,12 +36,9 @@ Environment environment(const CommandProgress& progress) {
 int certify_case(const Options& options) {
   prepare_threads(options.threads);
   const Case c = read_case(options);
-  const Model model = load_model(c);
   CommandProgress progress(options.quiet);
-  Certification result = certify(model, c.request, progress);
+  const Certification result = certify(c, progress);
   progress.end();
-  result.assumptions.insert(result.assumptions.end(), c.readings.begin(), c.readings.end());
-  result.warnings.insert(result.warnings.begin(), c.warnings.begin(), c.warnings.end());
 
   const std::filesystem::path folder = options.out.empty() ? std::filesystem::path("reports/generated") / c.request.case_name : std::filesystem::path(options.out);
   const Written written = write_reports(result, environment(progress), folder);

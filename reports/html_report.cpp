@@ -95,11 +95,10 @@ std::string header(const Certification& c) {
   std::string result =
       fmt::format("<header>\n<p class=\"eyebrow\">Snellen &middot; certified representational collapse</p>\n<h1>{}</h1>\n",
                   html_escaped(c.title));
-  result += fmt::format(
-      "<p class=\"subject\">{} &middot; {}, {} of width {} &middot; <code>{}</code> &middot; last token "
-      "{}</p>\n</header>\n",
-      html_escaped(c.model_source), html_escaped(c.model_architecture), layers_text(c), c.width, html_escaped(c.family),
-      place_of(c.at));
+  const std::string size = c.layers == 0 ? "" : fmt::format(", {} of width {}", layers_text(c), c.width);  // a softmax alone has no layer
+  const std::string place = c.layers == 0 ? "" : " &middot; last token " + place_of(c.at);
+  result += fmt::format("<p class=\"subject\">{} &middot; {}{} &middot; <code>{}</code>{}</p>\n</header>\n", html_escaped(c.model_source), html_escaped(c.model_architecture), size,
+                        html_escaped(c.family), place);
   return result;
 }
 

@@ -211,6 +211,8 @@ Json json_report(const Certification& c) {
   for (const Claim& claim : c.claims) claims.push_back(json_of(claim));
   Json proofs = Json::array();
   for (const InevitableProof& proof : c.proofs) proofs.push_back(json_of(proof));
+  Json next_tokens = Json::array();
+  for (const auto& token : c.next_tokens) next_tokens.push_back(or_null(token));
   Json legend = Json::object();
   for (const Verdict verdict : {Verdict::collapsed, Verdict::distinct, Verdict::undecided, Verdict::overflow})
     legend[std::string(1, letter_of(verdict))] = name_of(verdict);
@@ -232,6 +234,7 @@ Json json_report(const Certification& c) {
           {"limit", c.limit ? json_of(*c.limit, c.metrics, c.to) : Json(nullptr)},
           {"verdict_legend", std::move(legend)},
           {"distances", json_of(c.distances, c.metrics)},
+          {"next_tokens", std::move(next_tokens)},
           {"engine_runs", std::move(runs)},
           {"claims", std::move(claims)}};
 }

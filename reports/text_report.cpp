@@ -50,7 +50,7 @@ std::string table(const std::vector<std::vector<std::string>>& lines) {
 
 std::string text_report(const Certification& c) {
   std::string result = wrapped(c.title, 0) +
-                       wrapped(fmt::format("{}, {}, width {}; {}; n = {} to {}", c.model_architecture, layers_text(c), c.width,
+                       wrapped(fmt::format("{}{}; {}; n = {} to {}", c.model_architecture, c.layers == 0 ? "" : fmt::format(", {}, width {}", layers_text(c), c.width),
                                            c.family, c.from, c.to),
                                2) +
                        '\n';

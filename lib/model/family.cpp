@@ -19,7 +19,7 @@ using boost::multiprecision::cpp_int;
 // limit i = floor(2^63 (w_0 + ... + w_i) / sum), computed exactly.
 class Sampler {
  public:
-  explicit Sampler(const Sample& sample) : tokens_(sample.tokens), generator_(sample.seed) {
+  explicit Sampler(const Sample& sample) : tokens_(sample.tokens), generator_(sample.seed), in_turn_(sample.in_turn) {
     // A double is an integer times a power of two that is at least 2^-1074.
     std::vector<cpp_int> scaled;
     for (std::size_t i = 0; i < tokens_.size(); ++i) {
@@ -39,6 +39,7 @@ class Sampler {
   }
 
   Token next() {
+    if (in_turn_) return tokens_[taken_++ % tokens_.size()];
     const std::uint64_t drawn = generator_.next() >> 1;
     return tokens_[static_cast<std::size_t>(std::upper_bound(limits_.begin(), limits_.end(), drawn) - limits_.begin())];
   }
@@ -47,6 +48,8 @@ class Sampler {
   const std::vector<Token>& tokens_;
   std::vector<std::uint64_t> limits_;
   SplitMix64 generator_;
+  bool in_turn_;
+  std::size_t taken_ = 0;
 };
 
 std::string text(std::int64_t value) { return std::to_string(value); }

@@ -16,11 +16,12 @@ struct Delimiter {
   std::vector<Token> tokens;    // between groups, never last
 };
 
-// A growing sequence of tokens drawn independently: the first n tokens are the same for every n.
+// A growing sequence of tokens drawn independently, or taken in turn: the first n tokens are the same for every n.
 struct Sample {
   std::vector<Token> tokens;
   std::vector<double> weights;  // one a token; empty: equal
   std::uint64_t seed = 0;
+  bool in_turn = false;         // the n-th token is tokens[(n - 1) mod tokens.size()]; weights and seed play no part
 };
 
 enum class Pair {

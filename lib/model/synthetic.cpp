@@ -101,10 +101,13 @@ class Weights {
     return hashed(name, rows, columns, std::move(values));
   }
 
-  Linear identity(const std::string& name, std::size_t size) {
-    std::vector<double> values(size * size);
-    for (std::size_t i = 0; i < size; ++i) values[i * size + i] = 1;
-    return {hashed(name + ".weight", size, size, std::move(values)), nullptr};
+  Linear identity(const std::string& name, std::size_t size) { return {unit_rows(name + ".weight", size, size), nullptr}; }
+
+  // Row i is the i-th unit vector, rows <= columns.
+  TensorPtr unit_rows(const std::string& name, std::size_t rows, std::size_t columns) {
+    std::vector<double> values(rows * columns);
+    for (std::size_t i = 0; i < rows; ++i) values[i * columns + i] = 1;
+    return hashed(name, rows, columns, std::move(values));
   }
 
   // 2^k, 4^k the largest power of four up to n.
@@ -154,7 +157,7 @@ Layer layer(Weights& weights, const RandomModel& r, std::size_t index) {
 
   Attention& a = l.attention;
   a.heads = r.heads, a.kv_heads = r.kv_heads, a.head_size = r.head_size;
-  a.scale = {static_cast<double>(r.head_size), true};
+  a.scale = {r.unscaled ? 1.0 : static_cast<double>(r.head_size), true};
   a.softcap = r.softcap;
   if (r.window && !(r.global_every > 0 && (index + 1) % r.global_every == 0)) a.window = r.window;
   if (r.position == PositionKind::rope) a.rotary = Rotary{r.rope_base, r.rotary_dimensions};
@@ -208,6 +211,9 @@ std::optional<Problem> problem_of(const RandomModel& description) {
   if (!is_power_of_two(r.gain) || r.gain < 0x1p-8 || r.gain > 0x1p8) {
     return Problem{"gain", "found " + text(r.gain) + ", expected a power of two from 1/256 to 256"};
   }
+  if (r.one_hot && r.vocab > r.width) {
+    return Problem{"one_hot", "found " + text(r.vocab) + " tokens for width " + text(r.width) + ", expected at most one token a dimension"};
+  }
   if (r.identity && (r.heads * r.head_size != r.width || r.kv_heads != r.heads || r.bias)) {
     return Problem{"identity", "found projections of another size than the width, fewer key heads, or biases; expected heads * head_size = width, "
                                "kv_heads = heads and no bias"};
@@ -235,7 +241,8 @@ std::string describe(const RandomModel& description) {
   if (!r.pre_norm) d += ", no pre_norm";
   const std::pair<bool, const char*> flags[] = {{r.post_norms, "post_norms"}, {r.qk_norm, "qk_norm"},   {r.unit_offset, "unit_offset"},
                                                 {r.hidden > 0 && r.gated, "gated"}, {r.bias, "bias"},   {r.tied, "tied"},
-                                                {r.embedding_scale, "embedding_scale"}, {r.identity, "identity"}};
+                                                {r.embedding_scale, "embedding_scale"}, {r.identity, "identity"},
+                                                {r.one_hot, "one_hot"},       {r.unscaled, "unscaled"}};
   for (const auto& [set, name] : flags) {
     if (set) d += std::string(", ") + name;
   }
@@ -251,7 +258,8 @@ Model synthetic_model(const RandomModel& description) {
   model.source = describe(r);
   model.width = r.width;
   model.vocabulary = r.vocab;
-  model.embedding = weights.tensor("embedding", r.vocab, r.width, 127, 0x1p-7 / (r.embedding_scale ? Weights::inverse_root_scale(r.width) : 1));
+  model.embedding = r.one_hot ? weights.unit_rows("embedding", r.vocab, r.width)
+                              : weights.tensor("embedding", r.vocab, r.width, 127, 0x1p-7 / (r.embedding_scale ? Weights::inverse_root_scale(r.width) : 1));
   if (r.embedding_scale) model.embedding_scale = {static_cast<double>(r.width), false};
   if (r.position == PositionKind::sinusoidal) model.positions = SinusoidalPositions{};
   if (r.position == PositionKind::learned) {

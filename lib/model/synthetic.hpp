@@ -40,6 +40,8 @@ struct RandomModel {
   std::optional<double> softcap, final_softcap;
   bool identity = false;                 // W = I for query, key, value and output, norm weights 1: the paper's bare model (with hidden = 0)
   double gain = 2;                       // of query and key weights, a power of two: scores grow with its square
+  bool one_hot = false;                  // token t is the t-th unit vector (vocab up to width)
+  bool unscaled = false;                 // scores are plain dot products of queries and keys
 };
 
 // What makes a description unusable, if anything does; keys are the names above.

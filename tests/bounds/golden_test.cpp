@@ -129,3 +129,55 @@ TEST_CASE("a sliding window forgets the prefix exactly from L(w-1)+1 on") {
       }
     }
 }
+
+namespace {
+
+// 2 + 2 (h - 1/(e + 1)), h = (k + 1) e / ((k + 1) e + k), rounded to one side: Proposition B.4's pair around the even position 2k. It grows with e.
+Dyadic alternating_distance(std::int64_t k, mpfr_rnd_t to, mpfr_rnd_t back) {
+  constexpr long bits = 256;
+  Dyadic e(bits), h(bits), q(bits);
+  mpfr_set_ui(e.get(), 1, MPFR_RNDN);
+  mpfr_exp(e.get(), e.get(), to);
+  mpfr_mul_si(h.get(), e.get(), static_cast<long>(k + 1), to);
+  mpfr_si_div(h.get(), static_cast<long>(k), h.get(), back);
+  mpfr_add_si(h.get(), h.get(), 1, back);
+  mpfr_si_div(h.get(), 1, h.get(), to);
+  mpfr_add_si(q.get(), e.get(), 1, to);
+  mpfr_si_div(q.get(), 1, q.get(), back);
+  mpfr_sub(h.get(), h.get(), q.get(), to);
+  mpfr_mul_si(h.get(), h.get(), 2, to);
+  mpfr_add_si(h.get(), h.get(), 2, to);
+  return h;
+}
+
+}  // namespace
+
+TEST_CASE("two one-hot tokens in turn: Proposition B.4's distance, by its formula") {
+  RandomModel m;
+  m.layers = 1, m.width = 2, m.heads = 1, m.hidden = 0, m.vocab = 2, m.position = PositionKind::none;
+  m.identity = true, m.one_hot = true, m.unscaled = true, m.pre_norm = false;
+  Family family;
+  family.sample = Sample{{0, 1}, {}, 0, true};
+  family.to = 200;
+  SilentProgress silent;
+  const Evaluation e = evaluate(synthetic_model(m), family_block(family), Place::hidden, false, 128, silent);
+  for (std::size_t i = 0; i < e.first.size(); ++i) {
+    const std::int64_t n = static_cast<std::int64_t>(i) + 1, k = n / 2;  // positions n - 1 and n, counted from 0: the even one of them is 2k
+    const Enclosure d = distance(Metric::l1, e.vectors[e.first[i]], e.vectors[e.second[i]], 128);
+    REQUIRE(d.lower <= alternating_distance(k, MPFR_RNDU, MPFR_RNDD));
+    REQUIRE(alternating_distance(k, MPFR_RNDD, MPFR_RNDU) <= d.upper);
+    REQUIRE(d.upper < Dyadic::of(4.0));
+    REQUIRE(Dyadic::of(2.92) < d.lower);
+  }
+  REQUIRE(e.first.size() == 200);
+}
+
+TEST_CASE("one-hot tokens need a dimension each") {
+  RandomModel m;
+  m.width = 4, m.heads = 1, m.vocab = 5, m.one_hot = true;
+  REQUIRE(problem_of(m));
+  REQUIRE(problem_of(m)->key == "one_hot");
+  m.vocab = 4;
+  REQUIRE(!problem_of(m));
+  REQUIRE(describe(m).ends_with(", one_hot"));
+}

@@ -165,7 +165,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   const auto model = [](const std::string& keys) { return "[model]\nrandom = { " + keys + " }\n" + small_family; };
   REQUIRE(complaint(folder, small_model + small_family).empty());
 
-  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision; did you mean title?");
+  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision, paper, softmax; did you mean title?");
   refuses(with("[measure]\nformat = []\n"), "bad.toml:8: measure.format: found an unknown key, expected one of formats, ");
   refuses(with("xyzzyplugh = 1\n"), "bad.toml:7: family.xyzzyplugh: found an unknown key, expected one of prefix, ");
   refuses(model("seed = 1, hiden = 3"), "bad.toml:2: model.random.hiden: found an unknown key");
@@ -248,6 +248,86 @@ TEST_CASE("case: the model is looked for, and the family must fit it", "[case]")
   setenv("SNELLEN_HOME", (folder.path() / "home").c_str(), 1);
   CHECK(says(at_home).rfind((folder.path() / "home/m.gguf").string() + ":", 0) == 0);
   unsetenv("SNELLEN_HOME");
+}
+
+TEST_CASE("case: what it shows of a paper", "[case]") {
+  const Folder folder;
+  const std::string measure = "[measure]\nformats = [\"bf16\"]\ncriteria = [\"tolerance\", \"argmax\"]\nnorms = [\"linf\"]\n";
+  const auto with = [&](const std::string& expect) {
+    return small_model + small_family + measure + "[paper]\nexhibit = \"Figure 1\"\nsays = \"It falls.\"\nexpect = " + expect + "\n";
+  };
+  const auto claim = read_claim(folder.write("a.toml", with("{ outcome = \"apart\", format = \"bf16\", norm = \"linf\" }")));
+  REQUIRE(claim);
+  CHECK(claim->exhibit == "Figure 1");
+  CHECK(claim->says == "It falls.");
+  CHECK(claim->label.empty());
+  CHECK(claim->expected.outcome == Outcome::apart);
+  CHECK(claim->expected.criterion == Criterion::tolerance);
+  CHECK(claim->expected.format == "bf16");
+  CHECK(claim->expected.metric == Metric::linf);
+  CHECK(read_case(folder.write("b.toml", with("{ outcome = \"collapses\", criterion = \"argmax\" }"))).paper->expected.criterion == Criterion::argmax);
+  CHECK(!read_claim(folder.write("c.toml", small_model + small_family)));
+  // No model is needed to know what a case would show.
+  CHECK(read_claim(folder.write("d.toml", "[model]\npath = \"none\"\n[family]\nunit = \"1\"\n" + with("{ outcome = \"collapses\", criterion = \"argmax\" }").substr(small_model.size() + small_family.size()))));
+  const std::pair<const char*, const char*> wrong[] = {
+      {"{ format = \"bf16\", norm = \"linf\" }", "paper.expect.outcome: missing, expected \"collapses\" or \"apart\""},
+      {"{ outcome = \"apart\", norm = \"linf\" }", "paper.expect.format: missing, expected one of measure.formats"},
+      {"{ outcome = \"apart\", format = \"fp32\", norm = \"linf\" }", "paper.expect.format: found \"fp32\", expected one of measure.formats"},
+      {"{ outcome = \"apart\", format = \"bf16\" }", "paper.expect.norm: missing, expected one of measure.norms"},
+      {"{ outcome = \"apart\", format = \"bf16\", norm = \"l1\" }", "paper.expect.norm: found \"l1\", expected one of measure.norms"},
+      {"{ outcome = \"apart\", criterion = \"bitwise\", format = \"bf16\" }", "paper.expect.criterion: found a criterion that measure.criteria leaves out"},
+      {"{ outcome = \"apart\", criterion = \"argmax\", norm = \"linf\" }", "paper.expect.norm: found a norm, expected none"},
+      {"{ outcome = \"apart\", criterion = \"argmax\", format = \"bf16\" }", "paper.expect.format: found a format, expected none"}};
+  for (const auto& [expect, message] : wrong) CHECK(complaint(folder, with(expect)).find(message) != std::string::npos);
+}
+
+TEST_CASE("case: what a sample is drawn from", "[case]") {
+  const Folder folder;
+  const auto sample = [&](const std::string& text) {
+    return *read_case(folder.write("a.toml", small_model + "[family]\nsample = { " + text + " }\nlengths = { to = 3 }\n")).request.family.sample;
+  };
+  CHECK(sample("tokens = { from = 1, to = 4 }").tokens == std::vector<Token>{1, 2, 3, 4});
+  CHECK(sample("tokens = { to = 0 }").tokens == std::vector<Token>{0});
+  CHECK(!sample("tokens = [1, 2]").in_turn);
+  CHECK(sample("tokens = [1, 2], in_turn = true").in_turn);
+  const auto said = [&](const std::string& text) { return complaint(folder, small_model + "[family]\nsample = { " + text + " }\nlengths = { to = 3 }\n"); };
+  CHECK(said("tokens = { from = 2, to = 1 }").find("family.sample.tokens.to: found 1, expected an integer from 2 to") != std::string::npos);
+  CHECK(said("tokens = { from = 2 }").find("family.sample.tokens.to: missing") != std::string::npos);
+  CHECK(said("tokens = 7").find("family.sample.tokens: found 7, expected a list of token ids, a text, or { from, to }") != std::string::npos);
+  CHECK(said("tokens = [1], weights = [1], in_turn = true").find("found weights for tokens in turn") != std::string::npos);
+}
+
+TEST_CASE("case: softmaxes in place of a model", "[case]") {
+  const Folder folder;
+  const Case c = read_case(folder.write("a.toml", "[softmax]\nseed = 4\nchanged = 3\nnoise = 0.5\nlengths = { from = 2, to = 9 }\n[measure]\nformats = [\"bf16\"]\n"));
+  REQUIRE(c.softmax);
+  CHECK(c.softmax->seed == 4);
+  CHECK(c.softmax->changed == 3);
+  CHECK(c.softmax->noise == 0.5);
+  CHECK(c.softmax->from == 2);
+  CHECK(c.softmax->to == 9);
+  CHECK(c.request.formats.size() == 1);
+  CHECK_THROWS_AS(load_model(c), InputError);
+  SilentProgress silent;
+  CHECK(certify(c, silent).distances.size() == 8);
+  CHECK(complaint(folder, "[softmax]\nlengths = { to = 9 }\n" + small_model).find("bad.toml:3: model: found a table beside [softmax]") == 0);
+  CHECK(complaint(folder, "[softmax]\nlengths = { to = 9 }\nnoise = 2\n").find("bad.toml:3: softmax.noise: found 2, expected a number from 0 to 1") == 0);
+  CHECK(complaint(folder, "[softmax]\nlengths = { to = 9 }\n[measure]\nnorms = [\"l1\"]\n").find("bad.toml:4: measure.norms: found a key that [softmax] does not have") == 0);
+}
+
+TEST_CASE("case: every case of the paper says what it shows", "[case]") {
+  const fs::path folder = fs::path(std::getenv("SNELLEN_SOURCE")) / "cases/paper";
+  std::size_t count = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".toml") continue;
+    INFO(entry.path());
+    const auto claim = read_claim(entry.path());
+    REQUIRE(claim);
+    CHECK(!claim->label.empty());
+    CHECK(!claim->setting.empty());
+    ++count;
+  }
+  CHECK(count >= 15);
 }
 
 TEST_CASE("case: suggestions", "[case]") {

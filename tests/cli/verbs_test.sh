@@ -96,6 +96,32 @@ done
 expects "states again, on one thread" 0 "$command" states cases/small.toml --length 3 --bits 128 --out again.safetensors --threads 1
 holds "states does not depend on threads" cmp states/s3.safetensors again.safetensors
 
+# A gallery of two cases, one of which has no model; and the glasses of a small run.
+mkdir gallery
+sed 's/work = 10/work = 1e9/' cases/cheap.toml >gallery/b.toml
+cat >>gallery/b.toml <<'CASE'
+[paper]
+exhibit = "Figure 1"
+label = "a run"
+says = "It collapses."
+setting = "A small model."
+expect = { outcome = "collapses", format = "bf16", norm = "linf" }
+CASE
+sed 's|^random = .*|path = "no/such.gguf"|' gallery/b.toml >gallery/a.toml
+expects "a gallery goes on without a model, and says so" 3 "$command" gallery gallery --quiet --out wall
+holds "the missing one is named" grep -qE "^a +Figure 1 .*found no no/such.gguf" out
+holds "the other is certified" grep -qE "^b +Figure 1 .*for every n from [0-9]+ on, for ever" out
+holds "the page has both" test "$(grep -c "a run" wall/index.html)" -ge 2
+holds "each case has its report" test -s wall/b/report.html
+expects "a gallery of what is there" 0 "$command" gallery gallery --quiet --only b --out wall1 --threads 1
+holds "no case chosen is an error" test "$("$command" gallery gallery --only z >/dev/null 2>&1; echo $?)" -eq 2
+expects "a case without a claim is refused" 2 "$command" gallery cases --quiet --out wall2
+sed 's/^unit = .*/&\ndelimiter = { every = 1, tokens = [3] }/' cases/ever.toml >cases/spaced.toml
+expects "glasses" 0 "$command" glasses cases/spaced.toml --quiet
+holds "one line a format and norm" test "$(grep -cE "^(e4m3|bf16) " out)" -eq 4
+holds "glasses.json is there" grep -q '"schema": "snellen.glasses/1"' reports/generated/spaced/glasses.json
+expects "glasses without delimiters" 2 "$command" glasses cases/ever.toml --quiet
+
 expects "formats" 0 "$command" formats
 for name in e5m2 e4m3 fp16 bf16 tf32 fp32 fp64; do holds "formats lists $name" grep -qE "^$name " out; done
 holds "bf16's tolerance is the paper's" grep -qE "^bf16 +8 .*2\^-7 = 7.81250e-03" out
@@ -110,4 +136,4 @@ expects "help of a verb" 0 "$command" certify --help
 expects "version" 0 "$command" --version
 
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 52 ]
+[ $failures -eq 0 ] && [ $tested -eq 64 ]

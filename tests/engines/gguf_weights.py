@@ -1,7 +1,7 @@
-"""Does transformers, loading a GGUF of the llama family, hold the function that the file states?
+"""Does transformers, loading a GGUF of the llama family or Gemma 3, hold the function that the file states?
 
 A block format means what its reference dequantiser (the gguf package) returns in float32; a float32 in the metadata means its own
-value; the rows of Q and K, stored permuted, are put back.
+value; llama's rows of Q and K, stored permuted, are put back; Gemma's norms are stored as 1 + weight, which is what must come out.
 """
 import pathlib
 
@@ -12,6 +12,12 @@ NAMES = {
     "token_embd": "model.embed_tokens", "output": "lm_head", "output_norm": "model.norm", "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
     "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
+}
+
+
+GEMMA3_NAMES = NAMES | {
+    "attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm", "post_attention_norm": "post_attention_layernorm",
+    "ffn_norm": "pre_feedforward_layernorm", "post_ffw_norm": "post_feedforward_layernorm",
 }
 
 
@@ -29,9 +35,9 @@ def interleaved_rows(weight, heads):
     return weight.reshape(heads, 2, -1, weight.shape[-1]).swapaxes(1, 2).reshape(weight.shape)
 
 
-def hugging_face_name(name):
+def hugging_face_name(name, names):
     parts = name.split(".")
-    return ".".join((["model.layers", parts[1]] if parts[0] == "blk" else []) + [NAMES[parts[-2]], parts[-1]])
+    return ".".join((["model.layers", parts[1]] if parts[0] == "blk" else []) + [names[parts[-2]], parts[-1]])
 
 
 def require(found, stated, what):
@@ -43,15 +49,25 @@ def check(model, path):
     """The number of weight tensors compared, bit by bit; raises DifferentFunction at the first difference."""
     reader = gguf.GGUFReader(path)
     field = lambda name, missing=None: reader.fields[name].contents() if name in reader.fields else missing
-    require("llama", field("general.architecture"), "the architecture checked here")
-    epsilon = float(np.float32(field("llama.attention.layer_norm_rms_epsilon")))
+    architecture = field("general.architecture")
+    gemma = architecture == "gemma3"
+    require(architecture in ("llama", "gemma3"), True, "the architecture checked here")
+    epsilon = float(np.float32(field(f"{architecture}.attention.layer_norm_rms_epsilon")))
     require(model.config.rms_norm_eps, epsilon, "rms_norm_eps")
     for name, module in model.named_modules():
-        if hasattr(module, "variance_epsilon"):
-            require(module.variance_epsilon, epsilon, f"epsilon of {name}")
-    require(model.config.rope_parameters, {"rope_theta": float(np.float32(field("llama.rope.freq_base", 10000.0))), "rope_type": "default"}, "RoPE")
-    require([name for name in reader.fields if name.startswith("llama.rope.scaling")], [], "RoPE scaling")
-    heads = {"attn_q": field("llama.attention.head_count"), "attn_k": field("llama.attention.head_count_kv")}
+        for attribute in ("variance_epsilon", "eps"):
+            if hasattr(module, attribute):
+                require(getattr(module, attribute), epsilon, f"epsilon of {name}")
+    base = float(np.float32(field(f"{architecture}.rope.freq_base", 10000.0)))
+    rope = {"rope_theta": base, "rope_type": "default"}
+    stated_rope = {"full_attention": rope, "sliding_attention": rope | {"rope_theta": 10000.0}} if gemma else rope
+    require(model.config.rope_parameters, stated_rope, "RoPE")
+    require([name for name in reader.fields if name.startswith(f"{architecture}.rope.scaling")], [], "RoPE scaling")
+    if gemma:
+        require(model.config.sliding_window, field("gemma3.attention.sliding_window"), "the window")
+        layers = ["sliding_attention" if (i + 1) % 6 else "full_attention" for i in range(field("gemma3.block_count"))]
+        require(model.config.layer_types, layers, "the layers with a window")
+    heads = {} if gemma else {"attn_q": field("llama.attention.head_count"), "attn_k": field("llama.attention.head_count_kv")}
     weights = dict(model.state_dict())
     tied = model.config.tie_word_embeddings
     require(tied, all(tensor.name != "output.weight" for tensor in reader.tensors), "tie_word_embeddings")
@@ -62,7 +78,9 @@ def check(model, path):
         kind = tensor.name.split(".")[-2]
         if kind in heads:
             stated = rotary_rows(stated, heads[kind])
-        found = weights.pop(hugging_face_name(tensor.name)).numpy()
+        found = weights.pop(hugging_face_name(tensor.name, GEMMA3_NAMES if gemma else NAMES)).numpy()
+        if gemma and kind.endswith("_norm"):
+            found = 1 + found
         if found.shape != stated.shape or not np.array_equal(found, stated):
             raise DifferentFunction(f"{tensor.name} differs from its dequantisation")
     require(sorted(weights), [], "weights that the file does not have")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compares `snellen states` with PyTorch: first the tiny checkpoints of every family, then SmolLM2 for a prompt of 32 tokens.
+# Compares `snellen states` with PyTorch: first the tiny checkpoints of every family, then SmolLM2 for a prompt of 32 tokens and Gemma 3 270M for one of 12.
 #
 #   tests/engines/run_heavy.sh [SNELLEN]     SNELLEN: the built command (default: the launcher)
 #   tests/engines/run_heavy.sh --install     makes build/venv with the pinned Python packages (about 2 GB)
@@ -25,17 +25,15 @@ trap 'rm -rf "$states"' EXIT
 
 # A skip from compare_states.py (other versions of the packages, no model) is one of this script; anything else but 0 is a failure.
 "$python" tests/engines/compare_states.py --self-test || exit $?
-model=models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 compared=0
-for case in tests/engines/fixtures/tiny/*/case.toml tests/engines/smollm2_states.toml; do
-  if [ "$case" = tests/engines/smollm2_states.toml ] && [ ! -e "$model" ]; then
-    skip "$compared tiny checkpoints agree, but no $model (./snellen fetch smollm2)"
-  fi
+for case in tests/engines/fixtures/tiny/*/case.toml tests/engines/smollm2_states.toml tests/engines/gemma3_states.toml; do
+  model=$(sed -n 's/^path = "\(models\/.*\)"$/\1/p' "$case")
+  [ -z "$model" ] || [ -e "$model" ] || skip "$compared models agree, but no $model (./snellen fetch $(basename "$(dirname "$model")"))"
   echo "== $case"
   rm -f "$states/states.safetensors"
   "$snellen" states "$case" --length 1 --out "$states/states.safetensors" || { echo "FAILED: snellen states $case"; exit 1; }
   "$python" tests/engines/compare_states.py --case "$case" --length 1 --states "$states/states.safetensors" || exit 1
   compared=$((compared + 1))
 done
-[ "$compared" -eq 11 ] || { echo "FAILED: $compared models compared, expected 11"; exit 1; }
+[ "$compared" -eq 12 ] || { echo "FAILED: $compared models compared, expected 12"; exit 1; }
 echo "all $compared models agree"

