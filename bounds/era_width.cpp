@@ -11,9 +11,9 @@ bool EraWidth::keeps(double error) {
     constexpr double room = 16;
     const bool serves = error < std::max(*before_trial_ + 1, *wanted_ - room);
     before_trial_.reset(), kept_ = 0;
-    if (!serves) return divisor_ *= 2, patience_ = std::min(2 * patience_, most_patience), false;
-    patience_ = least_patience;
-    return true;
+    patience_ = serves ? least_patience : std::min(2 * patience_, most_patience);
+    if (!serves) divisor_ *= 2;
+    return serves;
   }
   const bool helped = !wider_ || error < *wider_ - degree_ / 4;
   if (error > std::max(*wanted_, accepted_) && helped && divisor_ < narrowest) {
