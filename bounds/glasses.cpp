@@ -15,8 +15,8 @@ namespace {
 // Correct bits asked of a vector beyond those that tell eps from 1.
 constexpr long spare_bits = 16;
 constexpr long first_raise = 64;
-// Spacings are evaluated together, while their columns are about as few as this.
-constexpr std::size_t columns_at_once = 256;
+// Spacings are evaluated together, while their columns are about as few as this: few at first, since the first spacings may do, then twice as many each time.
+constexpr std::size_t first_columns = 32, most_columns = 512;
 
 // With a delimiter after every `every` run tokens, the pairs up to `to`.
 struct Question {
@@ -94,6 +94,7 @@ class Search {
       const std::vector<Question> batch = short_questions(every);
       for (std::vector<Question> next = batch; !next.empty(); next = unfinished()) ask(next);
       every = batch.back().every - 1;
+      columns_at_once_ = std::min(most_columns, 2 * columns_at_once_);
     }
     for (std::size_t r = 0; r < result.size(); ++r) {
       if (found(r)) result[r].largest = best(r)->first;
@@ -140,7 +141,7 @@ class Search {
     for (std::size_t columns = 0; every > 0 && searched(every); --every) {
       const Question q{every, std::min(request_.family.to, std::max(request_.family.from, 2 * every))};
       columns += static_cast<std::size_t>(spaced(request_.family, q.every, q.to).run_length(q.to + 1) - std::min(every, q.to));
-      if (!batch.empty() && (columns > columns_at_once || !share_a_trunk(request_.family))) break;
+      if (!batch.empty() && (columns > columns_at_once_ || !share_a_trunk(request_.family))) break;
       batch.push_back(q);
     }
     return batch;
@@ -194,6 +195,7 @@ class Search {
   const Model& model_;
   const CertifyRequest& request_;
   Progress& progress_;
+  std::size_t columns_at_once_ = first_columns;
   long accuracy_ = 0, bits_ = 0, used_bits_ = 0;
   std::vector<std::int64_t> start_;                        // one a row: the largest spacing that can differ from none; 0: no glasses are needed
   std::vector<std::map<std::int64_t, Outcome, std::greater<>>> outcomes_;  // one a row, by spacing, the largest first
