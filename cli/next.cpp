@@ -74,9 +74,9 @@ void add_next(CLI::App& command, Action& chosen) {
   verb->add_option("MODEL", options->model, "a Hugging Face folder, a .safetensors file or a .gguf file")->required();
   verb->add_option("PROMPTS", options->prompts, "a file with a prompt on each line: a JSON string, or a list of token ids; for each a line is written, a token id or null")
       ->required();
-  verb->add_option("--threads", options->threads, "number of threads (default: as OpenMP chooses)")->check(CLI::Range(1, 4096));
+  verb->add_option("--threads", options->threads, "how many threads to use (default: every core); results never depend on it")->check(CLI::Range(1, 4096));
   verb->add_option("--max-bits", options->max_bits, "the most bits of an evaluation")->check(CLI::Range(53L, 1'000'000L));
-  verb->add_flag("--quiet", options->quiet, "no progress");
+  verb->add_flag("--quiet", options->quiet, "no progress on standard error");
   verb->callback([options, &chosen] { chosen = [options] { return print_next_tokens(*options); }; });
 }
 

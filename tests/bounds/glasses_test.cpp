@@ -35,7 +35,7 @@ Certification with_spacing(const Model& model, CertifyRequest request, std::int6
 }
 
 struct Counts {
-  int found = 0, unneeded = 0, none = 0, tried = 0;
+  int found = 0, unneeded = 0, none = 0, tried = 0, beyond = 0;  // beyond: the largest exceeds the length that fails
 };
 
 // Against every spacing, each by itself, up to the horizon and beyond.
@@ -63,6 +63,7 @@ void compare_with_enumeration(const Model& model, const CertifyRequest& request,
     }
     CHECK(row.fails_without == fails_at(no_delimiter(request.family)));
     CHECK(row.largest.value_or(0) == expected);
+    counts.beyond += expected > *row.fails_without;
     ++(row.largest ? counts.found : counts.none);
     std::int64_t last = no_delimiter(request.family);
     for (const TriedSpacing& tried : row.tried) {
@@ -104,10 +105,16 @@ TEST_CASE("glasses: units of several tokens, samples, suffixes, repeated last to
   requests[4].family.pair = Pair::repeat_last;
   requests[5].family.delimiter->tokens = {2, 3};  // begins as the run goes on
   requests[6].family.from = 5;
+  // Horizons at which the pair fails: a delimiter within the last unit may do.
+  for (std::int64_t to = 2; to < 12; ++to) {
+    requests.push_back(request_for(to));
+    requests.back().family.unit = {2, 5};
+  }
   for (const CertifyRequest& request : requests) compare_with_enumeration(model, request, counts);
   CHECK(counts.found > 0);
   CHECK(counts.tried > 20);
-  CHECK(counts.found + counts.unneeded + counts.none == 56);
+  CHECK(counts.found + counts.unneeded + counts.none == 136);
+  CHECK(counts.beyond > 0);
 }
 
 TEST_CASE("glasses: without delimiter tokens there is nothing to space", "[glasses]") {

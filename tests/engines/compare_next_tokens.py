@@ -21,7 +21,7 @@ PROMPTS = [
     "The opposite of hot is",
     "Two plus two is equal to",
     "The first president of the United States was George",
-    "My favourite colour is",
+    "My favourite colour has always been",
     "A week has seven days: Monday, Tuesday,",
     "To be, or not to be, that is the",
     "The quick brown fox jumps over the lazy",
@@ -63,7 +63,7 @@ PROMPTS = [
     "Music is a universal language that",
     "The price fell by ten percent, from 100 to",
     "Abraham Lincoln was born in the year",
-    "The ship sailed across the Atlantic",
+    "The ship sailed across the Atlantic in eleven days, and when it reached the harbour the whole crew went",
     "Please remember to turn off the lights before you leave the",
 ]
 
