@@ -22,7 +22,7 @@ struct Glasses {
   std::optional<std::int64_t> fails_without;
   // The largest m such that with a delimiter after every m run tokens D_p(n) > eps is proved for every n with from <= n <= to. None: not even m = 1.
   std::optional<std::int64_t> largest;
-  std::vector<TriedSpacing> tried;  // larger ones, in falling order; those above fails_without are left out: see proofs/README.md
+  std::vector<TriedSpacing> tried;  // larger ones, in falling order; those with no delimiter in the pair at fails_without are left out: see proofs/README.md
 };
 
 struct GlassesResult {
@@ -31,7 +31,8 @@ struct GlassesResult {
 };
 
 // For each format and norm of the request (or its eps). The family has a delimiter, whose tokens are used and whose spacing is not. Both sequences of a
-// pair end in a run token, as Family has it. The cost is that of a certification for each spacing tried, at most fails_without of them. InputError as certify().
+// pair end in a run token, as Family has it. Every spacing that can differ from none is evaluated, from the largest down, since nothing is assumed of how D depends on
+// it; but many at once, as branches of one trunk (without a suffix, for pairs of neighbours), and only for the first groups where it fails there. InputError as certify().
 GlassesResult glasses(const Model& model, const CertifyRequest& request, Progress& progress);
 
 }  // namespace snellen

@@ -19,6 +19,7 @@ void add_profiles(CLI::App& command, Action& chosen);
 void add_states(CLI::App& command, Action& chosen);
 void add_crosscheck(CLI::App& command, Action& chosen);
 void add_tokenize(CLI::App& command, Action& chosen);
+void add_next(CLI::App& command, Action& chosen);
 void add_glasses(CLI::App& command, Action& chosen);
 void add_gallery(CLI::App& command, Action& chosen);
 

@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   add_states(command, chosen);
   add_crosscheck(command, chosen);
   add_tokenize(command, chosen);
+  add_next(command, chosen);
   add_glasses(command, chosen);
   add_gallery(command, chosen);
   const auto verbs = command.get_subcommands({});

@@ -87,7 +87,7 @@ class Builder {
     Norm norm;
     norm.kind = b_.norm;
     norm.weight = weights_.take(name + ".weight", {size});
-    if (b_.norm == NormKind::layer) norm.bias = weights_.take(name + ".bias", {size});
+    if (b_.norm == NormKind::layer && b_.norm_bias) norm.bias = weights_.take(name + ".bias", {size});
     norm.epsilon = b_.epsilon;
     norm.unit_offset = b_.unit_offset;
     return norm;

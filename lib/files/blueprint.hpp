@@ -31,7 +31,8 @@ struct Blueprint {
   bool interleaved_pairs = false; // query and key rows are stored for a rotation of neighbours (2f, 2f + 1): put back
   Bias qkv_bias = Bias::none, output_bias = Bias::none, mlp_bias = Bias::none;
 
-  NormKind norm = NormKind::rms;  // layer norms have a bias, rms norms none
+  NormKind norm = NormKind::rms;
+  bool norm_bias = true;          // of layer norms; rms norms have none
   double epsilon = 0;
   bool unit_offset = false;
   Activation activation = Activation::silu;

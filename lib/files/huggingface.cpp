@@ -59,6 +59,12 @@ void expect_neutral(ConfigFields& fields) {
   neutral("use_sliding_window", {false});
 }
 
+void finish(ConfigFields& fields) {
+  expect_neutral(fields);
+  fields.ignore(harmless_fields);
+  fields.refuse_unread();
+}
+
 Activation activation_of(ConfigFields& fields, std::string_view name, const std::string& fallback) {
   const std::string text = fields.text(name, fallback);
   if (text == "silu" || text == "swish") return Activation::silu;
@@ -389,6 +395,13 @@ Blueprint read_gemma3_text(ConfigFields& fields, const Weights& weights, const s
 
 Blueprint read_gemma3_text_alone(ConfigFields& fields, const Weights& weights) { return read_gemma3_text(fields, weights, "model."); }
 
+// As many heads as divide the width; four times the width fits.
+void set_head_size(const ConfigFields& fields, Blueprint& b, std::string_view width, std::string_view heads) {
+  if (b.width % b.heads != 0) fields.fail(width, fmt::format("a multiple of {}, {}", heads, b.heads));
+  if (b.width > std::size_t{1} << 32) fields.fail(width, "at most 2^32");
+  b.head_size = b.width / b.heads;
+}
+
 Blueprint read_gpt2(ConfigFields& fields, const Weights& weights) {
   Blueprint b;
   b.width = fields.size("n_embd");
@@ -397,9 +410,7 @@ Blueprint read_gpt2(ConfigFields& fields, const Weights& weights) {
   b.vocabulary = fields.size("vocab_size");
   b.context_length = fields.size("n_positions");
   fields.expect("n_ctx", {*b.context_length});
-  if (b.width % b.heads != 0) fields.fail("n_embd", fmt::format("a multiple of n_head, {}", b.heads));
-  if (b.width > std::size_t{1} << 32) fields.fail("n_embd", "at most 2^32");
-  b.head_size = b.width / b.heads;
+  set_head_size(fields, b, "n_embd", "n_head");
   b.hidden = fields.size_or_null("n_inner").value_or(4 * b.width);
   b.norm = NormKind::layer;
   b.epsilon = fields.positive("layer_norm_epsilon", 1e-5);
@@ -438,9 +449,76 @@ Blueprint read_gpt2(ConfigFields& fields, const Weights& weights) {
   return b;
 }
 
+// The attention of MPT: transformers computes one thing whatever is set here; a setting that asks for another is refused.
+void expect_mpt_attention(ConfigFields& fields) {
+  const json* dictionary = fields.find("attn_config");
+  if (!dictionary || dictionary->is_null()) return;
+  ConfigFields attention(*dictionary, fields.place(), fields.prefix() + "attn_config.");
+  attention.expect("alibi", {true});
+  attention.expect("alibi_bias_max", {8});  // transformers does not read it
+  attention.expect("architectures", {nullptr});
+  attention.expect("attn_type", {"multihead_attention"});
+  attention.expect("attn_uses_sequence_id", {false});
+  attention.expect("clip_qkv", {nullptr});
+  attention.expect("model_type", {""});
+  attention.expect("prefix_lm", {false});
+  attention.expect("qk_gn", {false});
+  attention.expect("qk_ln", {false});
+  attention.expect("rope", {false});
+  attention.expect("sliding_window_size", {-1});
+  attention.expect("softmax_scale", {nullptr});
+  constexpr std::string_view harmless[] = {"attn_impl"};
+  attention.ignore(harmless);
+  finish(attention);
+}
+
+Blueprint read_mpt(ConfigFields& fields, const Weights& weights) {
+  Blueprint b;
+  b.width = fields.size("d_model", 2048);
+  b.layers = fields.size("n_layers", 24);
+  b.heads = b.kv_heads = fields.size("n_heads", 16);
+  b.vocabulary = fields.size("vocab_size", 50368);
+  b.context_length = fields.size("max_seq_len", 2048);
+  set_head_size(fields, b, "d_model", "n_heads");
+  fields.expect("expansion_ratio", {4});  // transformers does not read it
+  b.hidden = 4 * b.width;
+  b.norm = NormKind::layer;
+  b.norm_bias = false;
+  b.epsilon = fields.positive("layer_norm_epsilon", 1e-5);
+  b.activation = Activation::gelu_exact;
+  b.tied = fields.flag("tie_word_embeddings", true);
+  expect_mpt_attention(fields);
+  fields.expect("auto_map", {{{"AutoConfig", "configuration_mpt.MPTConfig"}, {"AutoModelForCausalLM", "modeling_mpt.MPTForCausalLM"}}});
+  fields.expect("logit_scale", {nullptr});
+  fields.expect("no_bias", {true});
+  fields.expect("norm_type", {"low_precision_layernorm", "layernorm"});
+  // Beside ALiBi there is no table of positions; the fraction scales gradients.
+  constexpr std::string_view harmless[] = {"emb_pdrop", "embedding_fraction", "init_config", "init_device", "learned_pos_emb", "tokenizer_name", "verbose"};
+  fields.ignore(harmless);
+
+  const std::string prefix = weights.contains("wte.weight") ? "" : "transformer.";
+  b.embedding = prefix + "wte";
+  b.final_norm = prefix + "norm_f";
+  b.unembedding = "lm_head";
+  b.layer_prefix = prefix + "blocks.{}.";
+  b.attention_norm = "norm_1";
+  b.fused_query_key_value = "attn.Wqkv";
+  b.output = "attn.out_proj";
+  b.mlp_norm = "norm_2";
+  b.up = "ffn.up_proj";
+  b.down = "ffn.down_proj";
+
+  Attention attention = attention_of(b, 1);
+  attention.rotary.reset();
+  attention.alibi = alibi_slopes(b.heads);  // build_mpt_alibi_tensor's, also where the number of heads is not a power of two
+  b.attention = [attention](std::size_t) { return attention; };
+  return b;
+}
+
 struct Family {
   std::string_view model_type, class_prefix;
   Blueprint (*read)(ConfigFields&, const Weights&);
+  std::string_view authors_class = {};  // the same function, saved by its authors' own code
 };
 
 constexpr Family families[] = {
@@ -448,26 +526,21 @@ constexpr Family families[] = {
     {"qwen2", "Qwen2", read_qwen2},       {"qwen3", "Qwen3", read_qwen3},
     {"gemma", "Gemma", read_gemma},       {"gemma2", "Gemma2", read_gemma2},
     {"gpt2", "GPT2", read_gpt2},          {"gemma3_text", "Gemma3", read_gemma3_text_alone},
+    {"mpt", "Mpt", read_mpt, "MPTForCausalLM"},
 };
 
 // A class with another head, or somebody's own, computes something else.
-void check_class(ConfigFields& fields, std::string_view prefix, std::initializer_list<std::string_view> suffixes) {
+void check_class(ConfigFields& fields, std::string_view prefix, std::initializer_list<std::string_view> suffixes, std::string_view also = {}) {
   const json* names = fields.find("architectures");
   if (!names || names->is_null()) return;
   std::string expected;
   for (const std::string_view suffix : suffixes) expected += fmt::format("{}{}{}", expected.empty() ? "" : " or ", prefix, suffix);
   for (const std::string& name : fields.texts("architectures")) {
-    const bool known = std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view suffix) {
+    const bool known = name == also || std::any_of(suffixes.begin(), suffixes.end(), [&](std::string_view suffix) {
       return name == std::string(prefix) + std::string(suffix);
     });
     if (!known) fields.fail("architectures", expected);
   }
-}
-
-void finish(ConfigFields& fields) {
-  expect_neutral(fields);
-  fields.ignore(harmless_fields);
-  fields.refuse_unread();
 }
 
 // The multimodal Gemma 3: its language model, which alone acts on text.
@@ -497,7 +570,7 @@ Blueprint read_config(const json& config, const std::string& place, const Weight
   for (const Family& family : families) {
     known += fmt::format("{}, ", family.model_type);
     if (model_type != family.model_type) continue;
-    check_class(fields, family.class_prefix, {"ForCausalLM", "Model", "TextModel", "LMHeadModel"});
+    check_class(fields, family.class_prefix, {"ForCausalLM", "Model", "TextModel", "LMHeadModel"}, family.authors_class);
     Blueprint b = family.read(fields, weights);
     finish(fields);
     b.architecture = model_type;

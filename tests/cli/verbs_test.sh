@@ -122,6 +122,17 @@ holds "one line a format and norm" test "$(grep -cE "^(e4m3|bf16) " out)" -eq 4
 holds "glasses.json is there" grep -q '"schema": "snellen.glasses/1"' reports/generated/spaced/glasses.json
 expects "glasses without delimiters" 2 "$command" glasses cases/ever.toml --quiet
 
+tiny=$SNELLEN_SOURCE/tests/engines/fixtures/tiny/mpt
+printf '[1, 2, 3]\n[4]\n[1, 2, 3]\n' >prompts
+expects "next tokens" 0 "$command" next "$tiny" prompts --quiet
+holds "a token a prompt" test "$(grep -cE "^[0-9]+$" out)" -eq 3
+holds "the same for the same prompt" test "$(sed -n 1p out)" = "$(sed -n 3p out)"
+printf '[1, 2, 3]\n[32]\n' >prompts
+expects "a token that the model has not" 2 "$command" next "$tiny" prompts --quiet
+printf '[1, 2.5]\n' >prompts
+expects "no token id" 2 "$command" next "$tiny" prompts --quiet
+expects "no file of prompts" 2 "$command" next "$tiny" nowhere --quiet
+
 expects "formats" 0 "$command" formats
 for name in e5m2 e4m3 fp16 bf16 tf32 fp32 fp64; do holds "formats lists $name" grep -qE "^$name " out; done
 holds "bf16's tolerance is the paper's" grep -qE "^bf16 +8 .*2\^-7 = 7.81250e-03" out
@@ -136,4 +147,4 @@ expects "help of a verb" 0 "$command" certify --help
 expects "version" 0 "$command" --version
 
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 64 ]
+[ $failures -eq 0 ] && [ $tested -eq 70 ]

@@ -41,10 +41,11 @@ def older_gemma3(config):
     del config["layer_types"], config["_sliding_window_pattern"]
 
 
-# family: (config, stored type, change of config.json, largest shard)
+LLAMA = transformers.LlamaConfig(**TINY | dict(hidden_size=32, intermediate_size=32), rope_parameters=rope(1234.5), tie_word_embeddings=False)
+
+# family, a new one last, since its number is its seed: (config, stored type, change of config.json, largest shard)
 FAMILIES = {
-    "llama": (transformers.LlamaConfig(**TINY | dict(hidden_size=32, intermediate_size=32), rope_parameters=rope(1234.5), tie_word_embeddings=False),
-              torch.bfloat16, None, None),
+    "llama": (LLAMA, torch.bfloat16, None, None),
     "mistral": (transformers.MistralConfig(**TINY | dict(num_hidden_layers=3), sliding_window=4, rope_parameters=rope(100.0), tie_word_embeddings=False),
                 torch.float32, lambda c: older_rope(c, rope_theta=100.0), None),
     "qwen2": (transformers.Qwen2Config(**TINY, rope_parameters=rope(1e6), tie_word_embeddings=True), torch.float16, None, None),
@@ -62,6 +63,9 @@ FAMILIES = {
                           torch.bfloat16, older_gemma3, None),
     "gpt2": (transformers.GPT2Config(vocab_size=VOCABULARY, n_positions=24, n_embd=16, n_layer=2, n_head=4, layer_norm_epsilon=0.003,
                                      bos_token_id=1, eos_token_id=2), torch.float32, None, "12KB"),
+    "llama_gguf": (LLAMA, None, None, None),
+    "mpt": (transformers.MptConfig(vocab_size=VOCABULARY, max_seq_len=24, d_model=18, n_layers=2, n_heads=6, layer_norm_epsilon=0.003),  # 6: no power of two
+            torch.bfloat16, None, None),
 }
 
 
@@ -77,7 +81,7 @@ def randomise(model, random):
         elif "embed_tokens" in name or "wte" in name or "wpe" in name:
             values *= 0.2 / (model.config.hidden_size**0.5 if unit_offset else 1)
         else:
-            queries_or_keys = any(part in name for part in ("q_proj", "k_proj", "c_attn"))
+            queries_or_keys = any(part in name for part in ("q_proj", "k_proj", "c_attn", "Wqkv"))
             values *= (1.8 if queries_or_keys else 0.8) / model.config.hidden_size**0.5
         parameter.data = torch.tensor(values, dtype=torch.float32)
 
@@ -98,7 +102,7 @@ def write_hugging_face(folder, family, random):
 
 def write_gguf(folder, random):
     """A llama model with Q and K permuted and a different type for every linear map, as converters write it."""
-    config, *_ = FAMILIES["llama"]
+    config, *_ = FAMILIES["llama_gguf"]
     model = transformers.AutoModelForCausalLM.from_config(config)
     randomise(model, random)
     heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
@@ -120,7 +124,7 @@ def write_gguf(folder, random):
     blocks = [f"blk.{i}.{kind}" for i in range(config.num_hidden_layers) for kind in gguf_weights.NAMES if kind.startswith(("attn", "ffn"))]
     for name in ["token_embd", "output_norm", *blocks, "output"]:
         kind = name.split(".")[-1]
-        values = weights[gguf_weights.hugging_face_name(f"{name}.weight")].numpy()
+        values = weights[gguf_weights.hugging_face_name(f"{name}.weight", gguf_weights.NAMES)].numpy()
         if kind in heads:
             values = gguf_weights.interleaved_rows(values, heads[kind])
         stored = gguf.GGMLQuantizationType[types.get(kind, "F32")]
@@ -135,7 +139,7 @@ def write_gguf(folder, random):
 
 def main():
     root = pathlib.Path(sys.argv[1])
-    for seed, family in enumerate([*FAMILIES, "llama_gguf"]):
+    for seed, family in enumerate(FAMILIES):
         random = np.random.Generator(np.random.PCG64(seed + 1))
         folder = root / family
         shutil.rmtree(folder, ignore_errors=True)

@@ -35,5 +35,5 @@ for case in tests/engines/fixtures/tiny/*/case.toml tests/engines/smollm2_states
   "$python" tests/engines/compare_states.py --case "$case" --length 1 --states "$states/states.safetensors" || exit 1
   compared=$((compared + 1))
 done
-[ "$compared" -eq 12 ] || { echo "FAILED: $compared models compared, expected 12"; exit 1; }
+[ "$compared" -eq 13 ] || { echo "FAILED: $compared models compared, expected 13"; exit 1; }
 echo "all $compared models agree"

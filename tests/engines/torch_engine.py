@@ -74,8 +74,8 @@ def states(model, tokens):
     Hooks, since the last entry of output_hidden_states has gone through the final norm already.
     """
     decoder = model.base_model
-    layers = decoder.h if hasattr(decoder, "h") else decoder.layers
-    final_norm = decoder.ln_f if hasattr(decoder, "ln_f") else decoder.norm
+    layers = next(getattr(decoder, name) for name in ("h", "blocks", "layers") if hasattr(decoder, name))
+    final_norm = next(getattr(decoder, name) for name in ("ln_f", "norm_f", "norm") if hasattr(decoder, name))
     seen = {}
 
     def keep(name, tensor):

@@ -117,6 +117,23 @@ Checkpoint gpt2(const std::string& prefix) {
   }
   return c;
 }
+Checkpoint mpt(const std::string& prefix, std::uint64_t number_of_heads = 4) {
+  Checkpoint c;
+  c.config = {{"model_type", "mpt"}, {"architectures", {"MptForCausalLM"}}, {"d_model", width}, {"n_layers", layers}, {"n_heads", number_of_heads},
+              {"vocab_size", vocabulary}, {"max_seq_len", 16}, {"no_bias", true}, {"learned_pos_emb", true}, {"resid_pdrop", 0.1},
+              {"attn_config", {{"alibi", true}, {"alibi_bias_max", 8}, {"attn_pdrop", 0}, {"softmax_scale", nullptr}}}};
+  c.add(prefix + "wte.weight", {vocabulary, width});
+  c.add(prefix + "norm_f.weight", {width});
+  for (std::uint64_t i = 0; i < layers; ++i) {
+    const std::string p = prefix + "blocks." + std::to_string(i) + ".";
+    for (const std::string norm : {"norm_1.weight", "norm_2.weight"}) c.add(p + norm, {width});
+    c.add(p + "attn.Wqkv.weight", {3 * width, width});
+    c.add(p + "attn.out_proj.weight", {width, width});
+    c.add(p + "ffn.up_proj.weight", {4 * width, width});
+    c.add(p + "ffn.down_proj.weight", {width, 4 * width});
+  }
+  return c;
+}
 
 std::vector<double> values(const std::string& name, const std::vector<std::uint64_t>& shape) {
   const auto floats = tensor(name, shape).values;
@@ -348,6 +365,74 @@ TEST_CASE("gpt2: fused and transposed maps are taken apart", "[files]") {
   }
 }
 
+TEST_CASE("mpt: one fused map, norms without bias, slopes", "[files]") {
+  const checkpoint::Folder folder;
+  for (const std::string prefix : {"", "transformer."}) {
+    Checkpoint c = mpt(prefix);
+    const Model model = c.load(folder);
+    REQUIRE(model.layers.size() == layers);
+    const Layer& layer = model.layers[2];
+    const auto fused = values(prefix + "blocks.2.attn.Wqkv.weight", {3 * width, width});
+    const Linear* parts[] = {&layer.query, &layer.key, &layer.value};
+    for (std::size_t part = 0; part < 3; ++part) {
+      const auto begin = fused.begin() + static_cast<std::ptrdiff_t>(part * width * width);
+      CHECK(read_all(*parts[part]->weight) == std::vector<double>(begin, begin + width * width));
+      CHECK_FALSE(parts[part]->bias);
+    }
+    CHECK(read_all(*layer.up->weight) == values(prefix + "blocks.2.ffn.up_proj.weight", {4 * width, width}));
+    CHECK(read_all(*layer.down->weight) == values(prefix + "blocks.2.ffn.down_proj.weight", {width, 4 * width}));
+    CHECK_FALSE(layer.gate);
+    CHECK(layer.activation == Activation::gelu_exact);
+    CHECK(layer.attention_norm->kind == NormKind::layer);
+    CHECK(layer.attention_norm->epsilon == 1e-5);
+    CHECK_FALSE(layer.attention_norm->bias);
+    CHECK(read_all(*layer.mlp_norm->weight) == values(prefix + "blocks.2.norm_2.weight", {width}));
+    CHECK(std::holds_alternative<NoPositions>(model.positions));
+    CHECK(model.context_length == 16);
+    CHECK(model.unembedding.weight == model.embedding);
+    CHECK_FALSE(layer.attention.rotary);
+    CHECK(layer.attention.scale.radicand == 2);
+    CHECK(layer.attention.scale.inverse);
+  }
+
+  // What build_mpt_alibi_tensor makes of six heads: of the slopes 2^-1 to 2^-8 the second, fourth, sixth and eighth, then the first and the third.
+  Checkpoint six = mpt("transformer.");
+  six.config["d_model"] = 6;
+  six.config["n_heads"] = 6;
+  for (auto& t : six.tensors) {
+    auto shape = t.shape;
+    for (auto& dimension : shape) dimension = dimension % width == 0 ? dimension / width * 6 : dimension;
+    t = tensor(t.name, shape);
+  }
+  const auto slopes = six.load(folder).layers[0].attention.alibi;
+  const std::int64_t exponents[] = {2, 4, 6, 8, 1, 3};
+  REQUIRE(slopes.size() == std::size(exponents));
+  for (std::size_t h = 0; h < slopes.size(); ++h) CHECK(slopes[h].numerator == exponents[h] * slopes[h].denominator);
+
+  Checkpoint published = mpt("transformer.");  // as its authors wrote it
+  published.config["architectures"] = {"MPTForCausalLM"};
+  published.config["auto_map"] = {{"AutoConfig", "configuration_mpt.MPTConfig"}, {"AutoModelForCausalLM", "modeling_mpt.MPTForCausalLM"}};
+  published.config["norm_type"] = "low_precision_layernorm";
+  published.config["init_config"] = {{"name", "kaiming_normal_"}};
+  CHECK(refusal([&] { published.load(folder); }) == "NOT REFUSED");
+}
+
+TEST_CASE("mpt: every setting of another function is refused by name", "[files]") {
+  const checkpoint::Folder folder;
+  std::size_t refused = 0;
+  for (const auto& [field, value] : std::initializer_list<std::pair<const char*, json>>{
+           {"alibi", false}, {"alibi_bias_max", 16}, {"attn_type", "multiquery_attention"}, {"attn_uses_sequence_id", true}, {"clip_qkv", 6.0},
+           {"prefix_lm", true}, {"qk_ln", true}, {"rope", true}, {"sliding_window_size", 64}, {"softmax_scale", 0.125}, {"kv_n_heads", 2}}) {
+    Checkpoint c = mpt("transformer.");
+    c.config["attn_config"][field] = value;
+    const std::string message = refusal([&] { c.load(folder); });
+    CAPTURE(message);
+    CHECK(message.find(std::string("field 'attn_config.") + field + "' is ") != std::string::npos);
+    ++refused;
+  }
+  CHECK(refused == 11);
+}
+
 TEST_CASE("a config that is not understood is refused, and the field is named", "[files]") {
   const checkpoint::Folder folder;
   struct Case {
@@ -410,6 +495,14 @@ TEST_CASE("a config that is not understood is refused, and the field is named", 
       {gpt2(""), "n_head", 3, "field 'n_embd' is 8, expected a multiple of n_head, 3"},
       {gpt2(""), "n_positions", 17, "field 'n_ctx' is 16, expected 17"},
       {gpt2(""), "rope_theta", 1e4, "field 'rope_theta' is not known"},
+      {llama(), "model_type", "bloom", "model_type 'bloom' is not a known architecture"},
+      {mpt(""), "n_heads", 3, "field 'd_model' is 8, expected a multiple of n_heads, 3"},
+      {mpt(""), "expansion_ratio", 2, "field 'expansion_ratio' is 2, expected 4"},
+      {mpt(""), "logit_scale", 0.5, "field 'logit_scale' is 0.5, expected null"},
+      {mpt(""), "no_bias", false, "field 'no_bias' is false, expected true"},
+      {mpt(""), "norm_type", "rmsnorm", "field 'norm_type' is \"rmsnorm\""},
+      {mpt(""), "auto_map", {{"AutoConfig", "mine.Config"}}, "field 'auto_map'"},
+      {mpt(""), "ffn_config", {{"ffn_type", "mptglu"}}, "field 'ffn_config' is not known"},
   };
   std::size_t refused = 0;
   for (const Case& c : cases) {
@@ -421,7 +514,7 @@ TEST_CASE("a config that is not understood is refused, and the field is named", 
     CHECK(message.find('\n') == std::string::npos);
     ++refused;
   }
-  CHECK(refused == 53);
+  CHECK(refused == 61);
 
   Checkpoint two_bases = llama();
   two_bases.config["rope_theta"] = 10000;
@@ -432,7 +525,7 @@ TEST_CASE("a config that is not understood is refused, and the field is named", 
 TEST_CASE("each tensor of each family must be there, of its shape, finite; others must not", "[files]") {
   const checkpoint::Folder folder;
   const Checkpoint families[] = {llama(), qwen2(), with_head_norms(gated("qwen3", "Qwen3ForCausalLM", two_norms)),
-                                 gated("gemma", "GemmaForCausalLM", two_norms), gemma2(), gemma3(), gpt2("transformer.")};
+                                 gated("gemma", "GemmaForCausalLM", two_norms), gemma2(), gemma3(), gpt2("transformer."), mpt("transformer.")};
   std::size_t tried = 0;
   for (const Checkpoint& family : families) {
     REQUIRE(refusal([&] { family.load(folder); }) == "NOT REFUSED");
@@ -457,7 +550,7 @@ TEST_CASE("each tensor of each family must be there, of its shape, finite; other
       ++tried;
     }
   }
-  CHECK(tried == 29 + 38 + 35 + 29 + 35 + 41 + 40);
+  CHECK(tried == 29 + 38 + 35 + 29 + 35 + 41 + 40 + 20);
 }
 
 TEST_CASE("the folder must hold one checkpoint", "[files]") {
