@@ -88,8 +88,10 @@ long predict_bits(const Model& model, std::span<const Column> columns, long accu
     EuclideanWorld::Memory past;
     EuclideanWorld::Block y = decoder.layer(model.layers[l], std::move(start), columns, past);
     const std::vector<double> after = sizes(y.balls);
-    for (std::size_t c = 0; c < columns.size(); ++c)
-      shares[c] = y.radii[c].is_finite() ? y.radii[c].log2() - after[c] + probe_accuracy : static_cast<double>(probe_accuracy);
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      if (after[c] == -INFINITY) shares[c] = 0;  // an exact zero
+      else shares[c] = y.radii[c].is_finite() ? y.radii[c].log2() - after[c] + probe_accuracy : static_cast<double>(probe_accuracy);
+    }
     const double worst = *std::max_element(shares.begin(), shares.end());
     for (double& share : shares) share = std::max(share - worst, -static_cast<double>(probe_accuracy) / 2);
     growth += worst, ++measured;
