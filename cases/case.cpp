@@ -29,9 +29,11 @@ toml::table parsed(const std::string& file) {
   }
 }
 
+const std::initializer_list<std::string_view> model_keys = {"path", "random", "quantize"};
+
 std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& file) {
   file.require("model", "a table [model] with a path or a random model");
-  const TomlSection model = *file.section("model", {"path", "random"});
+  const TomlSection model = *file.section("model", model_keys);
   const auto path = model.string("path");
   const auto random = model.section("random", random_model_keys);
   if (path.has_value() == random.has_value()) {
@@ -40,6 +42,10 @@ std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& f
   if (random) return read_random_model(*random);
   if (path->empty()) model.refuse("path", "a Hugging Face folder, a .safetensors or a .gguf file");
   return std::filesystem::path(*path);
+}
+
+std::optional<BlockFormat> read_quantize(const TomlSection& file) {
+  return file.section("model", model_keys)->choice<BlockFormat>("quantize", {{"q8_0", BlockFormat::q8_0}, {"q4_0", BlockFormat::q4_0}, {"q4_1", BlockFormat::q4_1}});
 }
 
 std::vector<Token> read_tokens(const TomlSection& section, std::string_view key) { return section.token_ids(key).value_or(std::vector<Token>{}); }
@@ -273,6 +279,7 @@ Case read_case(const std::filesystem::path& file, const std::optional<std::files
   }
   c.model = read_model(section);
   if (model) c.model = *model;
+  c.quantize = read_quantize(section);
   Texts texts(c);
   c.request.family = read_family(section, texts);
   read_measure(section, c);

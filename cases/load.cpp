@@ -29,6 +29,7 @@ Model load_model(const Case& c) {
   if (c.softmax) throw InputError(c.place("softmax"), "found a case of softmaxes alone, expected one with a model");
   const auto* path = std::get_if<fs::path>(&c.model);
   Model model = path ? load_model(find_model(c)) : synthetic_model(std::get<RandomModel>(c.model));
+  if (c.quantize) model = quantized(std::move(model), *c.quantize, c.place("model.quantize"));
   if (const auto problem = problem_of(c.request.family, model)) throw InputError(c.place("family." + problem->key), problem->description);
   return model;
 }
