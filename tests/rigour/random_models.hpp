@@ -33,7 +33,7 @@ class RandomModels {
   explicit RandomModels(std::uint64_t seed) : random_(seed) {}
 
   void run(std::size_t count) {
-    while (tally_.models < count) {
+    while (tally_.models < count && tally_.failures.size() < 20) {
       const RandomModel description = draw();
       if (problem_of(description)) continue;
       note(description);
