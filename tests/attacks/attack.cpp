@@ -18,7 +18,7 @@ Registered::Registered(Attack attack) { registered().push_back(attack); }
 Attempt compare(arb_srcptr reached, arb_srcptr bound) {
   if (!arb_is_finite(reached) || !arb_is_finite(bound)) return nothing_tested();
   if (arb_gt(reached, bound)) return {2, true};
-  if (!arb_is_positive(bound)) return {arb_is_zero(bound) ? 1.0 : -1.0, false};
+  if (!arb_is_positive(bound)) return {arb_is_zero(bound) ? 0.0 : -1.0, false};  // 0 <= 0 is met by nothing worth climbing to
   Ball ratio;
   arb_div(ratio, reached, bound, bits);
   return {std::min(1.0, arf_get_d(arb_midref(static_cast<arb_srcptr>(ratio)), ARF_RND_NEAR)), false};

@@ -24,6 +24,9 @@ bash "$source/tests/fuzz/make_seeds.sh" "$seeds"
 [[ -d /dev/shm && -w /dev/shm ]] && export TMPDIR=/dev/shm
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0
 
+# The name of the function that a finding was made in says more than an address: clang's own symbolizer, where it is.
+symbolizer=$(command -v "llvm-symbolizer$suffix" || true)
+[[ -z $symbolizer ]] || export ASAN_SYMBOLIZER_PATH=$symbolizer
 failures=0
 printf '%-18s %12s %10s %14s %18s\n' target executions seconds "edges" "reader lines"
 for fuzzer in "$build"/tests/fuzz/fuzz_*; do
@@ -32,13 +35,13 @@ for fuzzer in "$build"/tests/fuzz/fuzz_*; do
   mkdir -p "$build/work/$name" "$seeds/$name" "$source/tests/fuzz/corpus/$name"
   inputs=("$build/work/$name" "$source/tests/fuzz/corpus/$name" "$seeds/$name")
   dictionaries=$seeds/$name.dict
-  cat "$source"/tests/fuzz/dictionaries/"$name"*.dict > "$dictionaries" 2> /dev/null || true
+  cat "$source"/tests/fuzz/dictionaries/"${name%%_*}"*.dict > "$dictionaries" 2> /dev/null || true
   # A megabyte of input at most; 512 MiB of one allocation or 2 GiB in all would be a finding by itself, long after memory_bound() was.
   code=0
   LLVM_PROFILE_FILE=$build/profile/$name.profraw "$fuzzer" -max_total_time="$seconds" -max_len=65536 -timeout=20 -malloc_limit_mb=512 -rss_limit_mb=2048 \
     -seed="${SEED:-1}" -dict="$dictionaries" -artifact_prefix="$build/found/$name-" -print_final_stats=1 "${inputs[@]}" > "$build/$name.log" 2>&1 || code=$?
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log")
-  edges=$(grep -o 'cov: [0-9]*' "$build/$name.log" | tail -1 | cut -d' ' -f2)
+  edges=$(grep -o 'cov: [0-9]*' "$build/$name.log" | tail -1 | cut -d' ' -f2 || true)
   all=$(sed -n 's/.*(\([0-9]*\) inline 8-bit counters).*/\1/p' "$build/$name.log" | head -1)
   lines="?"
   if llvm-profdata"$suffix" merge -sparse "$build/profile/$name.profraw" -o "$build/profile/$name.profdata" 2> /dev/null; then
