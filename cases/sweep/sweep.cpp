@@ -173,7 +173,6 @@ Sweep read_sweep(const fs::path& file) {
   } else {
     section.refuse("case", "a table with the tables of a case, or the file of one");
   }
-  if (!sweep.pattern.contains("title")) sweep.pattern.insert("title", sweep.title);
   sweep.axes = read_axes(file.string(), table, lines);
   sweep.layout = read_layout(sweep, section);
   if (const auto output = section.section("output", {"distances"})) sweep.distances = output->boolean("distances").value_or(false);
