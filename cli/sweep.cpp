@@ -113,10 +113,12 @@ void print_plan(const Sweep& sweep, const SweepPlan& plan, int threads) {
     if (plan.seconds[i] > plan.seconds[longest]) longest = i;
   fmt::print("{}: {} points, {} of them measured with {} each\n\n", sweep.title, sweep.points.size(), plan.measured, threads == 1 ? "1 thread" : fmt::format("{} threads", threads));
   fmt::print("{}", table("lr", {{"predicted", ""},
-                                {"core hours", fmt::format("{:.3g}", plan.core_hours())},
+                                {"core hours", fmt::format("{:.3g} ({} of one core)", plan.core_hours(), duration(3600 * plan.core_hours()))},
                                 {"memory a point, at most", fmt::format("{:.0f} MB", plan.most_megabytes())},
                                 {"longest point", duration(plan.seconds[longest])}}));
-  fmt::print("  ({})\n\n", sweep.describe(sweep.points[longest]));
+  fmt::print("  ({})\n", sweep.describe(sweep.points[longest]));
+  if (plan.measured > 1) fmt::print("a measured point, predicted from the others, is off by a factor of about {:.2g}\n", plan.factor);
+  fmt::print("\n");
   std::vector<std::vector<std::string>> rows = {{"points at a time", "wall time", "memory", "busy"}};
   double sum = 0;
   for (const double seconds : plan.seconds) sum += seconds;

@@ -68,13 +68,13 @@ Picture sweep_heat_map(const std::string& name, const SweepResults& results, con
   const SweepAxisSummary& horizontal = results.axes[view.x];
   const std::size_t nx = horizontal.names.size(), ny = view.y ? results.axes[*view.y].names.size() : 1;
   const int rows = (static_cast<int>(formats.size()) + kColumns - 1) / kColumns;
-  const int panel = std::clamp(46 + 30 * static_cast<int>(ny), 76, 420), height = 70 + rows * (panel + 62);
+  const int panel = std::clamp(46 + 30 * static_cast<int>(ny), 76, 420), height = 96 + rows * panel + (rows - 1) * 74;
   std::string script = std::string(kPalette) + fmt::format("set cbrange [{}:{}]\nunset colorbox\nset xrange [-0.5:{}]\nset yrange [-0.5:{}]\n", scale.low, scale.high,
                                                            static_cast<double>(nx) - 0.5, static_cast<double>(ny) - 0.5);
   script += fmt::format("set tics nomirror out scale 0.4 font ',12'\nset xtics ({})\n", tics(horizontal));
-  script += view.y ? fmt::format("set ytics ({})\nset ylabel {} font ',12' offset 1\n", tics(results.axes[*view.y]), gnuplot_string(results.axes[*view.y].label)) : "unset ytics\n";
+  script += view.y ? fmt::format("set ytics ({})\n", tics(results.axes[*view.y])) : "unset ytics\n";
   script += fmt::format("set xlabel {} font ',12' offset 0,0.5\nset title font ',14' offset 0,-0.6\nset border linecolor '#888888'\n", gnuplot_string(horizontal.label));
-  script += fmt::format("set multiplot layout {},{} margins screen 0.075,0.985,{},{} spacing screen 0.065,{}\n", rows, kColumns, 52.0 / height, 1 - 30.0 / height, 62.0 / height);
+  script += fmt::format("set multiplot layout {},{} margins screen 0.105,0.985,{},{} spacing screen 0.075,{}\n", rows, kColumns, 64.0 / height, 1 - 30.0 / height, 74.0 / height);
   for (std::size_t f = 0; f < formats.size(); ++f) {
     std::string filled, grey, light, dark;
     for (std::size_t x = 0; x < nx; ++x)
@@ -91,10 +91,12 @@ Picture sweep_heat_map(const std::string& name, const SweepResults& results, con
         }
       }
     Blocks blocks;
-    blocks.add(fmt::format("grey{}", f), grey, "using 1:2:(0.5):(0.5) with boxxyerror fillstyle solid 1.0 border linecolor '#E4E7EB' notitle");
+    blocks.add(fmt::format("grey{}", f), grey, "using 1:2:(0.5):(0.5) with boxxyerror fillstyle solid 1.0 noborder linecolor '#E4E7EB' notitle");
     blocks.add(fmt::format("filled{}", f), filled, "using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid 1.0 noborder linecolor palette notitle");
     blocks.add(fmt::format("light{}", f), light, "using 1:2:3 with labels font ',11' textcolor '#FFFFFF' notitle");
     blocks.add(fmt::format("dark{}", f), dark, "using 1:2:3 with labels font ',11' textcolor '#16202B' notitle");
+    // The outer panels alone say what the axes are.
+    if (view.y) script += f % kColumns == 0 ? fmt::format("set ylabel {} font ',12' offset 1\n", gnuplot_string(results.axes[*view.y].label)) : "unset ylabel\n";
     script += fmt::format("set title {}\n", gnuplot_string(label_of(formats[f]))) + blocks.text + "plot " + (blocks.plots.empty() ? "NaN notitle" : blocks.plots) + "\n";
   }
   return gnuplot(name, script + "unset multiplot\n", kPictureWidth, height, program);
@@ -113,12 +115,12 @@ Picture sweep_small_multiples(const std::string& name, const SweepResults& resul
     for (std::size_t v = 0; count <= 3 && v < count; ++v) ys.push_back(v);
   }
   const int rows = static_cast<int>(facets.size()), columns = static_cast<int>(ys.size());
-  const int height = 100 + rows * 190;
+  const int height = 126 + rows * 130 + (rows - 1) * 64;
   const double top = scale.high + 0.06 * scale.high + 0.2;
   std::string script = fmt::format("set xrange [-0.3:{}]\nset yrange [0:{}]\nset xtics ({})\nset ytics ({})\nset grid ytics linecolor '#E4E4E4'\n", static_cast<double>(nx) - 0.7, top,
                                    tics(horizontal), decade_tics(top));
   script += "set tics nomirror out scale 0.4 font ',12'\nset border 3 linecolor '#888888'\nset title font ',13' offset 0,-0.6\nunset key\n";
-  script += fmt::format("set multiplot layout {},{} margins screen 0.075,0.985,{},{} spacing screen 0.05,{}\n", rows, columns, 50.0 / height, 1 - 62.0 / height, 60.0 / height);
+  script += fmt::format("set multiplot layout {},{} margins screen 0.075,0.985,{},{} spacing screen 0.05,{}\n", rows, columns, 64.0 / height, 1 - 62.0 / height, 64.0 / height);
   std::size_t number = 0;
   for (const Facet& facet : facets)
     for (const std::size_t y : ys) {
@@ -138,7 +140,7 @@ Picture sweep_small_multiples(const std::string& name, const SweepResults& resul
         }
         if (curve.find_first_not_of('\n') == std::string::npos) curve.clear();
         const std::string_view colour = run_colour(f);
-        blocks.add(fmt::format("curve{}_{}", number, f), curve, fmt::format("using 1:2 with linespoints pointtype 7 pointsize 0.5 linewidth 1.6 linecolor '{}'", colour));
+        blocks.add(fmt::format("curve{}_{}", number, f), curve, fmt::format("using 1:2 with linespoints pointtype 7 pointsize 0.7 linewidth 1.6 linecolor '{}'", colour));
         if (!curve.empty()) blocks.plots += fmt::format(", $curve{}_{} using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.1 linewidth 1 linecolor '{}'", number, f, colour);
         blocks.add(fmt::format("open{}_{}", number, f), open, fmt::format("using 1:2 with points pointtype 8 pointsize 0.9 linecolor '{}'", colour));
       }

@@ -1,6 +1,7 @@
 #include "cases/sweep/plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -27,6 +28,21 @@ SweepPlan plan_of(const Sweep& sweep, const std::vector<double>& work, const std
     seconds.measured(m.point, m.seconds), processor.measured(m.point, m.processor_seconds), memory.measured(m.point, m.megabytes);
   }
   SweepPlan plan{seconds.predict(), processor.predict(), memory.predict(), points.size()};
+  // Each measured point predicted from the others.
+  double squares = 0;
+  for (const std::size_t left_out : points) {
+    CostModel others(sweep, work);
+    double own = 0;
+    for (const MeasuredPoint& m : measured) {
+      if (m.threads != threads) continue;
+      if (m.point == left_out)
+        own = m.processor_seconds;
+      else
+        others.measured(m.point, m.processor_seconds);
+    }
+    if (others.measurements() > 0) squares += std::pow(std::log(std::max(own, 1e-9) / others.predict()[left_out]), 2);
+  }
+  if (points.size() > 1) plan.factor = std::exp(std::sqrt(squares / static_cast<double>(points.size())));
   for (std::size_t i = 0; i < work.size(); ++i)
     if (work[i] <= 0) plan.seconds[i] = plan.processor_seconds[i] = 0;  // it fails at once
   return plan;

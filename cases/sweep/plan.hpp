@@ -19,6 +19,7 @@ struct MeasuredPoint {
 struct SweepPlan {
   std::vector<double> seconds, processor_seconds, megabytes;  // of every point
   std::size_t measured = 0;                                   // points
+  double factor = 1;  // by which the time of one point, predicted from the others measured, is off: root mean square of the logarithm; 1: nothing to judge by
   double core_hours() const;
   double most_megabytes() const;
 };
