@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <nlohmann/json.hpp>
 
 #include "cases/sweep/point_body.hpp"
@@ -18,6 +19,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr int wait_milliseconds = 100;
 constexpr std::chrono::seconds between_looks(1);
+constexpr int most_attempts = 3;
 
 class Run {
  public:
@@ -52,7 +54,7 @@ class Run {
   }
 
  private:
-  enum class State { open, again, running, there, elsewhere, unclear };
+  enum class State { open, running, there, elsewhere, unclear };
   struct Current {
     std::size_t point;
     PointClaim claim;
@@ -73,7 +75,7 @@ class Run {
     if (!read.point) return;
     const PointStatus status = status_of(read.point->body);
     if (status == PointStatus::failed_again || (status == PointStatus::failed && request_.retry_failed)) {
-      states_[point] = State::again;
+      again_.insert(point);
       return;
     }
     states_[point] = State::there, ++there_;
@@ -105,7 +107,7 @@ class Run {
   bool begin(std::size_t worker, std::size_t point) {
     const std::string& name = sweep_.points[point].name;
     if (states_[point] == State::there || states_[point] == State::running) return false;
-    const bool again = states_[point] == State::again;
+    const bool again = again_.count(point) > 0;
     if (!again && folder_.has(name)) return arrived(point);
     PointClaim::Attempt attempt = folder_.claim(name);
     if (attempt.state != PointClaim::State::taken) {
@@ -147,14 +149,15 @@ class Run {
     report.point = current->point;
     report.threads = request_.workers[event.worker].threads;
     if (!event.answer) {
-      if (stop_ == Stop::now) return give_up(*current, event.worker);
+      // Asked to end, by us or by somebody else: that says nothing of the point.
+      if (stop_ == Stop::now || (event.in_order && ++given_up_[current->point] < most_attempts)) return give_up(*current, event.worker);
       const bool killed = event.ending.find("signal 9") != std::string::npos;
       report.error = "the process that computed it " + event.ending + (killed ? " (out of memory?)" : "");
       record_failure(report, true);
     } else {
       const auto answer = nlohmann::json::parse(*event.answer, nullptr, false);
       const std::string status = answer.is_object() ? answer.value("status", "") : "";
-      if (status == "interrupted") return give_up(*current, event.worker);
+      if (status == "interrupted") return;  // its process ends now
       if (status == "storage") {
         storage_ = answer.value("message", "");
         return give_up(*current, event.worker);
@@ -173,6 +176,7 @@ class Run {
     }
     if (storage_) return give_up(*current, event.worker);
     states_[report.point] = State::there, ++there_;
+    again_.erase(report.point);
     current.reset();  // gives the claim back
     observer_.finished(report);
   }
@@ -190,6 +194,7 @@ class Run {
 
   void give_up(const Current& current, std::size_t worker) {
     states_[current.point] = State::open;
+    next_ = 0;  // it is still to be done
     current_[worker].reset();
   }
 
@@ -198,7 +203,9 @@ class Run {
   const RunRequest& request_;
   RunObserver& observer_;
   std::vector<State> states_;
+  std::set<std::size_t> again_;  // they have a file, with an error
   std::map<std::size_t, bool> failed_;
+  std::map<std::size_t, int> given_up_;  // how often, by a worker that somebody else asked to end
   WorkerPool pool_;
   std::vector<std::optional<Current>> current_;  // by worker
   std::size_t next_ = 0, there_ = 0;

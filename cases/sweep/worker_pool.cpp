@@ -129,7 +129,7 @@ std::vector<WorkerEvent> WorkerPool::wait(int milliseconds) {
     Worker& worker = workers_[index];
     const bool open = drain(worker, messages);
     for (std::size_t end; (end = worker.pending.find('\n')) != std::string::npos; worker.pending.erase(0, end + 1))
-      events.push_back({index, worker.pending.substr(0, end), ""});
+      events.push_back({index, worker.pending.substr(0, end), "", false});
     if (messages || open) continue;
     while (drain(worker, true)) {
     }
@@ -141,7 +141,7 @@ std::vector<WorkerEvent> WorkerPool::wait(int milliseconds) {
     std::string said = worker.said;
     std::replace(said.begin(), said.end(), '\n', ' ');
     while (!said.empty() && said.back() == ' ') said.pop_back();
-    events.push_back({index, {}, ending_of(status) + (said.empty() ? "" : ": " + said)});
+    events.push_back({index, {}, ending_of(status) + (said.empty() ? "" : ": " + said), WIFEXITED(status) && WEXITSTATUS(status) == 0});
   }
   return events;
 }

@@ -69,7 +69,10 @@ TEST_CASE("a sweep is the product of its axes, the first turning slowest") {
   const RandomModel last = std::get<RandomModel>(case_of(sweep, sweep.points[11]).model);
   CHECK((last.layers == 4 && last.width == 16 && last.hidden == 24 && last.seed == 6));
   std::set<std::string> names;
-  for (const SweepPoint& point : sweep.points) names.insert(point.name), CHECK(point.name.size() == 32);
+  for (const SweepPoint& point : sweep.points) {
+    names.insert(point.name);
+    CHECK(point.name.size() == 32);
+  }
   CHECK(names.size() == 12);
 }
 

@@ -176,5 +176,24 @@ holds "and says so" grep -q "stopped on request" err
 holds "no claim is left by SIGTERM" test -z "$(ls long/claims)"
 holds "no worker is left" test -z "$(pgrep -f "sweep-worker long.toml" || true)"
 
+# A worker that somebody else ends is replaced, and its point computed all the same; one that is killed fails its point, which the next run tries again.
+sed 's/layers = 1/layers = 60/; s/seeds = 2/seeds = 1/; s/to = 5/to = 4/' small.toml >slow.toml
+"$command" sweep slow.toml --threads 1 --out slow >out 2>err & process=$!
+worker() { pgrep -f "sweep-worker slow.toml slow" || true; }
+for _ in $(seq 100); do [ -n "$(worker)" ] && break; sleep 0.1; done
+kill -TERM "$(worker)"
+wait $process
+holds "a worker that is asked to end costs nothing" test $? -eq 0
+holds "its point is there" grep -q "^4 of 4 points$" out
+rm -r slow
+"$command" sweep slow.toml --threads 1 --out slow >out 2>err & process=$!
+for _ in $(seq 200); do [ -n "$(ls slow/claims 2>/dev/null)" ] && [ -n "$(worker)" ] && break; sleep 0.05; done
+kill -KILL "$(worker)"
+wait $process
+holds "a worker that is killed fails its point" test $? -eq 1
+holds "with the reason" grep -q "failed: the process that computed it ended by signal 9 (Killed) (out of memory?)" err
+expects "the next run tries it again" 0 "$command" sweep slow.toml --threads 1 --out slow
+holds "it alone" test "$(grep -c ' done in ' err)" -eq 1
+
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 95 ]
+[ $failures -eq 0 ] && [ $tested -eq 101 ]
