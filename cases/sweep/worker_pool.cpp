@@ -138,10 +138,12 @@ std::vector<WorkerEvent> WorkerPool::wait(int milliseconds) {
     }
     worker.process = -1;
     close_if_open(worker.in);
+    // SIGTERM may come before the worker listens for it.
+    const bool in_order = WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
     std::string said = worker.said;
     std::replace(said.begin(), said.end(), '\n', ' ');
     while (!said.empty() && said.back() == ' ') said.pop_back();
-    events.push_back({index, {}, ending_of(status) + (said.empty() ? "" : ": " + said), WIFEXITED(status) && WEXITSTATUS(status) == 0});
+    events.push_back({index, {}, ending_of(status) + (said.empty() ? "" : ": " + said), in_order});
   }
   return events;
 }

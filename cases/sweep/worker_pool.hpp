@@ -24,7 +24,7 @@ struct WorkerEvent {
   std::size_t worker;
   std::optional<std::string> answer;   // a line; none: the process has ended, as `ending` says
   std::string ending;                  // "ended by signal 9 (Killed)", with the last that it wrote to standard error
-  bool in_order = false;               // it ended with exit status 0: it was asked to
+  bool in_order = false;               // it ended because somebody asked it to
 };
 
 class WorkerPool {
