@@ -45,7 +45,10 @@ std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& f
 }
 
 std::optional<BlockFormat> read_quantize(const TomlSection& file) {
-  return file.section("model", model_keys)->choice<BlockFormat>("quantize", {{"q8_0", BlockFormat::q8_0}, {"q4_0", BlockFormat::q4_0}, {"q4_1", BlockFormat::q4_1}});
+  using Choice = std::optional<BlockFormat>;
+  return file.section("model", model_keys)
+      ->choice<Choice>("quantize", {{"none", Choice()}, {"q8_0", BlockFormat::q8_0}, {"q4_0", BlockFormat::q4_0}, {"q4_1", BlockFormat::q4_1}})
+      .value_or(Choice());
 }
 
 std::vector<Token> read_tokens(const TomlSection& section, std::string_view key) { return section.token_ids(key).value_or(std::vector<Token>{}); }
@@ -84,9 +87,10 @@ Family read_family(const TomlSection& file, Texts& texts) {
   family.from = lengths.integer("from", 0).value_or(1);
   family.to = *lengths.integer("to", 0);
   if (const auto delimiter = section.section("delimiter", {"every", "tokens"})) {
-    delimiter->require("every", "the number of run tokens in a group");
+    delimiter->require("every", "the number of run tokens in a group, 0: no delimiters");
     delimiter->require("tokens", "a list of token ids or a text");
-    family.delimiter = Delimiter{*delimiter->integer("every", 1), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
+    const Delimiter read{*delimiter->integer("every", 0), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
+    if (read.every > 0) family.delimiter = read;  // so that a sweep may have an axis of spacings with "none" on it
   }
   if (const auto sample = section.section("sample", {"tokens", "weights", "seed", "in_turn"})) {
     sample->require("tokens", "a list of token ids, a text, or { from, to }");
