@@ -2,12 +2,11 @@
 # Fuzzes every target for SECONDS (default 60) each, under clang's libFuzzer with the address and undefined-behaviour sanitizers, from the committed corpus,
 # the hand-made lies and the fixtures; prints executions and coverage.   tests/fuzz/run_fuzz.sh [SECONDS] [TARGET...]
 # Exit code 0: nothing was found; 1: something was (its input is kept under build-fuzz/found/, to be fixed and then put into corpus/ as a regression);
-# 2: clang is not there. New inputs that reach new code stay in build-fuzz/work/; --keep merges the smallest set of them into the committed corpus.
+# 2: clang is not there. Inputs that reach new code stay in build-fuzz/work/, where the next run goes on.
 # CLANG names the compiler where it is not called clang++; SEED makes a run repeatable as far as the clock allows.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
-build=$source/build-fuzz keep=0
-if [[ ${1:-} == --keep ]]; then keep=1; shift; fi
+build=$source/build-fuzz
 seconds=${1:-60}
 shift || true
 clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 || true)}
@@ -54,12 +53,5 @@ for fuzzer in "$build"/tests/fuzz/fuzz_*; do
     printf '  FAILED: %s' "$(grep -m1 -E '^FAILED|ERROR: |runtime error' "$build/$name.log" || tail -1 "$build/$name.log")"
   fi
   echo
-  if ((keep && code == 0)); then
-    merged=$seeds/merged && rm -rf "$merged" && mkdir "$merged"
-    "$fuzzer" -merge=1 -max_len=2048 "$merged" "${inputs[@]:1}" "${inputs[0]}" > /dev/null 2>&1
-    for file in "$merged"/*; do
-      [[ -n $(find "${inputs[@]:1}" -type f -exec cmp -s {} "$file" \; -print -quit) ]] || cp "$file" "$source/tests/fuzz/corpus/$name/found-$(basename "$file" | cut -c1-12)"
-    done
-  fi
 done
 ((failures == 0))
