@@ -51,6 +51,9 @@ TEST_CASE("a token that may exceed the leader keeps it from being certified, bef
   REQUIRE(next({1, 0, 0, 0.75, 0, -1}) == std::nullopt);
   REQUIRE(next({1, 0, 0, 1.75}) == Token{1});
   REQUIRE(next({0, 1.75, 1, 0}) == Token{0});
+  // Exactly equal, and known exactly.
+  REQUIRE(next({0, 1, 0, 1}) == std::nullopt);
+  REQUIRE(next({0, 1, 0, 0.5}) == Token{0});
 }
 
 TEST_CASE("a tie of two logits is never decided, and a close race only by enough precision") {
