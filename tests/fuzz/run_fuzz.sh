@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Fuzzes every target for SECONDS (default 60) each, under clang's libFuzzer with the address and undefined-behaviour sanitizers, from the committed corpus,
-# the hand-made lies and the fixtures; prints executions and coverage.   tests/fuzz/run_fuzz.sh [SECONDS] [TARGET...]
-# Exit code 0: nothing was found; 1: something was (its input is kept under build-fuzz/found/, to be fixed and then put into corpus/ as a regression);
-# 2: clang is not there. Inputs that reach new code stay in build-fuzz/work/, where the next run goes on.
+# the hand-made lies and the fixtures; prints executions and coverage.   tests/fuzz/run_fuzz.sh [--built] [SECONDS] [TARGET...]
+# --built: with the targets as they were built before. Inputs that reach new code stay in build-fuzz/work/, where the next run goes on.
+# Exit code 0: nothing was found; 1: something was (its input is kept under build-fuzz/found/, to be fixed and then put into corpus/ as a regression); 2: clang is
+# not there.
 # CLANG names the compiler where it is not called clang++; SEED makes a run repeatable as far as the clock allows.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=$source/build-fuzz
+built=0
+if [[ ${1:-} == --built ]]; then built=1; shift; fi
 seconds=${1:-60}
 shift || true
 clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 || true)}
@@ -14,7 +17,7 @@ clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 |
 suffix=${clang##*clang++}
 
 [[ -f $build/CMakeCache.txt ]] || cmake --preset fuzz -S "$source" -DCMAKE_CXX_COMPILER="$clang" > /dev/null
-cmake --build "$build" --target fuzzers --parallel "${JOBS:-2}" > "$build/build.log" || { tail -20 "$build/build.log"; exit 1; }
+((built)) || cmake --build "$build" --target fuzzers --parallel "${JOBS:-2}" > "$build/build.log" || { tail -20 "$build/build.log"; exit 1; }
 
 mkdir -p "$build/found" "$build/profile"
 seeds=$(mktemp -d)

@@ -4,12 +4,13 @@
 #   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [--sample N [--seed S]] [--part K/N] [--minutes M] [WORDS]
 # WORDS: only the mutants whose name or test contains them; --sample N: N of them, drawn by the seed; --part K/N: every N-th of them, beginning with the K-th;
 # --minutes M: none is begun after that. Each result is kept in DIR/results.tsv (a later one of the same mutant takes its place);
+# LIMIT: the seconds that a test may take (600; a slow or busy machine needs more).
 # --summary prints the table of all results that are kept, and runs nothing.
 # Exit code 0: every mutant died; 1: some lived, or a test fails on the unbroken code; 2: the list does not fit the sources. Takes minutes: each mutant
 # compiles what it touches and runs one test file. A mutant that does not compile, runs forever or crashes outside a check has not been caught by a check.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
-work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=600 words= sample= seed=1 part= minutes= summary=0
+work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=${LIMIT:-600} words= sample= seed=1 part= minutes= summary=0
 while (($#)); do
   case $1 in
     --work) work=$2; shift 2 ;;
