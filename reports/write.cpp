@@ -1,5 +1,6 @@
 #include "reports/write.hpp"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -63,19 +64,24 @@ class Folder {
 // One writer at a time: two that exchange the same files would leave some of each. Where the file system has no locks (ENOLCK, ENOTSUP) nothing is locked.
 class Lock {
  public:
-  explicit Lock(const fs::path& directory) : folder_(directory, O_RDONLY | O_DIRECTORY) {
-    if (folder_.get() < 0) fail(directory, "write reports into it", errno);
-    while (flock(folder_.get(), LOCK_EX) != 0) {
+  explicit Lock(const fs::path& directory) : folder_(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (folder_ < 0) fail(directory, "write reports into it", errno);
+    while (flock(folder_, LOCK_EX) != 0) {
       if (errno == EINTR) continue;
-      if (errno != ENOLCK && errno != ENOTSUP && errno != ENOSYS) fail(directory, "lock it", errno);
-      return;
+      if (errno == ENOLCK || errno == ENOTSUP || errno == ENOSYS) return;
+      const int error = errno;
+      close(folder_);
+      fail(directory, "lock it", error);
     }
     held_ = true;
   }
+  ~Lock() { close(folder_); }  // unlocks, as the end of the process does
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
   bool held() const { return held_; }
 
  private:
-  Descriptor folder_;  // closing it unlocks, and so does the end of the process
+  int folder_;
   bool held_ = false;
 };
 
