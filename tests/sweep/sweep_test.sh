@@ -197,7 +197,9 @@ holds "it alone" test "$(grep -c ' done in ' err)" -eq 1
 
 # No process can be started, for the program is gone: one error, and no point is blamed.
 cp "$command" gone
-./gone sweep small.toml --threads 2 --out gone-out --quiet >out 2>err & process=$!
+sed 's/seeds = 2/seeds = 500/' small.toml >many.toml  # so many that reading them takes longer than it takes to be gone
+./gone sweep many.toml --threads 2 --out gone-out --quiet >out 2>err & process=$!
+until [ "$(readlink /proc/$process/exe)" = "$(readlink -f gone)" ]; do :; done
 kill -STOP $process
 rm gone
 kill -CONT $process
