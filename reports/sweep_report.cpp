@@ -6,6 +6,7 @@
 
 #include "reports/html_report.hpp"
 #include "reports/html_style.hpp"
+#include "reports/sweep_observed.hpp"
 #include "reports/sweep_plot.hpp"
 #include "reports/sweep_view.hpp"
 
@@ -103,7 +104,7 @@ std::string question_section(const SweepResults& results, const SweepView& view,
                  fmt::format("collapse length over {}, {}", results.axes[view.x].label, facets[f].name), warnings);
   }
   if (all > facets.size()) text += fmt::format("<p class=\"note\">The first {} of {} combinations are drawn; the table has all.</p>\n", facets.size(), all);
-  return text + "<h3>In numbers</h3>\n" + length_table(results, view, question) + "</section>\n";
+  return text + "<h3>In numbers</h3>\n" + length_table(results, view, question) + observed_table(results, question, most_table_rows) + "</section>\n";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "reports/csv_report.hpp"
 
@@ -26,6 +27,8 @@ SweepRow row_of(const Json& json) {
   if (known.at("upper").is_string()) row.upper = known.at("upper").get<std::string>();
   row.scope = text_or_empty(known.at("scope")), row.status = text_or_empty(known.at("status"));
   if (json.at("proof").is_object()) row.overflow_from = text_or_empty(json.at("proof").at("overflow_from"));
+  for (const auto& [profile, seen] : json.at("observed").items())
+    row.observed[profile] = {integer(seen.at("first_collapse")), integer(seen.at("last_distinct")), integer(seen.at("collapsed_from"))};
   return row;
 }
 
@@ -65,22 +68,41 @@ void add_point(SweepResults& results, const std::string& name, const std::vector
   results.points.push_back(std::move(point));
 }
 
+std::vector<std::string> profiles_of(const SweepResults& results) {
+  std::set<std::string> profiles;
+  for (const SweepPointResult& point : results.points)
+    for (const SweepRow& row : point.rows)
+      for (const auto& [profile, seen] : row.observed) profiles.insert(profile);
+  return {profiles.begin(), profiles.end()};
+}
+
 std::string sweep_csv(const SweepResults& results) {
+  const std::vector<std::string> profiles = profiles_of(results);
   std::string text = "point";
   for (const SweepAxisSummary& axis : results.axes) text += ",", text += csv_field(axis.label);
-  text += ",status,precision_bits,model_sha256,format,criterion,norm,eps,first,last_distinct,collapsed_from,undecided,overflow,lower,upper,scope,known,overflow_from,error\n";
+  text += ",status,precision_bits,model_sha256,format,criterion,norm,eps,first,last_distinct,collapsed_from,undecided,overflow,lower,upper,scope,known,overflow_from";
+  for (const std::string& profile : profiles)
+    for (const char* what : {"first", "last_distinct", "collapsed_from"}) text += "," + csv_field(fmt::format("{}: {}", profile, what));
+  text += ",error\n";
   for (const SweepPointResult& point : results.points) {
     std::string head = point.name;
     for (std::size_t a = 0; a < results.axes.size(); ++a) head += ",", head += csv_field(results.axes[a].names[point.at[a]]);
     if (point.failed()) {
-      text += head + ",failed,,,,,,,,,,,,,,,,," + csv_field(point.error) + "\n";
+      text += head + ",failed,,,,,,,,,,,,,,,," + std::string(3 * profiles.size(), ',') + "," + csv_field(point.error) + "\n";
       continue;
     }
     head += fmt::format(",done,{},{}", point.report.at("precision_bits").get<long>(), text_or_empty(point.report.at("model").at("sha256")));
-    for (const SweepRow& row : point.rows)
-      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},\n", head, csv_field(row.format), row.criterion, row.norm, row.eps, number(row.first),
+    for (const SweepRow& row : point.rows) {
+      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", head, csv_field(row.format), row.criterion, row.norm, row.eps, number(row.first),
                           number(row.last_distinct), number(row.collapsed_from), row.undecided, row.overflow, row.lower, row.upper.value_or(""), row.scope, row.status,
                           row.overflow_from);
+      for (const std::string& profile : profiles) {
+        const auto found = row.observed.find(profile);
+        const SweepObserved seen = found == row.observed.end() ? SweepObserved() : found->second;
+        text += fmt::format(",{},{},{}", number(seen.first_collapse), number(seen.last_distinct), number(seen.collapsed_from));
+      }
+      text += ",\n";
+    }
   }
   return text;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -17,6 +18,11 @@ struct SweepAxisSummary {
   bool numeric() const;                         // every value is a number above 0
 };
 
+// What one emulated engine's own vectors did, a fact about that run: the first n of a pair that is alike, the last of one that is not, from where all are alike to the horizon.
+struct SweepObserved {
+  std::optional<std::int64_t> first_collapse, last_distinct, collapsed_from;
+};
+
 // One row of a point's report: a format, a criterion, and from where on collapse is proved.
 struct SweepRow {
   std::string format, criterion, norm, eps;     // empty where the row has none
@@ -26,6 +32,7 @@ struct SweepRow {
   std::optional<std::string> upper;
   std::string scope, status;
   std::string overflow_from;                    // from here on, for ever; empty: not so
+  std::map<std::string, SweepObserved> observed;  // by engine profile
 };
 
 struct SweepPointResult {
@@ -53,7 +60,10 @@ SweepResults sweep_results(const nlohmann::json& manifest);
 // Adds a point from its line (schema snellen.point/1).
 void add_point(SweepResults& results, const std::string& name, const std::vector<std::size_t>& at, const std::string& body);
 
-// One line a row of a point: the point, its coordinates, the row. A point that failed has one line, with its error.
+// The engine profiles that some point has run.
+std::vector<std::string> profiles_of(const SweepResults& results);
+
+// One line a row of a point: the point, its coordinates, the row, what each profile was observed to do. A point that failed has one line, with its error.
 std::string sweep_csv(const SweepResults& results);
 
 }  // namespace snellen

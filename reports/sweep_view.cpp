@@ -10,10 +10,6 @@
 namespace snellen {
 namespace {
 
-bool answers(const SweepRow& row, const SweepQuestion& question, const std::string& format) {
-  return row.criterion == question.criterion && row.norm == question.norm && row.format == format;
-}
-
 // "2031", "8.3e11": rounded up, as a length from which on something holds is.
 std::string compact(const std::string& digits) {
   if (digits.size() <= 6) return digits;
@@ -42,6 +38,10 @@ SweepCell cell_of_row(const SweepRow& row) {
 }
 
 }  // namespace
+
+bool answers(const SweepRow& row, const SweepQuestion& question, const std::string& format) {
+  return row.criterion == question.criterion && row.norm == question.norm && row.format == format;
+}
 
 std::vector<SweepQuestion> questions_of(const SweepResults& results) {
   std::vector<SweepQuestion> all;

@@ -13,6 +13,9 @@ namespace snellen {
 struct SweepQuestion {
   std::string criterion, norm;
 };
+// Is it the row of this format for that question?
+bool answers(const SweepRow& row, const SweepQuestion& question, const std::string& format);
+
 // Those that the layout asks for; where it does not, bitwise and the tolerance in the first norm, as far as the points have them.
 std::vector<SweepQuestion> questions_of(const SweepResults& results);
 

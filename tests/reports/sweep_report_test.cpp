@@ -18,7 +18,8 @@ namespace {
 json row(const std::string& format, const std::string& lower, const json& upper, const std::string& scope = "all", const std::string& status = "exact") {
   return {{"format", format}, {"criterion", "bitwise"}, {"norm", nullptr}, {"eps", nullptr}, {"first", nullptr}, {"last_distinct", nullptr}, {"collapsed_from", 7},
           {"undecided", 0}, {"overflow", 0}, {"inevitable_from", {{"lower", lower}, {"upper", upper}, {"scope", scope}, {"status", status}}},
-          {"proof", {{"overflow_from", nullptr}}}};
+          {"proof", {{"overflow_from", nullptr}}},
+          {"observed", {{"bf16-acc32", {{"first_collapse", 3}, {"last_distinct", 6}, {"collapsed_from", 7}}}}}};
 }
 
 // Two widths, two kinds of position, three seeds; the point (1, "rope", seed 1) failed.
@@ -86,8 +87,17 @@ TEST_CASE("a sweep's CSV has one line a row, and as many fields in each") {
     if (lines == 0) fields = commas;
     CHECK(commas == fields);
   }
-  CHECK(csv.find("\n000,none,8,1,done,128,ab,bf16,bitwise,,,,,7,0,0,100,100,all,exact,,\n") != std::string::npos);
+  CHECK(csv.find("\n000,none,8,1,done,128,ab,bf16,bitwise,,,,,7,0,0,100,100,all,exact,,3,6,7,\n") != std::string::npos);
   CHECK(csv.find("\n100,\"a, \"\"b\"\"\",8,1,failed,") != std::string::npos);
+}
+
+TEST_CASE("a sweep says what its engines were seen to do") {
+  CHECK(profiles_of(sample()) == std::vector<std::string>{"bf16-acc32"});
+  CHECK(sweep_csv(sample()).find(",overflow_from,bf16-acc32: first,bf16-acc32: last_distinct,bf16-acc32: collapsed_from,error\n") != std::string::npos);
+  std::vector<std::string> warnings;
+  const std::string page = sweep_report(sample(), warnings);
+  CHECK(page.find("<td class=\"criterion\">observed in bf16-acc32</td><td class=\"number\">3, all from 7</td>") != std::string::npos);
+  CHECK(page.find("<td class=\"criterion\">certified</td>") != std::string::npos);
 }
 
 TEST_CASE("a sweep's page escapes what comes from outside, and says what failed") {
