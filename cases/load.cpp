@@ -41,4 +41,13 @@ Certification certify(const Case& c, Progress& progress) {
   return result;
 }
 
+Sensitivity sensitivity(const Case& c, Progress& progress) {
+  const Model model = load_model(c);
+  if (const auto problem = problem_of(c.sensitivity, c.request.family, model)) throw InputError(c.place("sensitivity." + problem->key), problem->description);
+  Sensitivity result = sensitivity(model, c.request, c.sensitivity, progress);
+  result.assumptions.insert(result.assumptions.end(), c.readings.begin(), c.readings.end());
+  result.warnings.insert(result.warnings.begin(), c.warnings.begin(), c.warnings.end());
+  return result;
+}
+
 }  // namespace snellen
