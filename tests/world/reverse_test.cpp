@@ -80,7 +80,7 @@ TEST_CASE("reverse mode in balls and forward mode in intervals overlap, entry by
           const Enclosure forward = arithmetic.tangent(tangent.entry(y, d, column));
           const auto slot = std::lower_bound(reverse.slots.begin(), reverse.slots.end(), Slot{d, c});
           const bool held = slot != reverse.slots.end() && *slot == Slot{d, c};
-          const Enclosure back = held ? enclosure_of(reverse.values(k, static_cast<std::size_t>(slot - reverse.slots.begin())), bits) : Enclosure{};
+          const Enclosure back = held ? enclosure_of(reverse.values(k, static_cast<std::size_t>(slot - reverse.slots.begin())), bits) : Enclosure{Dyadic(), Dyadic()};
           REQUIRE(overlap(forward, back));
           REQUIRE(accurate_bits(forward, scale) >= 30);
           REQUIRE(accurate_bits(back, scale) >= 30);
