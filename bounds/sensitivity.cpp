@@ -219,6 +219,22 @@ Token certified_token(const Model& model, const BallMatrix& y, std::size_t colum
   return *next[0];
 }
 
+// What is certified, for certificates and pages.
+std::vector<Claim> claims_of(const Sensitivity& s) {
+  const std::string what = s.of == Output::vector ? "J_{n,i} = d y_n / d x_i(0)" : "the gradient of " + s.output + " with respect to x_i(0)";
+  std::map<std::string, std::string> numbers = {{"tokens", std::to_string(s.tokens.size())}, {"bits", std::to_string(s.precision_bits)}};
+  std::vector<Claim> claims = {
+      {"sensitivity.norms", "Every norm of " + what + " is enclosed, for every i, the derivative of attention's weights included.", "softmax_mean_derivative", Scope::horizon, numbers,
+       {"the chain rule, step by step, at balls that contain the exact states"}},
+      {"sensitivity.influence", "The 2-norm of " + what + " is at most own_bound, for every i.", "influence_bound", Scope::horizon, numbers,
+       {"the bounds of each layer's blocks at the states that occur: proofs/norms.md and proofs/sensitivity.md"}}};
+  if (s.not_the_papers.empty()) {
+    claims.push_back({"sensitivity.paper", "theorem_5_1 is the bound of the paper's Theorem 5.1 for changes that leave attention's weights and the norms' factors as they are.", "over_squashing",
+                      Scope::horizon, numbers, {"attention's weights are constants", "the norms divide by constants, the least root of a token that occurs"}});
+  }
+  return claims;
+}
+
 std::string token_text(Token token) { return "token " + std::to_string(token); }
 
 std::string output_text(const Sensitivity& s) {
@@ -275,12 +291,18 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
     if (!outputs) outputs.emplace(model, result.of, result.token, result.against);
     std::vector<Cotangents> batches;
     append_batches(batches, *outputs, model, pass.y, last, sweep_bits);
-    result.by_layer.assign(model.layers.size(), {});
+    result.by_layer.assign(model.layers.size(), LayerFacts());
     batches = reverse_sweep(model, columns, pass.states, place, std::move(batches), sweep_bits, progress, [&](std::size_t l, const Tape& tape) {
       result.by_layer[l] = {attention_facts(*tape.attentions.at(0), last, norm_bits), effective_rank(pass.states[l], tokens, norm_bits)};
       if (!steps.empty()) steps[l] = tape.attentions[0];
     });
-    norms = norms_of(jacobians(batches, last, outputs->count(), model.width));
+    const std::vector<BallMatrix> matrices = jacobians(batches, last, outputs->count(), model.width);
+    norms = norms_of(matrices);
+    result.gradient.clear();
+    for (std::size_t i = 0; result.of == Output::logit && i < tokens; ++i) {
+      std::vector<Enclosure>& row = result.gradient.emplace_back();
+      for (std::size_t k = 0; k < model.width; ++k) row.push_back(enclosure_of(matrices[i](0, k), norm_bits));
+    }
     result.precision_bits = bits, result.accurate_bits = least_known_bits(norms);
     result.undecided = result.accurate_bits < asked_bits;
     if (!result.undecided || bits >= request.max_bits) break;
@@ -298,6 +320,8 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
   if (result.not_the_papers.empty()) paper = scaled_row(papers_bound(model, steps, pass.states, place == Place::final), tokens, last, factor);
   for (std::size_t i = 0; i < tokens; ++i)
     result.tokens.push_back({sequence[i], norms[i], paper.empty() ? std::nullopt : std::optional(paper[i]), frozen[i], own[i]});
+
+  result.claims = claims_of(result);
 
   // The heat map: a second walk with the other rows; the last one is there already.
   std::vector<Cotangents> batches;

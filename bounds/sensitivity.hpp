@@ -59,6 +59,7 @@ struct Sensitivity {
   double accurate_bits = 0;                  // of the least accurate Frobenius norm among the tokens
   bool undecided = false;                    // some norm has fewer accurate bits than asked for, at the stated maximum of precision
   std::vector<TokenSensitivity> tokens;      // i = 0, ..., n - 1
+  std::vector<std::vector<Enclosure>> gradient;  // of a logit: d logit / d x_i(0), entry by entry; of the vector: none
   std::vector<SensitivityRow> rows;
   std::vector<LayerFacts> by_layer;
   Enclosure last_rank;                       // of x(L)

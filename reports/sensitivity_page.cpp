@@ -27,8 +27,8 @@ std::string times(const Dyadic& bound, const Enclosure& norm) {
 }
 
 std::string bound_cell(const Dyadic& bound, const Enclosure& norm) {
-  return fmt::format("<td class=\"number\">{}{}{}</td>", scientific(rough_text(bound, MPFR_RNDU)), times(bound, norm),
-                     violated(bound, norm) ? " " + chip("unknown", "violated") : std::string());
+  return fmt::format("<td class=\"number\">{}{} {}</td>", scientific(rough_text(bound, MPFR_RNDU)), times(bound, norm),
+                     violated(bound, norm) ? chip("unknown", "violated") : std::string());
 }
 
 std::string cell(const std::string& text) { return "<td class=\"number\">" + text + "</td>"; }
@@ -100,7 +100,7 @@ std::string sensitivity_page(const Sensitivity& s, const SensitivityPictures& pi
                                                typeset(fmt::format("Each row reads the output at another token n of the same sequence ({} of them; a row stands for the ones up to the next). "
                                                                    "Certified upper ends; white: exactly zero, or no derivative at all above the diagonal.", s.rows.size()))));
     body += section("As the sequence grows", figure(pictures.growth, "Sensitivity to some tokens as more are read",
-                                                    "The same numbers, followed token by token: how what one token can change fades as more tokens are read."));
+                                                    "The same numbers, followed token by token, as more tokens are read: S_n for growing n, where the sequence has no suffix."));
   }
   body += section("Layer by layer", figure(pictures.by_layer, "Attention sink, entropy, spread of the scores and effective rank by layer",
                                            "Of the last token, the mean over the heads; the rank is that of all tokens' vectors. Certified, drawn at the middle of each enclosure.") +
@@ -117,7 +117,7 @@ std::string sensitivity_page(const Sensitivity& s, const SensitivityPictures& pi
   const auto entry = [](std::string_view name, const std::string& value) { return fmt::format("<dt>{}</dt><dd>{}</dd>\n", name, value); };
   body += section("Provenance", "<dl>\n" + entry("case", html_escaped(s.case_name)) + entry("model", html_escaped(s.model_source)) +
                                     entry("model sha256", "<code>" + html_escaped(s.model_sha256) + "</code>") + entry("precision", fmt::format("{} bits", s.precision_bits)) +
-                                    entry("beside this page", "sensitivity.json (every number, exact), sensitivity.csv") + "</dl>\n");
+                                    entry("beside this page", s.gradient.empty() ? "sensitivity.json (every number, exact), sensitivity.csv" : "sensitivity.json (every number, exact), sensitivity.csv, gradient.safetensors (the gradient, entry by entry)") + "</dl>\n");
   return page(s.title, kPageStyle, body);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lib/files/safetensors_writer.hpp"
 #include "reports/html_parts.hpp"
 #include "reports/json_report.hpp"
 #include "reports/numbers.hpp"
@@ -21,7 +22,7 @@ std::string interval_text(const Enclosure& x) {
   const std::string lower = rough_text(x.lower, MPFR_RNDD), upper = rough_text(x.upper, MPFR_RNDU);
   if (lower == upper) return lower;
   const std::string near = rough_text(x.lower, MPFR_RNDN);
-  return near == rough_text(x.upper, MPFR_RNDN) ? near : lower + " to " + upper;
+  return near == rough_text(x.upper, MPFR_RNDN) ? near : fmt::format("{} to {}", lower, upper);
 }
 
 std::string factor_text(double factor) { return !std::isfinite(factor) ? "unknown" : factor < 100 ? fmt::format("{:.3g}", factor) : fmt::format("{:.0f}", factor); }
@@ -229,10 +230,18 @@ std::string sensitivity_csv(const Sensitivity& s) {
   for (std::size_t i = 0; i < s.tokens.size(); ++i) {
     const TokenSensitivity& t = s.tokens[i];
     text += fmt::format("{},{}", i + 1, t.token);
-    for (const Enclosure* norm : {&t.norms.frobenius, &t.norms.one, &t.norms.inf, &t.norms.two}) text += ',' + lower_text(norm->lower) + ',' + upper_text(norm->upper);
-    text += ',' + upper_text(t.own) + ',' + upper_text(t.frozen) + ',' + (t.paper ? upper_text(*t.paper) : "") + '\n';
+    for (const Enclosure* norm : {&t.norms.frobenius, &t.norms.one, &t.norms.inf, &t.norms.two}) text += fmt::format(",{},{}", lower_text(norm->lower), upper_text(norm->upper));
+    text += fmt::format(",{},{},{}\n", upper_text(t.own), upper_text(t.frozen), t.paper ? upper_text(*t.paper) : std::string());
   }
   return text;
+}
+
+// [tokens, width], lower ends rounded down and upper ends up.
+std::string gradient_content(const Sensitivity& s) {
+  NamedArray lower{"gradient.lower", {s.tokens.size(), s.width}, {}}, upper{"gradient.upper", lower.shape, {}};
+  for (const auto& row : s.gradient)
+    for (const Enclosure& x : row) lower.values.push_back(x.lower.to_double(MPFR_RNDD)), upper.values.push_back(x.upper.to_double(MPFR_RNDU));
+  return safetensors_content({lower, upper});
 }
 
 SensitivityFiles sensitivity_files(const Sensitivity& s) {
@@ -242,6 +251,7 @@ SensitivityFiles sensitivity_files(const Sensitivity& s) {
     if (!picture->problem.empty()) result.warnings.push_back("no picture: " + picture->problem);
   // The JSON last: where it is, the others are.
   result.files = {{"sensitivity.csv", sensitivity_csv(s)}, {"sensitivity.html", sensitivity_page(s, pictures)}, {"sensitivity.json", json_text(sensitivity_json(s))}};
+  if (!s.gradient.empty()) result.files.insert(result.files.begin(), {"gradient.safetensors", gradient_content(s)});
   return result;
 }
 

@@ -42,7 +42,7 @@ SensitivityPictures draw(const Sensitivity& s, const std::string& program = "gnu
 std::string sensitivity_page(const Sensitivity& s, const SensitivityPictures& pictures);
 
 struct SensitivityFiles {
-  std::vector<File> files;            // sensitivity.json, .csv and .html
+  std::vector<File> files;            // sensitivity.json, .csv and .html; of a logit gradient.safetensors: gradient.lower, gradient.upper [tokens, width] F64
   std::vector<std::string> warnings;  // a picture could not be drawn
 };
 SensitivityFiles sensitivity_files(const Sensitivity& s);

@@ -4,10 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "bounds/reverse_sweep.hpp"
 #include "lib/number/ball_enclosure.hpp"
-#include "lib/world/influence.hpp"
 #include "lib/world/scalar.hpp"
+#include "tests/bounds/whole_jacobian.hpp"
 #include "tests/catch.hpp"
 #include "tests/model/zoo.hpp"
 #include "tests/world/enclosing.hpp"
@@ -18,40 +17,6 @@ using namespace snellen::testing;
 namespace {
 
 const std::vector<Token> sequence = {1, 2, 2, 3, 2, 4};
-
-// States by the influence world, as sensitivity() makes them.
-std::vector<BallMatrix> states_of(const Model& model, std::span<const Column> columns, long bits, Reach* reach = nullptr) {
-  const InfluenceWorld world(bits);
-  const Decoder<InfluenceWorld> decoder(model, world);
-  InfluenceWorld::Block x = world.input(decoder.embed(columns));
-  std::vector<BallMatrix> states = {world.hull(x)};
-  for (const Layer& layer : model.layers) {
-    InfluenceWorld::Memory past;
-    x = decoder.layer(layer, std::move(x), columns, past);
-    states.push_back(world.hull(x));
-  }
-  if (reach) *reach = decoder.final(x).reach;
-  return states;
-}
-
-// J_{last,i}, i = 0, ..., last.
-std::vector<BallMatrix> jacobian(const Model& model, const std::vector<Token>& tokens, long bits, Reach* reach = nullptr) {
-  const SequenceTree tree(tokens);
-  const std::size_t last = tokens.size() - 1;
-  Cotangents seeds{{}, BallMatrix(model.width, model.width)};
-  for (std::size_t d = 0; d < model.width; ++d) {
-    seeds.slots.push_back({d, last});
-    arb_one(seeds.values(d, d));
-  }
-  SilentProgress silent;
-  std::vector<Cotangents> batches;
-  batches.push_back(std::move(seeds));
-  const Cotangents dx = reverse_sweep(model, tree.columns(), states_of(model, tree.columns(), bits, reach), Place::final, std::move(batches), bits, silent)[0];
-  std::vector<BallMatrix> result(tokens.size(), BallMatrix(model.width, model.width));
-  for (std::size_t s = 0; s < dx.size(); ++s)
-    for (std::size_t k = 0; k < model.width; ++k) arb_set(result[dx.slots[s].column](dx.slots[s].direction, k), dx.values(k, s));
-  return result;
-}
 
 // y of the last token when entry k of x_i(0) is moved by h, at `bits` bits.
 RealWorld::Block moved(const Model& model, std::span<const Column> columns, std::size_t i, std::size_t k, double h, long bits) {
@@ -86,7 +51,7 @@ TEST_CASE("central differences of the real world lie inside, for every kind of m
     INFO(specimen.name);
     const Model model = synthetic_model(specimen.description);
     const SequenceTree tree(sequence);
-    const std::vector<BallMatrix> j = jacobian(model, sequence, bits);
+    const std::vector<BallMatrix> j = whole_jacobian(model, sequence, bits);
     const std::size_t last = sequence.size() - 1;
     for (std::size_t i = 0; i < sequence.size(); ++i) {
       const std::size_t k = (5 * i + 3 * number) % model.width;
@@ -125,18 +90,13 @@ TEST_CASE("no assumption: the bound is above the certified norm on every model, 
   for (const Specimen& specimen : zoo()) {
     INFO(specimen.name);
     Reach reach;
-    const std::vector<BallMatrix> j = jacobian(synthetic_model(specimen.description), sequence, 160, &reach);
+    const std::vector<BallMatrix> j = whole_jacobian(synthetic_model(specimen.description), sequence, 160, &reach);
     for (std::size_t i = 0; i < sequence.size(); ++i) {
       INFO("token " << i);
       const Enclosure two = matrix_norms(j[i], 128).two;
       const Magnitude& bound = reach.moving[(sequence.size() - 1) * sequence.size() + i];
       REQUIRE(bound.is_finite());
-      Dyadic value(64);
-      arf_t exact;
-      arf_init(exact);
-      arf_set_mag(exact, bound.get());
-      value = Dyadic::of(exact, MPFR_RNDD);
-      arf_clear(exact);
+      const Dyadic value = exact_bound(bound);
       REQUIRE(two.upper <= value);  // not only possible: proved by the enclosure itself
       closer_than_1000 += value.to_double(MPFR_RNDU) <= 1000 * two.lower.to_double(MPFR_RNDD);
       ++tested;
@@ -176,7 +136,7 @@ TEST_CASE("the gradient of a logit is the row of the Jacobian, and what a window
   REQUIRE(s.outputs == 1);
   REQUIRE(s.value->is_finite());
   const std::vector<Token> tokens = request_of(9).family.sequence(9);
-  const std::vector<BallMatrix> j = jacobian(model, tokens, 200);
+  const std::vector<BallMatrix> j = whole_jacobian(model, tokens, 200);
   std::vector<double> up(model.width), down(model.width);
   model.unembedding.weight->read_row(5, up), model.unembedding.weight->read_row(2, down);
   std::size_t zeros = 0;
