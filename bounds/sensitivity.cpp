@@ -282,7 +282,7 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
   long sweep_bits = 0;
   std::optional<Outputs> outputs;
   std::vector<std::shared_ptr<const AttentionStep>> steps(result.not_the_papers.empty() ? model.layers.size() : 0);
-  for (long accuracy = 64 + 16 * static_cast<long>(result.layers), given = request.start_bits.value_or(0);;) {
+  for (long accuracy = 64 + 20 * static_cast<long>(result.layers), given = request.start_bits.value_or(0);;) {
     const long wanted = given > 0 ? std::exchange(given, 0) : predict_bits(model, columns, accuracy);
     const long bits = std::min(wanted, request.max_bits);
     pass = forward(model, columns, place, bits, progress);
