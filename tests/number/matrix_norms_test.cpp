@@ -53,6 +53,10 @@ TEST_CASE("norms of a matrix that is known") {
   mpfr_sqrt_ui(root.get(), 45, MPFR_RNDU);
   REQUIRE(root <= norms.two.upper);
   REQUIRE(width(norms.two) < 0.05);
+  // A rotation, five times as long: both singular values are 5, so that a power's norm is the root of two too large.
+  const MatrixNorms rotation = matrix_norms(balls({2, 2, {3, -4, 4, 3}}), 128);
+  REQUIRE(contains(rotation.two, Dyadic::of(5.0)));
+  REQUIRE(width(rotation.two) < 0.05);
 }
 
 TEST_CASE("the 2-norm lies above what the power method finds, below what others bound it by, and its ends are close") {
@@ -93,7 +97,7 @@ TEST_CASE("wide balls: every matrix inside has its norms inside") {
   }
 }
 
-TEST_CASE("zero, one row, and what is not finite") {
+TEST_CASE("zero matrices and single rows and what is not finite") {
   const MatrixNorms zero = matrix_norms(BallMatrix(3, 4), 128);
   for (const auto norm : {&MatrixNorms::frobenius, &MatrixNorms::one, &MatrixNorms::inf, &MatrixNorms::two}) REQUIRE(mpfr_zero_p((zero.*norm).upper.get()) != 0);
   const MatrixNorms row = matrix_norms(balls({1, 2, {3, 4}}), 128);
