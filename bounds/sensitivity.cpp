@@ -33,6 +33,7 @@ Dyadic upper_of(const Magnitude& bound) {
 // The layers' inputs, how far every token reaches, and the last vectors.
 struct ForwardPass {
   std::vector<BallMatrix> states;
+  std::vector<std::vector<Magnitude>> blocks;  // of each layer: at least |d x_n(l+1) / d x_i(l)|_2, row n
   Reach reach;  // of what derivatives are taken of: y, or x(L)
   BallMatrix y;
 };
@@ -44,14 +45,17 @@ ForwardPass forward(const Model& model, std::span<const Column> columns, Place p
   ForwardPass result;
   InfluenceWorld::Block x = world.input(decoder.embed(columns));
   result.states.push_back(world.hull(x));
+  result.reach = x.reach;
   for (const Layer& layer : model.layers) {
     InfluenceWorld::Memory past;
-    x = decoder.layer(layer, std::move(x), columns, past);
+    x = decoder.layer(layer, world.input(std::move(x)), columns, past);
     result.states.push_back(world.hull(x));
+    result.reach = after(x.reach, result.reach);
+    result.blocks.push_back(std::move(x.reach.moving));
     progress.step();
   }
-  const InfluenceWorld::Block y = decoder.final(x);
-  result.reach = place == Place::final ? y.reach : x.reach;
+  const InfluenceWorld::Block y = decoder.final(world.input(std::move(x)));
+  if (place == Place::final) result.reach = after(y.reach, result.reach);
   result.y = world.hull(y);
   return result;
 }
@@ -282,17 +286,20 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
   long sweep_bits = 0;
   std::optional<Outputs> outputs;
   std::vector<std::shared_ptr<const AttentionStep>> steps(result.not_the_papers.empty() ? model.layers.size() : 0);
-  for (long accuracy = 64 + 20 * static_cast<long>(result.layers), given = request.start_bits.value_or(0);;) {
+  for (long accuracy = 64 + 12 * static_cast<long>(result.layers), given = request.start_bits.value_or(0);;) {
     const long wanted = given > 0 ? std::exchange(given, 0) : predict_bits(model, columns, accuracy);
     const long bits = std::min(wanted, request.max_bits);
     pass = forward(model, columns, place, bits, progress);
     sweep_bits = std::min(accuracy, bits) + sweep_guard;
-    if (result.of == Output::logit && !result.token) result.token = certified_token(model, pass.y, last, bits);
+    if (result.of == Output::logit && !result.token) {
+      result.token = certified_token(model, pass.y, last, bits);
+      if (result.token == result.against) throw InputError("sensitivity.against", "found token " + std::to_string(*result.against) + ", which is the next token itself; expected another one");
+    }
     if (!outputs) outputs.emplace(model, result.of, result.token, result.against);
     std::vector<Cotangents> batches;
     append_batches(batches, *outputs, model, pass.y, last, sweep_bits);
     result.by_layer.assign(model.layers.size(), LayerFacts());
-    batches = reverse_sweep(model, columns, pass.states, place, std::move(batches), sweep_bits, progress, [&](std::size_t l, const Tape& tape) {
+    batches = reverse_sweep(model, columns, pass.states, pass.blocks, place, std::move(batches), sweep_bits, progress, [&](std::size_t l, const Tape& tape) {
       result.by_layer[l] = {attention_facts(*tape.attentions.at(0), last, norm_bits), effective_rank(pass.states[l], tokens, norm_bits)};
       if (!steps.empty()) steps[l] = tape.attentions[0];
     });
@@ -306,8 +313,8 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
     result.precision_bits = bits, result.accurate_bits = least_known_bits(norms);
     result.undecided = result.accurate_bits < asked_bits;
     if (!result.undecided || bits >= request.max_bits) break;
-    const double missing = std::isfinite(result.accurate_bits) ? asked_bits - result.accurate_bits : static_cast<double>(accuracy);
-    accuracy += 24 + static_cast<long>(std::ceil(missing));
+    // A norm whose lower end is zero has lost everything, and does not say how much more.
+    accuracy += result.accurate_bits > 1 ? 24 + static_cast<long>(std::ceil(asked_bits - result.accurate_bits)) : accuracy / 2;
   }
   result.output = output_text(result);
   result.outputs = outputs->count();
@@ -332,7 +339,7 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
     if (column != last) append_batches(batches, *outputs, model, pass.y, column, sweep_bits);
     ranges.emplace_back(begin, batches.size());
   }
-  if (!batches.empty()) batches = reverse_sweep(model, columns, pass.states, place, std::move(batches), sweep_bits, progress);
+  if (!batches.empty()) batches = reverse_sweep(model, columns, pass.states, pass.blocks, place, std::move(batches), sweep_bits, progress);
   for (std::size_t r = 0; r < heat.size(); ++r) {
     const auto [begin, end] = ranges[r];
     const std::vector<MatrixNorms> of_row =

@@ -57,6 +57,10 @@ Reach Reach::unknown(std::size_t columns, std::size_t tokens) {
   return {tokens, bounds, bounds};
 }
 
+Reach after(const Reach& second, const Reach& first) {
+  return {first.tokens, through(second.moving, first.moving, second.columns(), first.tokens), through(second.frozen, first.frozen, second.columns(), first.tokens)};
+}
+
 auto InfluenceWorld::input(Block x) const -> Block {
   x.reach = Reach::identity(tokens(x));
   return x;

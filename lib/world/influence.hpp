@@ -22,6 +22,8 @@ struct Reach {
   static Reach unknown(std::size_t columns, std::size_t tokens);
   std::size_t columns() const { return tokens == 0 ? 0 : moving.size() / tokens; }
 };
+// What comes after `first` reaches through it: the product of both as matrices.
+Reach after(const Reach& second, const Reach& first);
 
 class InfluenceWorld {
  public:

@@ -13,14 +13,17 @@ namespace snellen::testing {
 inline std::vector<BallMatrix> jacobian_from(const Model& model, std::span<const Column> columns, const InfluenceWorld& world, InfluenceWorld::Block x, Reach* reach) {
   const std::size_t tokens = columns.size(), last = tokens - 1;
   const Decoder<InfluenceWorld> decoder(model, world);
-  x = world.input(std::move(x));
   std::vector<BallMatrix> states = {world.hull(x)};
+  std::vector<std::vector<Magnitude>> blocks;
+  Reach through = Reach::identity(tokens);
   for (const Layer& layer : model.layers) {
     InfluenceWorld::Memory past;
-    x = decoder.layer(layer, std::move(x), columns, past);
+    x = decoder.layer(layer, world.input(std::move(x)), columns, past);
     states.push_back(world.hull(x));
+    through = after(x.reach, through);
+    blocks.push_back(x.reach.moving);
   }
-  if (reach) *reach = decoder.final(x).reach;
+  if (reach) *reach = after(decoder.final(world.input(x)).reach, through);
   Cotangents seeds{{}, BallMatrix(model.width, model.width)};
   for (std::size_t d = 0; d < model.width; ++d) {
     seeds.slots.push_back({d, last});
@@ -29,7 +32,7 @@ inline std::vector<BallMatrix> jacobian_from(const Model& model, std::span<const
   SilentProgress silent;
   std::vector<Cotangents> batches;
   batches.push_back(std::move(seeds));
-  const Cotangents dx = reverse_sweep(model, columns, states, Place::final, std::move(batches), world.bits(), silent)[0];
+  const Cotangents dx = reverse_sweep(model, columns, states, blocks, Place::final, std::move(batches), world.bits(), silent)[0];
   std::vector<BallMatrix> result(tokens, BallMatrix(model.width, model.width));
   for (std::size_t s = 0; s < dx.size(); ++s)
     for (std::size_t k = 0; k < model.width; ++k) arb_set(result[dx.slots[s].column](dx.slots[s].direction, k), dx.values(k, s));

@@ -165,4 +165,4 @@ expects "help of a verb" 0 "$command" certify --help
 expects "version" 0 "$command" --version
 
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 85 ]
+[ $failures -eq 0 ] && [ $tested -eq 84 ]
