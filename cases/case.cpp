@@ -159,6 +159,17 @@ void read_inevitable(const TomlSection& file, Case& c) {
   }
 }
 
+void read_sensitivity(const TomlSection& file, Case& c) {
+  const auto section = file.section("sensitivity", {"length", "of", "token", "against", "rows"});
+  if (!section) return;
+  SensitivityRequest& question = c.sensitivity;
+  question.length = section->integer("length", 0, max_family_tokens);
+  question.of = section->choice<Output>("of", {{"vector", Output::vector}, {"logit", Output::logit}});
+  question.token = section->integer("token", 0);
+  question.against = section->integer("against", 0);
+  if (const auto rows = section->integer("rows", 1, 4096)) question.rows = static_cast<std::size_t>(*rows);
+}
+
 // One of the rows that the case measures.
 Expectation read_expectation(const TomlSection& section, const CertifyRequest& request) {
   section.require("outcome", "\"collapses\" or \"apart\"");
@@ -184,7 +195,7 @@ Expectation read_expectation(const TomlSection& section, const CertifyRequest& r
 
 // In place of a model and a family.
 SoftmaxFamily read_softmax(const TomlSection& file) {
-  for (const std::string_view key : {"model", "family", "engine", "inevitable"}) {
+  for (const std::string_view key : {"model", "family", "engine", "inevitable", "sensitivity"}) {
     if (file.has(key)) file.fail(key, "found a table beside [softmax], which has neither a model nor a family");
   }
   const TomlSection section = *file.section("softmax", {"seed", "changed", "noise", "lengths"});
@@ -255,7 +266,7 @@ std::string Case::place(const std::string& key) const {
 namespace {
 
 TomlSection whole(const std::filesystem::path& file, const toml::table& table, Case& c) {
-  return TomlSection(file.string(), "", table, {"title", "model", "family", "measure", "inevitable", "engine", "precision", "paper", "softmax"}, c.lines);
+  return TomlSection(file.string(), "", table, {"title", "model", "family", "measure", "inevitable", "engine", "precision", "paper", "softmax", "sensitivity"}, c.lines);
 }
 
 }  // namespace
@@ -296,6 +307,7 @@ Case read_case(const toml::table& table, const std::filesystem::path& file, cons
   read_measure(section, c);
   read_inevitable(section, c);
   read_engine(section, c);
+  read_sensitivity(section, c);
   read_precision(section, c);
   read_paper(section, c);
   check(c);

@@ -10,6 +10,7 @@
 
 #include "bounds/certify.hpp"
 #include "bounds/expectation.hpp"
+#include "bounds/sensitivity.hpp"
 #include "bounds/softmax_distance.hpp"
 #include "lib/error.hpp"
 #include "lib/files/quantize.hpp"
@@ -23,6 +24,7 @@ struct Case {
   std::optional<BlockFormat> quantize;                     // what its matrices are rounded to
   CertifyRequest request;                                  // its case_name is the file's, without folder and .toml
   std::optional<SoftmaxFamily> softmax;                    // then there is neither a model nor a family
+  SensitivityRequest sensitivity;                          // for `snellen sensitivity`
   std::optional<PaperClaim> paper;                         // what it shows of a paper: cases/paper
   std::vector<std::string> readings, warnings;             // about texts that became tokens: how, and what to beware of
   std::map<std::string, unsigned> lines;                   // of every key given, by its full name: "family.unit"
@@ -53,5 +55,8 @@ Model load_model(const Case& c);
 
 // certify() of the case's model, or certify_softmax(), with what the case has to say of its texts.
 Certification certify(const Case& c, Progress& progress);
+
+// sensitivity() of the case's model, with what the case has to say of its texts.
+Sensitivity sensitivity(const Case& c, Progress& progress);
 
 }  // namespace snellen

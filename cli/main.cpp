@@ -41,6 +41,7 @@ int run(int argc, char** argv) {
   add_next(command, chosen);
   add_glasses(command, chosen);
   add_gallery(command, chosen);
+  add_sensitivity(command, chosen);
   add_sweep(command, chosen);
   add_merge(command, chosen);
   add_sweep_worker(command, chosen);

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "reports/comparison_plot.hpp"
-#include "reports/html_report.hpp"
+#include "reports/html_parts.hpp"
 #include "reports/html_style.hpp"
 #include "reports/json_report.hpp"
 #include "reports/numbers.hpp"
@@ -285,18 +285,16 @@ std::string standing_sentence(const PaperClaim& claim, const CollapseRow& row, c
 }
 
 std::string gallery_page(const std::string& title, const std::vector<GalleryItem>& items, std::vector<std::string>& warnings) {
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
-  page += fmt::format("<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n", html_escaped(title), kPageStyle, kGalleryStyle);
-  page += fmt::format("<header>\n<p class=\"eyebrow\">Snellen &middot; gallery</p>\n<h1>{}</h1>\n", html_escaped(title));
-  page += "<p class=\"subject\">What the paper says, what is certified, and the certified distances D(n) of the pair in exact arithmetic. Certified means proved for the model that "
+  std::string body;
+  body += fmt::format("<header>\n<p class=\"eyebrow\">Snellen &middot; gallery</p>\n<h1>{}</h1>\n", html_escaped(title));
+  body += "<p class=\"subject\">What the paper says, what is certified, and the certified distances D(n) of the pair in exact arithmetic. Certified means proved for the model that "
           "was run, read as a function of real numbers; where that is not the paper's own model the exhibit says so. \"To the horizon\" claims nothing beyond.</p>\n</header>\n";
   const std::vector<Group> groups = groups_of(items);
-  for (std::size_t i = 0; i < groups.size(); ++i) page += exhibit(groups[i], i + 1, warnings);
-  page += "<section>\n<h2>Collapse length by format</h2>\n" + length_table(items) +
+  for (std::size_t i = 0; i < groups.size(); ++i) body += exhibit(groups[i], i + 1, warnings);
+  body += "<section>\n<h2>Collapse length by format</h2>\n" + length_table(items) +
           "<p class=\"note\">The least n from which to the horizon every pair is proved to collapse, or for ever where the case asks for that; observed: what one emulated "
           "engine's own vectors did, a fact about that run.</p>\n</section>\n";
-  return page + "</main>\n</body>\n</html>\n";
+  return html::page(title, std::string(kPageStyle) + std::string(kGalleryStyle), body);
 }
 
 Json gallery_json(const std::string& title, const std::vector<GalleryItem>& items) {

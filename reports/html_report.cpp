@@ -10,71 +10,14 @@
 #include "reports/words.hpp"
 
 namespace snellen {
+
+using namespace html;
+
 namespace {
-
-std::string superscript(std::string_view digits) {
-  return "<sup>" + (digits[0] == '-' ? "&minus;" + std::string(digits.substr(1)) : std::string(digits)) + "</sup>";
-}
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// The length of "-?[0-9]+" at `at`, 0 if there is none.
-std::size_t integer_length(std::string_view text, std::size_t at) {
-  std::size_t end = at;
-  if (end < text.size() && text[end] == '-') ++end;
-  const std::size_t digits = end;
-  while (end < text.size() && is_digit(text[end])) ++end;
-  return end == digits ? 0 : end - at;
-}
-
-// "1.05e-7" as 1.05 x 10^-7.
-std::string scientific(const std::string& rough) {
-  const std::size_t e = rough.find('e');
-  if (e == std::string::npos) return html_escaped(rough);
-  return rough.substr(0, e) + "&thinsp;&times;&thinsp;10" + superscript(std::to_string(std::stol(rough.substr(e + 1))));
-}
-
-// Long lengths in groups of three, which do not part at the end of a line.
-std::string grouped(const std::string& digits) {
-  if (digits.size() < 5) return digits;
-  std::string result;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) result += "&#8239;";
-    result += digits[i];
-  }
-  return result;
-}
 
 template <class Number>
 std::string or_dash(const std::optional<Number>& value) {
   return value ? fmt::format("{}", *value) : "&ndash;";
-}
-
-std::string list(const std::vector<std::string>& items) {
-  std::string result = "<ul>\n";
-  for (const std::string& item : items) result += "<li>" + typeset(item) + "</li>\n";
-  return result + "</ul>\n";
-}
-
-std::string figure(const Picture& picture, const std::string& label, const std::string& caption) {
-  const std::string body =
-      picture.problem.empty()
-          ? fmt::format("<div class=\"card\" role=\"img\" aria-label=\"{}\">{}</div>", html_escaped(label), picture.svg)
-          : fmt::format("<div class=\"card missing\">No picture: {}.</div>", html_escaped(picture.problem));
-  return fmt::format("<figure>\n{}\n<figcaption>{}</figcaption>\n</figure>\n", body, caption);
-}
-
-std::string chip(std::string_view kind, const std::string& text) {
-  return fmt::format("<span class=\"chip {}\">{}</span>", kind, html_escaped(text));
-}
-
-std::string column(const std::string& name, std::string_view kind = "") {
-  return fmt::format("<th scope=\"col\"{}>{}</th>", kind.empty() ? "" : fmt::format(" class=\"{}\"", kind), name);
-}
-
-std::string table(const std::string& columns, const std::string& body, const std::string& line_above = "") {
-  return fmt::format("<div class=\"wide\"><table>\n<thead>{}<tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n", line_above,
-                     columns, body);
 }
 
 // Six digits where both ends agree in them, else an interval.
@@ -336,99 +279,21 @@ std::string provenance(const Certification& c) {
          "</dl>\n";
 }
 
-std::string section(std::string_view title, const std::string& body) {
-  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", title, body);
-}
-
 }  // namespace
 
-std::string html_escaped(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\'':
-        result += "&#39;";
-        break;
-      default:
-        result += (static_cast<unsigned char>(c) < 0x20 && !std::isspace(static_cast<unsigned char>(c))) || c == 0x7f ? ' ' : c;
-    }
-  }
-  return result;
-}
-
-std::string typeset(std::string_view plain) {
-  const std::string text = html_escaped(plain);
-  std::string result;
-  const auto starts = [&](std::size_t at, std::string_view what) { return text.compare(at, what.size(), what) == 0; };
-  const auto word_before = [&](std::size_t at) {
-    return at > 0 && (std::isalnum(static_cast<unsigned char>(text[at - 1])) || text[at - 1] == '_');
-  };
-  // A number of its own, and no part of a decimal, a name or a hexadecimal number.
-  const auto is_part = [&](std::size_t at) { return std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_'; };
-  const auto joined_before = [&](std::size_t at) { return at > 0 && (is_part(at - 1) || text[at - 1] == '.' || text[at - 1] == '#'); };
-  const auto joined_after = [&](std::size_t at) {
-    return at < text.size() && (is_part(at) || (text[at] == '.' && at + 1 < text.size() && is_part(at + 1)));
-  };
-  for (std::size_t at = 0; at < text.size();) {
-    if (starts(at, "S_{n+1}") && !word_before(at)) {
-      result += "S<sub>n+1</sub>", at += 7;
-    } else if (starts(at, "S_n") && !word_before(at)) {
-      result += "S<sub>n</sub>", at += 3;
-    } else if (starts(at, "2^{1-t}")) {
-      result += "2<sup>1&minus;t</sup>", at += 7;
-    } else if (starts(at, "&lt;=")) {
-      result += "&le;", at += 5;
-    } else if (starts(at, "&gt;=")) {
-      result += "&ge;", at += 5;
-    } else if (starts(at, "Linf") && !word_before(at)) {
-      result += "L<sub>&infin;</sub>", at += 4;
-    } else if ((starts(at, "L1") || starts(at, "L2")) && !word_before(at) &&
-               (at + 2 >= text.size() || !std::isalnum(static_cast<unsigned char>(text[at + 2])))) {
-      result += fmt::format("L<sub>{}</sub>", text[at + 1]), at += 2;
-    } else if (text[at] == '^' && at > 0 && is_digit(text[at - 1]) && integer_length(text, at + 1) > 0) {
-      const std::size_t length = integer_length(text, at + 1);
-      result += superscript(std::string_view(text).substr(at + 1, length)), at += 1 + length;
-    } else if (is_digit(text[at]) && !joined_before(at)) {
-      const std::string digits = text.substr(at, integer_length(text, at));
-      at += digits.size();
-      result += joined_after(at) ? digits : grouped(digits);
-    } else {
-      result += text[at++];
-    }
-  }
-  return result;
-}
-
 std::string html_report(const Certification& c, const Pictures& pictures) {
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-      "content=\"width=device-width, initial-scale=1\">\n";
-  page += fmt::format("<title>{}</title>\n<style>\n{}{}</style>\n</head>\n<body>\n<main>\n", html_escaped(c.title), kPageStyle,
-                      swatch_style());
-  page += header(c) + result_box(c);
+  std::string body = header(c) + result_box(c);
   const auto collapse_figure = [&] {
     return figure(pictures.collapse, "From which length on no difference is left, by format and criterion",
                   typeset("From which length on S_n and its neighbour can no longer be told apart, in each format and by each criterion: full dots are proved for "
                           "every n, without end. Beyond the dashed line no sequence was evaluated: there it is theorems that speak."));
   };
   const bool beyond = proves_for_all(c);
-  if (beyond) page += collapse_figure();
-  if (!pictures.distances.empty()) page += distance_figure(c, 0, pictures.distances[0]);
+  if (beyond) body += collapse_figure();
+  if (!pictures.distances.empty()) body += distance_figure(c, 0, pictures.distances[0]);
   if (!c.rows.empty()) {
-    page += section("From which length on", result_table(c));
-    page += section(
+    body += section("From which length on", result_table(c));
+    body += section(
         "Every pair",
         figure(pictures.verdicts, "Verdicts for every n, by format and criterion",
                typeset(
@@ -436,20 +301,20 @@ std::string html_report(const Certification& c, const Pictures& pictures) {
                    "for several n, "
                    "the cell is divided in proportion. An engine run counts as collapsed where its two vectors are identical.")));
   }
-  if (c.limit) page += section("What the model remembers", limit_section(c));
+  if (c.limit) body += section("What the model remembers", limit_section(c));
   for (std::size_t m = 1; m < pictures.distances.size(); ++m)
-    page += section("The same in " + typeset(label_of(c.metrics[m])), distance_figure(c, m, pictures.distances[m]));
+    body += section("The same in " + typeset(label_of(c.metrics[m])), distance_figure(c, m, pictures.distances[m]));
   if (!c.runs.empty())
-    page += section("Emulated engines",
+    body += section("Emulated engines",
                     engine_table(c) +
                         "<p class=\"note\">Errors are certified upper bounds on the distance between the run's vector of " +
                         typeset("S_n") + " and the exact one.</p>\n");
-  if (c.inevitable) page += section("For every n: what it rests on", proofs_section(c));
-  page += section("What is certified, and what is only observed", reading_guide(c));
-  if (!c.assumptions.empty()) page += section("Assumptions", list(c.assumptions));
-  if (!c.claims.empty()) page += section("Claims", claims_table(c));
-  page += section("Provenance", provenance(c));
-  return page + "</main>\n</body>\n</html>\n";
+  if (c.inevitable) body += section("For every n: what it rests on", proofs_section(c));
+  body += section("What is certified, and what is only observed", reading_guide(c));
+  if (!c.assumptions.empty()) body += section("Assumptions", list(c.assumptions));
+  if (!c.claims.empty()) body += section("Claims", claims_table(c));
+  body += section("Provenance", provenance(c));
+  return page(c.title, std::string(kPageStyle) + swatch_style(), body);
 }
 
 }  // namespace snellen

@@ -32,11 +32,6 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-Json json_of(const Enclosure& x) {
-  return {
-      {"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
-}
-
 Json json_of(const std::vector<PairDistances>& pairs, const std::vector<Metric>& metrics) {
   Json result = Json::array();
   for (const PairDistances& pair : pairs) {
@@ -178,6 +173,11 @@ void append(std::string& text, const Json& value, std::size_t indent) {
 }
 
 }  // namespace
+
+Json json_of(const Enclosure& x) {
+  return {
+      {"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
+}
 
 std::string run_length(const std::vector<Verdict>& verdicts) {
   std::string result;

@@ -21,7 +21,8 @@ namespace snellen {
 
 nlohmann::ordered_json json_report(const Certification& c);
 
-// Shared with certificate.json.
+// Shared with other reports.
+nlohmann::ordered_json json_of(const Enclosure& x);
 nlohmann::ordered_json json_of(const Claim& claim);
 nlohmann::ordered_json json_of_model(const Certification& c);
 // The bytes of a JSON file, for people and line-based tools too: what is nested at most two deep (the distances of one n, a

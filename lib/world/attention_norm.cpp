@@ -179,12 +179,18 @@ class Bound {
     });
   }
 
-  // The moves, relative to 2^exponent; infinite where doubles do not serve.
-  std::vector<double> moves(std::span<const double> moves) const {
-    std::vector<double> result(b_.columns.size(), infinite_bound);
-    if (!moderate_) return result;
-    parallel_for(b_.columns.size(), [&](std::size_t i) { result[b_.columns.size() - 1 - i] = move(b_.columns.size() - 1 - i, moves); });
-    return result;
+  // How much each token seen moves one column's output, for each unit that its n_j moves; infinite where doubles do not serve.
+  struct Row {
+    View view;
+    Vector values, keys;  // by place in the view
+    double own = infinite_bound;
+  };
+  template <class Use>
+  void for_each_row(std::span<const double> moves, const Use& use) const {
+    parallel_for(b_.columns.size(), [&](std::size_t place) {
+      const std::size_t i = b_.columns.size() - 1 - place;  // the longest first
+      use(i, row(i, moves));
+    });
   }
 
  private:
@@ -194,7 +200,8 @@ class Bound {
   const double* value_of(std::size_t j, std::size_t h) const { return b_.past->values.values.data() + (j * a_.kv_heads + group(h)) * size_; }
   const double* key_of(std::size_t j, std::size_t h) const { return b_.past->keys.values.data() + (j * a_.kv_heads + group(h)) * size_; }
 
-  double move(std::size_t i, std::span<const double> moves) const;
+  Row row(std::size_t i, std::span<const double> moves) const;
+  Row unknown(const View& view) const { return {view, Vector(view.size(), infinite_bound), Vector(view.size(), infinite_bound), infinite_bound}; }
 
   const AttentionBranch& b_;
   const Attention& a_;
@@ -218,15 +225,16 @@ struct Pair {
   double towards;      // at least |K_h^T R_j^T q_i|
 };
 
-double Bound::move(std::size_t i, std::span<const double> moves) const {
+auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
   const AttentionPast& past = *b_.past;
   const std::size_t self = b_.first + i;
   const View view = visible(b_.columns[i], self, a_.window);
   const std::size_t count = view.size();
+  if (!moderate_) return unknown(view);
   // Covers every sum over tokens or over a head's entries, the rounded rotations and the exponentials' errors.
   const double kappa = 0x1p-40 + dot_error(count) + dot_error(size_);
 
-  Vector pairs(count);   // at least the factor of moves_j, for the j-th token seen
+  Vector by_value(count), by_key(count);  // at least the factors of moves_j, for the j-th token seen
   double own = 0;        // of moves_i, by the query
   Vector left(a_.heads * width_), right(a_.heads * inner_);  // the dominating part of the query's: sum over heads of left_h right_h^T
   double left_squares = 0, right_squares = 0;
@@ -247,7 +255,7 @@ double Bound::move(std::size_t i, std::span<const double> moves) const {
       k_error = std::max(k_error, past.keys.errors[slot]), v_error = std::max(v_error, past.values.errors[slot]);
     }
     k_norm = upward(k_norm), v_norm = upward(v_norm);
-    if (!is_moderate(q_norm + q_error) || !is_moderate(k_norm + k_error) || !is_moderate(v_norm + v_error)) return infinite_bound;
+    if (!is_moderate(q_norm + q_error) || !is_moderate(k_norm + k_error) || !is_moderate(v_norm + v_error)) return unknown(view);
 
     // Weights, and by how much they can change: each score stays within eta, so each weight within the factor e^(+-2 eta).
     double largest = -INFINITY;
@@ -268,7 +276,7 @@ double Bound::move(std::size_t i, std::span<const double> moves) const {
     const double cap = a_.softcap ? *a_.softcap : 0;
     const double eta = upward(scale_ * (q_norm * k_error + q_error * (k_norm + k_error)) + kappa * (1 + scale_ * q_norm * k_norm + distance + cap));
     const double exponent = 2 * eta + kappa;
-    if (!(exponent <= 0.25)) return infinite_bound;
+    if (!(exponent <= 0.25)) return unknown(view);
     const double omega = 2 * exponent;  // e^x - 1 <= 2 x for x <= 1
     double mass = 0;
     for (double& w : weight) mass += (w = near_exp(w - largest));
@@ -285,7 +293,10 @@ double Bound::move(std::size_t i, std::span<const double> moves) const {
 
     // Values and keys. The sharper bound of |K_h^T R_j^T q| costs as much as the scores do: not where it could not be seen.
     const double rounding = 2.1 * v_norm * (head.root.rest + kappa * head.root.frobenius);
-    const auto add_pair = [&](const Pair& pair, double towards) { pairs[pair.n] += pair.factor * (head.mixed + scale_ * pair.off * towards); };
+    const auto add_pair = [&](const Pair& pair, double towards) {
+      by_value[pair.n] += pair.factor * head.mixed;
+      by_key[pair.n] += pair.factor * (scale_ * pair.off * towards);
+    };
     const auto add_block = [&] {
       std::fill(turned_by_root.begin(), turned_by_root.end(), 0.0);
       add_products(turned_by_root.data(), key.root_columns.data(), turned.data(), size_, size_);
@@ -410,9 +421,8 @@ double Bound::move(std::size_t i, std::span<const double> moves) const {
     own += std::sqrt(std::sqrt(upward(std::max(trace, 0.0) + error * both * both)));
   }
 
-  double total = upward(own) * moves[self];
-  for (std::size_t n = 0; n < count; ++n) total += upward(pairs[n]) * moves[view.entry(n)];
-  return upward(total);
+  for (std::size_t n = 0; n < count; ++n) by_value[n] = upward(by_value[n]), by_key[n] = upward(by_key[n]);
+  return {view, std::move(by_value), std::move(by_key), upward(own)};
 }
 
 }  // namespace
@@ -437,8 +447,26 @@ std::vector<Magnitude> attention_moves(const AttentionBranch& branch, const Tens
   std::vector<Magnitude> result(branch.columns.size());
   if (std::all_of(moves.begin(), moves.end(), [](const Magnitude& m) { return m.is_zero(); })) return result;
   const RelativeMagnitudes from = relative(moves);
-  const std::vector<double> found = Bound(branch, output).moves(from.values);
-  for (std::size_t i = 0; i < result.size(); ++i) result[i] = shifted(magnitude_of(found[i]), from.exponent);
+  const Bound bound(branch, output);
+  bound.for_each_row(from.values, [&](std::size_t i, const Bound::Row& row) {
+    double total = row.own * from.values[branch.first + i];
+    for (std::size_t n = 0; n < row.view.size(); ++n) total += (row.values[n] + row.keys[n]) * from.values[row.view.entry(n)];
+    result[i] = shifted(magnitude_of(upward(total)), from.exponent);
+  });
+  return result;
+}
+
+AttentionBlockNorms attention_block_norms(const AttentionBranch& branch, const Tensor& output, std::span<const double> slopes) {
+  const std::size_t columns = branch.columns.size(), entries = branch.past->positions.size();
+  AttentionBlockNorms result{entries, Vector(columns * entries), Vector(columns * entries), Vector(columns)};
+  const Bound bound(branch, output);
+  bound.for_each_row(slopes, [&](std::size_t i, const Bound::Row& row) {
+    result.queries[i] = row.own;
+    for (std::size_t n = 0; n < row.view.size(); ++n) {
+      result.values[i * entries + row.view.entry(n)] = row.values[n];
+      result.keys[i * entries + row.view.entry(n)] = row.keys[n];
+    }
+  });
   return result;
 }
 

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "lib/model/columns.hpp"
@@ -50,6 +51,16 @@ struct AttentionBranch {
 
 // At least how far each column of output . (heads' outputs) moves in the 2-norm. Infinite where doubles do not serve.            -> [columns]
 std::vector<Magnitude> attention_moves(const AttentionBranch& branch, const Tensor& output);
+
+// The same token by token: at least the 2-norms of the derivative's blocks, d (output . heads' outputs)_c / d n_j, split into the three lines of the formula above.
+struct AttentionBlockNorms {
+  std::size_t entries = 0;      // of the past
+  std::vector<double> values;   // [columns][entries]: attention frozen, as the values move
+  std::vector<double> keys;     // [columns][entries]: its weights, as the keys move
+  std::vector<double> queries;  // [columns]: its weights, as the column's own query moves
+};
+// slopes [entries]: how much each n_j can move for each unit that the stream moves, so that no work is spent on what could not be seen.
+AttentionBlockNorms attention_block_norms(const AttentionBranch& branch, const Tensor& output, std::span<const double> slopes);
 
 // The entries of a matrix with its columns multiplied by weights (none where empty), each rounded at most twice.
 std::vector<double> folded(const Tensor& matrix, std::span<const double> weights);

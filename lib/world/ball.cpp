@@ -5,6 +5,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "lib/number/ball_enclosure.hpp"
 #include "lib/number/exact_product/ball_parts.hpp"
 #include "lib/number/exact_product/exact_product.hpp"
 #include "lib/world/ball_activation.hpp"
@@ -245,23 +246,9 @@ BallMatrix BallWorld::select(const Block& x, std::span<const std::size_t> column
 }
 
 std::vector<Enclosure> BallWorld::enclosures(const Block& x, std::size_t column) const {
-  std::vector<Enclosure> result(x.rows());
-  arf_t end;
-  arf_init(end);
-  for (std::size_t i = 0; i < x.rows(); ++i) {
-    arb_srcptr ball = x(i, column);
-    if (!arb_is_finite(ball)) {
-      mpfr_set_inf(result[i].lower.get(), -1);
-      mpfr_set_inf(result[i].upper.get(), +1);
-      continue;
-    }
-    // 32 bits more than the midpoint has: the endpoints' own rounding, outward, adds nothing that could be seen.
-    arb_get_lbound_arf(end, ball, bits_ + 32);
-    result[i].lower = Dyadic::of(end, MPFR_RNDD);
-    arb_get_ubound_arf(end, ball, bits_ + 32);
-    result[i].upper = Dyadic::of(end, MPFR_RNDU);
-  }
-  arf_clear(end);
+  std::vector<Enclosure> result;
+  // 32 bits more than the midpoint has: the endpoints' own rounding, outward, adds nothing that could be seen.
+  for (std::size_t i = 0; i < x.rows(); ++i) result.push_back(enclosure_of(x(i, column), bits_ + 32));
   return result;
 }
 

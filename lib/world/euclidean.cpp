@@ -7,6 +7,7 @@
 #include "lib/world/activation_slopes.hpp"
 #include "lib/world/ball_functions.hpp"
 #include "lib/world/mlp_norm.hpp"
+#include "lib/world/norm_slope.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {
@@ -85,54 +86,6 @@ Magnitude norm_of_rows(const Magnitudes& rows, std::size_t begin, std::size_t en
   Magnitude sum;
   for (std::size_t i = begin; i < end; ++i) sum += square(rows[i]);
   return root(sum);
-}
-
-// |weights| of a norm, or of 1 + weights, rounded to nearest.
-std::vector<double> weights_of(const Norm& n) {
-  if (!n.weight) return {};
-  std::vector<double> result = read_all(*n.weight);
-  for (double& w : result) w = std::fabs(n.unit_offset ? 1 + w : w);
-  return result;
-}
-Magnitude largest_weight(std::span<const double> weights) {
-  double largest = weights.empty() ? 1 : 0;
-  for (const double w : weights) largest = std::max(largest, w * (1 + 0x1p-50));
-  return magnitude_of(largest);
-}
-
-// At least 1 / sqrt(mean(x^2) + epsilon) (x centred for a layer norm) for every x within `radius` of a point of rows [begin, end) of a column:
-// the norm of the derivative of the normalised vector, whose eigenvalues are 1/r and epsilon/r^3 with r the root (proofs/norms.md, "Norms").
-Magnitude inverse_spread(const Norm& n, const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c, const Magnitude& radius) {
-  constexpr long bits = 128;
-  const auto size = static_cast<slong>(end - begin);
-  Ball mean, sum, t;
-  if (n.kind == NormKind::layer) {
-    for (std::size_t i = begin; i < end; ++i) arb_add(mean, mean, x(i, c), bits);
-    arb_div_si(mean, mean, size, bits);
-  }
-  for (std::size_t i = begin; i < end; ++i) {
-    arb_sub(t, x(i, c), mean, bits);
-    arb_addmul(sum, t, t, bits);
-  }
-  Magnitude result;
-  mag_inf(result.get());
-  if (!arb_is_finite(sum) || !radius.is_finite()) return result;
-  arb_sqrtpos(sum, sum, bits);
-  arf_t low, r;
-  arf_init(low), arf_init(r);
-  arf_set_mag(r, radius.get());
-  arb_get_lbound_arf(low, sum, bits);
-  arf_sub(low, low, r, bits, ARF_RND_DOWN);
-  if (arf_sgn(low) > 0) arb_set_arf(sum, low);
-  else arb_zero(sum);
-  arf_clear(low), arf_clear(r);
-  arb_sqr(sum, sum, bits);
-  arb_div_si(sum, sum, size, bits);
-  arb_set_d(t, n.epsilon);
-  arb_add(sum, sum, t, bits);
-  arb_rsqrt(sum, sum, bits);
-  if (arb_is_finite(sum)) result = Magnitude::of(sum);
-  return result;
 }
 
 // What Mapped and Heads know of how one head moves; empty for others.
@@ -244,15 +197,15 @@ EuclideanWorld::Block EuclideanWorld::add(const Block& x, const Block& y) const 
 
 EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& x, std::size_t groups) const {
   const std::size_t size = x.balls.rows() / groups, tokens = x.balls.columns();
-  std::vector<double> weights = weights_of(n);
-  const Magnitude largest = largest_weight(weights);
+  std::vector<double> weights = norm_weights(n);
+  const Magnitude largest = largest_norm_weight(weights);
   const HeadMoves moves = groups > 1 ? head_moves(x, groups) : HeadMoves{};
   Magnitudes spread(tokens * groups), radii(tokens);
   parallel_for(tokens, [&](std::size_t c) {
     Magnitude sum;
     for (std::size_t g = 0; g < groups; ++g) {
       const Magnitude radius = groups > 1 ? head_radius(x, moves, groups, g, c) : x.radii[c];
-      spread[c * groups + g] = inverse_spread(n, x.balls, g * size, (g + 1) * size, c, radius);
+      spread[c * groups + g] = norm_slope(n, x.balls, g * size, (g + 1) * size, c, radius);
       sum += square(spread[c * groups + g] * radius * largest);
     }
     radii[c] = root(sum);
@@ -379,16 +332,11 @@ EuclideanWorld::Block EuclideanWorld::multiply(const Block& x, const Block& y) c
   return z;
 }
 
-namespace {
-
-// At least how far down . inner moves, each column.
-Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down, std::size_t hidden, std::size_t tokens) {
-  const auto& source = *inner.source;
-  if (all_zero(source.moves)) return Magnitudes(tokens);
-  const MlpNorm form(read_all(down), folded(*inner.first, source.weights), inner.second ? folded(*inner.second, source.weights) : std::vector<double>(), hidden);
-  const std::vector<double> norms = form.norms(inner.a, inner.second ? std::span<const double>(inner.b) : std::span<const double>(),
-                                                relative(source.moves).values);
-  Magnitudes result(tokens);
+std::vector<double> inner_block_norms(const EuclideanWorld::Inner& inner, const Tensor& down, std::span<const double> importance) {
+  const std::size_t hidden = down.columns(), tokens = importance.size();
+  const std::vector<double>& weights = inner.source->weights;
+  const MlpNorm form(read_all(down), folded(*inner.first, weights), inner.second ? folded(*inner.second, weights) : std::vector<double>(), hidden);
+  std::vector<double> norms = form.norms(inner.a, inner.second ? std::span<const double>(inner.b) : std::span<const double>(), importance);
   for (std::size_t c = 0; c < tokens; ++c) {
     // The derivative elsewhere in the ball: |D (diag(da) G + diag(db) U)|_F <= |D|_F (|diag(da) G|_F + |diag(db) U|_F).
     double first = 0, second = 0;
@@ -399,15 +347,26 @@ Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down, s
       const double y = inner.db[c * hidden + k] * form.up_rows()[k];
       second += y * y;
     }
-    result[c] = magnitude_of(upward(norms[c] + form.down_norm() * (std::sqrt(first) + std::sqrt(second)))) * source.moves[c];
+    norms[c] = upward(norms[c] + form.down_norm() * (std::sqrt(first) + std::sqrt(second)));
   }
+  return norms;
+}
+
+namespace {
+
+// At least how far down . inner moves, each column.
+Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down) {
+  const Magnitudes& moves = inner.source->moves;
+  if (all_zero(moves)) return Magnitudes(moves.size());
+  const std::vector<double> norms = inner_block_norms(inner, down, relative(moves).values);
+  Magnitudes result;
+  for (std::size_t c = 0; c < moves.size(); ++c) result.push_back(magnitude_of(norms[c]) * moves[c]);
   return result;
 }
 
 }  // namespace
 
 EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) const {
-  const std::size_t tokens = x.balls.columns();
   Block y = plain(world(x.bits).linear(map, x.balls), {}, x.bits);
   const auto norm_of_map = [&](std::span<const double> weights) { return norm_of_rows(row_norms(*map.weight, weights), 0, map.weight->rows()); };
   std::shared_ptr<const Source> source;
@@ -420,7 +379,7 @@ EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) 
   }
   y.radii = scaled(x.radii, norm_of_map({}));
   Magnitudes sharper;
-  if (const auto* inner = std::get_if<Inner>(&x.path)) sharper = inner_moves(*inner, *map.weight, x.balls.rows(), tokens);
+  if (const auto* inner = std::get_if<Inner>(&x.path)) sharper = inner_moves(*inner, *map.weight);
   if (const auto* mixed = std::get_if<Mixed>(&x.path)) sharper = attention_moves(*mixed->branch, *map.weight);
   for (std::size_t c = 0; c < sharper.size(); ++c) y.radii[c] = least(y.radii[c], sharper[c]);
   return y;

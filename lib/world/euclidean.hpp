@@ -97,4 +97,7 @@ class EuclideanWorld {
 
 static_assert(CertifiedWorld<EuclideanWorld>);
 
+// At least the 2-norm of d (down . inner)_c / d n_c of every column, n the normalised stream. The bounds of columns of large importance [tokens] are the sharpest.
+std::vector<double> inner_block_norms(const EuclideanWorld::Inner& inner, const Tensor& down, std::span<const double> importance);
+
 }  // namespace snellen

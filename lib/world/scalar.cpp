@@ -317,5 +317,6 @@ auto ScalarWorld<A>::select(const Block& x, std::span<const std::size_t> columns
 
 template class ScalarWorld<RealArithmetic>;
 template class ScalarWorld<IntervalArithmetic>;
+template class ScalarWorld<DualArithmetic>;
 
 }  // namespace snellen

@@ -1,5 +1,5 @@
-// Worlds made of scalar numbers, one by one: `real` (MPFR) and `interval` (MPFI). Slow and simple on purpose: they are what the fast
-// worlds are compared with, and share no code with them.
+// Worlds made of scalar numbers, one by one: `real` (MPFR), `interval` (MPFI) and `tangent` (intervals with a derivative). Slow and simple on purpose: they are what
+// the fast worlds are compared with, and share no code with them.
 #pragma once
 
 #include <map>
@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/number/dual.hpp"
 #include "lib/number/interval.hpp"
 #include "lib/number/real.hpp"
 #include "lib/world/world.hpp"
@@ -73,11 +74,15 @@ class ScalarWorld {
 
 extern template class ScalarWorld<RealArithmetic>;
 extern template class ScalarWorld<IntervalArithmetic>;
+extern template class ScalarWorld<DualArithmetic>;
 
 using RealWorld = ScalarWorld<RealArithmetic>;
 using IntervalWorld = ScalarWorld<IntervalArithmetic>;
+// Forward-mode differentiation along one direction: seed the tangents of a block, and read those of what comes of it.
+using TangentWorld = ScalarWorld<DualArithmetic>;
 
 static_assert(World<RealWorld> && !CertifiedWorld<RealWorld>);
 static_assert(CertifiedWorld<IntervalWorld>);
+static_assert(CertifiedWorld<TangentWorld>);
 
 }  // namespace snellen

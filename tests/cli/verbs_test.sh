@@ -122,6 +122,24 @@ holds "one line a format and norm" test "$(grep -cE "^(e4m3|bf16) " out)" -eq 4
 holds "glasses.json is there" grep -q '"schema": "snellen.glasses/1"' reports/generated/spaced/glasses.json
 expects "glasses without delimiters" 2 "$command" glasses cases/ever.toml --quiet
 
+# Sensitivity: the same bytes for any number of threads; a logit's gradient; what cannot be asked.
+expects "sensitivity" 0 "$command" sensitivity cases/small.toml --threads 1 --quiet
+for file in sensitivity.json sensitivity.csv sensitivity.html; do holds "sensitivity writes $file" test -s "reports/generated/small/$file"; done
+holds "one line a token" test "$(wc -l <reports/generated/small/sensitivity.csv)" -eq 14
+holds "no token is left out of the table" test "$(grep -cE "^ +[0-9]+ +[0-9] " out)" -eq 13
+expects "sensitivity on two threads" 0 "$command" sensitivity cases/small.toml --threads 2 --quiet --out elsewhere
+holds "sensitivity does not depend on threads" cmp reports/generated/small/sensitivity.json elsewhere/sensitivity.json
+{ cat cases/small.toml; printf '[sensitivity]\nof = "logit"\nagainst = 3\nlength = 5\nrows = 1\n'; } >cases/logit.toml
+expects "sensitivity of the next token's logit" 0 "$command" sensitivity cases/logit.toml --quiet
+holds "the gradient is there" test -s reports/generated/logit/gradient.safetensors
+sed 's/^length = 5/length = 99/' cases/logit.toml >cases/far.toml
+expects "sensitivity of a sequence that the case has not" 2 "$command" sensitivity cases/far.toml --quiet
+holds "the message names the line" grep -q "far.toml:[0-9]*: sensitivity.length: found 99, expected" err
+sed 's/^against = 3/against = 6/' cases/logit.toml >cases/far.toml
+expects "a token that the model has not, for sensitivity" 2 "$command" sensitivity cases/far.toml --quiet
+sed 's/^rows = 1/row = 1/' cases/logit.toml >cases/far.toml
+expects "an unknown key of sensitivity" 2 "$command" sensitivity cases/far.toml --quiet
+
 tiny=$SNELLEN_SOURCE/tests/engines/fixtures/tiny/mpt
 printf '[1, 2, 3]\n[4]\n[1, 2, 3]\n' >prompts
 expects "next tokens" 0 "$command" next "$tiny" prompts --quiet
@@ -147,4 +165,4 @@ expects "help of a verb" 0 "$command" certify --help
 expects "version" 0 "$command" --version
 
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 70 ]
+[ $failures -eq 0 ] && [ $tested -eq 84 ]

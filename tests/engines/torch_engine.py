@@ -67,6 +67,40 @@ class NarrowTensors(TorchDispatchMode):
         return result
 
 
+def layers_of(model):
+    decoder = model.base_model
+    return next(getattr(decoder, name) for name in ("h", "blocks", "layers") if hasattr(decoder, name))
+
+
+def input_gradient(model, tokens, choose):
+    """d choose(logits of the last token) / d (what each token enters the first layer with) as [tokens, width], the value, and the operations that returned fewer bits
+    than float64. By a hook, since what is called inputs_embeds is scaled within some models and not in others."""
+    entered = []
+
+    def keep(_, args, kwargs):
+        entered.append(args[0] if args else kwargs["hidden_states"])
+        entered[0].retain_grad()
+
+    handle = layers_of(model)[0].register_forward_pre_hook(keep, with_kwargs=True)
+    try:
+        with NarrowTensors() as narrow:
+            value = choose(model(torch.tensor([tokens]), use_cache=False).logits[0, -1])
+            value.backward()
+    finally:
+        handle.remove()
+    return entered[0].grad[0].double().numpy().copy(), float(value.detach()), sorted(narrow.operations)
+
+
+def exact_input_gradient(model, tokens, choose):
+    """input_gradient() with the casts replaced; refuses a run in which one was left."""
+    replace_casts(model)
+    with float32_means_float64():
+        gradient, value, narrow = input_gradient(model, tokens, choose)
+    if narrow:
+        raise ArithmeticError(f"casts not replaced in {type(model).__name__}: {', '.join(narrow)}")
+    return gradient, value
+
+
 def states(model, tokens):
     """{"hidden.0": embeddings, ..., "hidden.L": output of layer L before the final norm, "final"} as [tokens, width], "logits" as
     [tokens, vocabulary]; and the operations that returned fewer bits than float64.
@@ -74,7 +108,7 @@ def states(model, tokens):
     Hooks, since the last entry of output_hidden_states has gone through the final norm already.
     """
     decoder = model.base_model
-    layers = next(getattr(decoder, name) for name in ("h", "blocks", "layers") if hasattr(decoder, name))
+    layers = layers_of(model)
     final_norm = next(getattr(decoder, name) for name in ("ln_f", "norm_f", "norm") if hasattr(decoder, name))
     seen = {}
 
