@@ -1,5 +1,6 @@
 #include "proofs/checker/check.hpp"
 
+#include "proofs/checker/for_all.hpp"
 #include "proofs/checker/horizon.hpp"
 
 namespace snellen::check {
@@ -8,9 +9,9 @@ std::vector<Finding> check(const Model& model, const Certificate& c, const Optio
   Findings findings(c);
   Budget budget(options.work);
   check_horizon(model, c, options, budget, findings);
-  findings.ask({"inevitable"}, [](const CertificateClaim&) { return settled("this program knows no way to prove it for all n"); });
+  check_windows(model, c, options, budget, findings);
+  check_runs(model, c, options, budget, findings);
   findings.ask({"engine"}, [](const CertificateClaim&) { return settled("this program does not emulate engines"); });
-  findings.ask({"limit.tail"}, [](const CertificateClaim&) { return settled("this program knows no way to prove it for all n"); });
   return findings.list();
 }
 
