@@ -93,7 +93,7 @@ Vector Forward::attend(const Attention& attention, const Vector& query, const Pa
     Number mass = a.zero();
     for (Number& weight : weights) {
       a.sub(weight, weight, off);
-      a.exp(weight, weight);
+      o_.exp(weight);
       a.add(mass, mass, weight);
     }
     for (std::size_t j = 0; j < size; ++j) {

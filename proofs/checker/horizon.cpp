@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "proofs/certificate/numbers.hpp"
-#include "proofs/checker/judge.hpp"
+#include "proofs/checker/pairs.hpp"
 #include "proofs/checker/sequences.hpp"
 
 namespace snellen::check {
@@ -34,87 +34,9 @@ std::optional<std::vector<Run>> parse_verdicts(const std::string& text, std::int
   return total == lengths ? std::optional(runs) : std::nullopt;
 }
 
-// All lengths from c.from on at one precision.
-class Evaluation {
- public:
-  Evaluation(const Model& model, const Certificate& c, std::int64_t last, const std::optional<std::vector<Token>>& limit, bool tokens, long bits)
-      : c_(c), last_(last), forward_(model, bits) {
-    Pairs pairs = seat_pairs(*c.sequences, c.from, last);
-    const std::size_t limit_seat = limit ? pairs.seating.add(0, *limit) : 0;
-    Forward::States states = forward_.run(pairs.seating.seats());
-    std::vector<bool> wanted(states.hidden.size());
-    for (const auto* list : {&pairs.first, &pairs.second})
-      for (const std::size_t seat : *list) wanted[seat] = true;
-    if (limit) wanted[limit_seat] = true;
-    vectors_.resize(states.hidden.size()), tokens_.resize(states.hidden.size());
-    std::vector<Vector> finals(states.hidden.size());
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      if (!wanted[i]) continue;
-      finals[i] = forward_.final(states.hidden[i]);
-      vectors_[i] = c.at == "final" ? finals[i] : std::move(states.hidden[i]);
-    }
-    if (tokens) find_tokens(wanted, finals);
-    first_ = std::move(pairs.first), second_ = std::move(pairs.second);
-    if (limit) limit_ = vectors_[limit_seat];
-  }
-
-  std::int64_t last() const { return last_; }
-  Number distance_at(std::int64_t n, const std::string& norm) const { return distance(arithmetic(), norm, vectors_[first_[index(n)]], vectors_[second_[index(n)]]); }
-  std::optional<std::int64_t> token_at(std::int64_t n) const { return tokens_[first_[index(n)]]; }
-  std::optional<Number> distance_from_limit(std::int64_t n, const std::string& norm) const {
-    return limit_.empty() ? std::nullopt : std::optional(distance(arithmetic(), norm, vectors_[first_[index(n)]], limit_));
-  }
-
-  // Of the row that a claim is about.
-  Letter verdict_at(std::int64_t n, const ClaimNumbers& numbers) const {
-    const std::string& criterion = numbers.at("criterion");
-    const std::size_t x = first_[index(n)], y = second_[index(n)];
-    if (criterion == "tolerance") return tolerance(distance(arithmetic(), numbers.at("norm"), vectors_[x], vectors_[y]), *parse_exact(numbers.at("eps")));
-    if (criterion == "argmax") return same_token(tokens_[x], tokens_[y]);
-    const auto format = std::find_if(c_.formats.begin(), c_.formats.end(), [&](const CertificateFormat& f) { return f.name == numbers.at("format"); });
-    return RoundedVector(*format, vectors_[x]).compared_with(RoundedVector(*format, vectors_[y]));
-  }
-
-  // In which coordinate two vectors at n round differently, for people.
-  std::string place_of(std::int64_t n, const ClaimNumbers& numbers) const {
-    const Vector &x = vectors_[first_[index(n)]], &y = vectors_[second_[index(n)]];
-    const std::string& criterion = numbers.at("criterion");
-    if (criterion == "tolerance") return fmt::format("n = {}: D_{} lies in {}", n, numbers.at("norm"), shown(distance_at(n, numbers.at("norm"))));
-    if (criterion == "argmax") {
-      const auto text = [](const std::optional<std::int64_t>& token) { return token ? std::to_string(*token) : "not certified"; };
-      return fmt::format("n = {}: the next tokens are {} and {}", n, text(tokens_[first_[index(n)]]), text(tokens_[second_[index(n)]]));
-    }
-    const auto format = std::find_if(c_.formats.begin(), c_.formats.end(), [&](const CertificateFormat& f) { return f.name == numbers.at("format"); });
-    for (std::size_t i = 0; i < x.size(); ++i)
-      if (RoundedVector(*format, {x[i]}).compared_with(RoundedVector(*format, {y[i]})) != 'C')
-        return fmt::format("n = {}, coordinate {}: {} and {}", n, i, shown(x[i]), shown(y[i]));
-    return fmt::format("n = {}: all coordinates round to the same values", n);
-  }
-
- private:
-  const IntervalArithmetic& arithmetic() const { return forward_.operations().arithmetic(); }
-  std::size_t index(std::int64_t n) const { return static_cast<std::size_t>(n - c_.from); }
-  void find_tokens(const std::vector<bool>& wanted, const std::vector<Vector>& finals) {
-    std::vector<Vector> ys;
-    std::vector<std::size_t> seats;
-    for (std::size_t i = 0; i < wanted.size(); ++i)
-      if (wanted[i]) ys.push_back(finals[i]), seats.push_back(i);
-    const std::vector<Vector> logits = forward_.logits(ys);
-    for (std::size_t k = 0; k < seats.size(); ++k) tokens_[seats[k]] = argmax(logits[k]);
-  }
-
-  const Certificate& c_;
-  std::int64_t last_;
-  Forward forward_;
-  std::vector<Vector> vectors_;  // of the seats that are asked about
-  std::vector<std::optional<std::int64_t>> tokens_;
-  std::vector<std::size_t> first_, second_;
-  Vector limit_;
-};
-
 // All of a claim's lengths, in order: the first that is refuted decides; one that is open leaves it open.
 template <class F>
-Finding all_of(std::int64_t from, std::int64_t to, const Evaluation& e, const F& at) {
+Finding all_of(std::int64_t from, std::int64_t to, const PairVectors& e, const F& at) {
   Finding result = verified();
   for (std::int64_t n = from; n <= std::min(to, e.last()); ++n) {
     Finding one = at(n);
@@ -132,7 +54,7 @@ Finding within(const Number& d, const Dyadic& low, const Dyadic& high, const std
   return mpfr_less_p(upper(d), low.get()) || mpfr_less_p(high.get(), lower(d)) ? refuted(both) : open(both);
 }
 
-Finding letter(char claimed, std::int64_t n, const ClaimNumbers& numbers, const Evaluation& e) {
+Finding letter(char claimed, std::int64_t n, const ClaimNumbers& numbers, const PairVectors& e) {
   if (claimed == 'U') return verified();  // nothing is claimed
   const Letter found = e.verdict_at(n, numbers);
   if (found == claimed) return verified();
@@ -140,7 +62,7 @@ Finding letter(char claimed, std::int64_t n, const ClaimNumbers& numbers, const 
   return found == 'U' ? open(what) : refuted(what);
 }
 
-Finding judge(const CertificateClaim& claim, const Certificate& c, const Evaluation& e) {
+Finding judge(const CertificateClaim& claim, const Certificate& c, const PairVectors& e, bool limit_known) {
   const std::string fact = *fact_of(claim.id);
   const ClaimNumbers& numbers = claim.numbers;
   const auto length = [&](const char* name) { return std::stoll(numbers.at(name)); };  // the reader checked that it is one of the certificate's
@@ -171,7 +93,7 @@ Finding judge(const CertificateClaim& claim, const Certificate& c, const Evaluat
   if (fact == "distinct") return all_of(length("n"), length("n"), e, [&](std::int64_t n) { return letter('D', n, numbers, e); });
   // limit
   return all_of(c.to, c.to, e, [&](std::int64_t n) {
-    const auto d = e.distance_from_limit(n, numbers.at("norm"));
+    const auto d = limit_known ? e.distance_from_limit(n, numbers.at("norm")) : std::nullopt;
     if (!d) return settled("the limit " + numbers.at("limit") + " is of a kind that this program does not know");
     return within(*d, *parse_exact(numbers.at("lower")), *parse_exact(numbers.at("upper")), fmt::format("n = {}: the distance from the limit", n));
   });
@@ -206,26 +128,19 @@ std::optional<std::vector<std::int64_t>> limit_tokens(const Model& model, const 
   return static_cast<std::int64_t>(tokens.size()) > *reach ? std::optional(tokens) : std::nullopt;
 }
 
+std::optional<std::vector<std::int64_t>> limit_of_claims(const Model& model, const Certificate& c) {
+  for (const CertificateClaim& claim : c.claims)
+    if (claim.numbers.contains("limit")) return limit_tokens(model, *c.sequences, claim.numbers.at("limit"));
+  return std::nullopt;
+}
+
 void check_horizon(const Model& model, const Certificate& c, const Options& options, Budget& budget, Findings& findings) {
   const std::initializer_list<std::string_view> facts = {"distances", "verdicts", "tokens", "collapse", "distinct", "limit"};
   const std::int64_t last = std::min(c.to, options.up_to.value_or(c.to));
   if (!findings.any_open(facts)) return;
   if (last < c.from) return findings.ask(facts, [&](const CertificateClaim&) { return settled(fmt::format("only lengths up to {} were asked for", last)); });
-  std::optional<std::vector<Token>> limit;
-  bool tokens = false;
-  for (const CertificateClaim& claim : c.claims) {
-    if (fact_of(claim.id) == "limit" && !limit) limit = limit_tokens(model, *c.sequences, claim.numbers.at("limit"));
-    tokens = tokens || fact_of(claim.id) == "tokens" || (claim.numbers.contains("criterion") && claim.numbers.at("criterion") == "argmax");
-  }
-  double products = 0;
-  {
-    const Pairs pairs = seat_pairs(*c.sequences, c.from, last);
-    const auto seats = static_cast<double>(pairs.seating.seats().size());
-    double seen = 0;
-    for (std::size_t i = 0; i < pairs.seating.seats().size(); ++i) seen += static_cast<double>(pairs.seating.seats()[i].trunk + (i - pairs.seating.seats()[i].branch) + 1);
-    products = seats * products_of_layers(model) + seen * products_of_attention(model);
-    if (tokens) products += 2 * static_cast<double>(pairs.first.size()) * static_cast<double>(model.vocabulary) * static_cast<double>(model.width);
-  }
+  const std::optional<std::vector<Token>> limit = limit_of_claims(model, c);
+  const double products = products_of_pairs(model, c, c.from, last);
   for (long bits = std::min<long>(options.max_bits, static_cast<long>(c.precision_bits) + first_spare_bits);; bits = std::min(options.max_bits, 2 * bits)) {
     if (!budget.affords(products)) {
       findings.ask(facts, [&](const CertificateClaim&) {
@@ -235,8 +150,8 @@ void check_horizon(const Model& model, const Certificate& c, const Options& opti
     }
     budget.spend(products);
     options.say(fmt::format("lengths {} to {} at {} bits", c.from, last, bits));
-    const Evaluation e(model, c, last, limit, tokens, bits);
-    findings.ask(facts, [&](const CertificateClaim& claim) { return judge(claim, c, e); });
+    const PairVectors e(model, c, c.from, last, limit, bits);
+    findings.ask(facts, [&](const CertificateClaim& claim) { return judge(claim, c, e, claim.numbers.contains("limit") && limit && limit_tokens(model, *c.sequences, claim.numbers.at("limit")) == limit); });
     if (!findings.any_open(facts) || bits >= options.max_bits) return;
   }
 }

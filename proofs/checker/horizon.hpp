@@ -15,6 +15,9 @@ void check_horizon(const Model& model, const Certificate& certificate, const Opt
 // to the vector of that token alone, and under windows every long run ends in the same vector. Nothing otherwise.
 std::optional<std::vector<std::int64_t>> limit_tokens(const Model& model, const CertificateSequences& sequences, const std::string& text);
 
+// Those of the first claim that names a limit.
+std::optional<std::vector<std::int64_t>> limit_of_claims(const Model& model, const Certificate& certificate);
+
 // Tokens before the last one that its vector depends on, where every layer has a window and no positions are added; nothing otherwise.
 std::optional<std::int64_t> window_reach(const Model& model);
 

@@ -153,6 +153,20 @@ Number Operations::slope(const Slope& s) const {
   return result;
 }
 
+void Operations::exp(Number& x) const {
+  Number width = a_.zero();
+  mpfr_ptr w = upper(width);
+  mpfr_sub(w, upper(x), lower(x), MPFR_RNDU);
+  if (!(mpfr_cmp_ui(w, 1) < 0) || mpfr_nan_p(w)) return a_.exp(x, x);
+  mpfr_sqr(lower(width), w, MPFR_RNDU);
+  mpfr_add(w, w, lower(width), MPFR_RNDU);
+  mpfr_add_ui(w, w, 1, MPFR_RNDU);
+  const int inexact = mpfr_exp(lower(x), lower(x), MPFR_RNDD);
+  mpfr_set(upper(x), lower(x), MPFR_RNDU);
+  if (inexact != 0) mpfr_nextabove(upper(x));
+  mpfr_mul(upper(x), upper(x), w, MPFR_RNDU);
+}
+
 void Operations::soft_cap(Number& score, double cap) const {
   const Number c = a_.of(cap);
   a_.div(score, score, c);

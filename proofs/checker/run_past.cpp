@@ -1,26 +1,35 @@
 #include "proofs/checker/run_past.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace snellen::check {
 
-PairExponential::PairExponential(const Operations& o, const std::vector<Row>& query, const std::vector<Row>& key, std::size_t most, long wanted) {
+namespace {
+
+void times(Number& x, std::size_t factor) { mpfi_mul_ui(IntervalArithmetic::raw(x), IntervalArithmetic::raw(x), factor); }
+
+}  // namespace
+
+Side::Side(std::vector<Row> r) : rows(std::move(r)) {
+  for (const Row& row : rows) constants.push_back(Upper::magnitude(row[0])), moving.push_back(majorants(row, 1));
+}
+
+PairExponential::PairExponential(const Operations& o, const Side& query_side, const Side& key_side, std::size_t most, long wanted) {
   const IntervalArithmetic& a = o.arithmetic();
+  const std::vector<Row>&query = query_side.rows, &key = key_side.rows;
   const std::size_t query_length = query[0].size(), key_length = key[0].size();
   // At R = 2^e, at least the sum of |coefficient| R^degree of s(t, tau) = dq . dk without its constant.
-  std::array<Upper, 7> majorants;
-  for (std::size_t c = 0; c < query.size(); ++c) {
-    const Upper q0 = Upper::magnitude(query[c][0]), k0 = Upper::magnitude(key[c][0]);
-    for (std::size_t e = 0; e < majorants.size(); ++e) {
-      const Upper q = weighted_norm(query[c], 1, static_cast<long>(e)), k = weighted_norm(key[c], 1, static_cast<long>(e));
-      majorants[e] += q0 * k + q * k0 + q * k;
+  Majorants bounds;
+  for (std::size_t c = 0; c < query.size(); ++c)
+    for (std::size_t e = 0; e < bounds.size(); ++e) {
+      const Upper &q = query_side.moving[c][e], &k = key_side.moving[c][e];
+      bounds[e] += query_side.constants[c] * k + q * key_side.constants[c] + q * k;
     }
-  }
+  const ExponentialTail beyond(bounds);
   Upper tail;
   const Upper allowed = Upper(1).scaled(wanted);
   for (degree = 0;; ++degree) {
-    tail = exponential_tail(degree, [&](long e) { return majorants[static_cast<std::size_t>(e)]; });
+    tail = beyond.beyond(degree);
     if (degree == most || tail < allowed) break;
   }
 
@@ -44,7 +53,7 @@ PairExponential::PairExponential(const Operations& o, const std::vector<Row>& qu
     Number sum = b == 0 ? a.of(1) : a.zero();
     for (std::size_t j = 1; j <= std::min(b, key_length - 1); ++j) {
       a.mul(term, s[0][j], coefficients[0][b - j]);
-      a.mul(term, term, static_cast<double>(j));
+      times(term, j);
       a.add(sum, sum, term);
     }
     if (b > 0) a.div(sum, sum, a.of(static_cast<double>(b)));
@@ -56,7 +65,7 @@ PairExponential::PairExponential(const Operations& o, const std::vector<Row>& qu
       for (std::size_t k = 1; k <= i; ++k)
         for (std::size_t j = 0; j <= std::min(b, key_length - 1); ++j) {
           a.mul(term, s[k][j], coefficients[i - k][b - j]);
-          a.mul(term, term, static_cast<double>(k));
+          times(term, k);
           a.add(sum, sum, term);
         }
       a.div(sum, sum, a.of(static_cast<double>(i)));
@@ -76,8 +85,9 @@ PairExponential::PairExponential(const Operations& o, const std::vector<Row>& qu
 }
 
 void HeadPast::add_token(const Vector& key, const Vector& weighted) {
-  Group group;
-  for (const Number& k : key) group.keys.push_back({k});
+  std::vector<Row> keys;
+  for (const Number& k : key) keys.push_back({k});
+  Group group{Side(std::move(keys)), {}, {}};
   for (const Number& w : weighted) {
     group.moments.push_back({w});
     group.absolute.push_back(Upper::magnitude(w));
@@ -86,8 +96,7 @@ void HeadPast::add_token(const Vector& key, const Vector& weighted) {
 }
 
 void HeadPast::add_era(const IntervalArithmetic& a, std::vector<Row> keys, const std::vector<Row>& weighted, const Era& era) {
-  Group group;
-  group.keys = std::move(keys);
+  Group group{Side(std::move(keys)), {}, {}};
   const Upper count = Upper::magnitude(era.count());
   Number term = a.zero();
   for (const Row& model : weighted) {
@@ -113,11 +122,12 @@ void HeadPast::add_era(const IntervalArithmetic& a, std::vector<Row> keys, const
 std::vector<Row> HeadPast::sums(const Taylor& taylor, const std::vector<Row>& query, long wanted) const {
   const IntervalArithmetic& a = taylor.arithmetic();
   std::vector<Row> total(query.size() + 1, taylor.zero());
+  const Side side(query);
   Number term = a.zero();
   for (const Group& group : groups_) {
-    const std::size_t key_degree = group.keys[0].size() - 1;
+    const std::size_t key_degree = group.keys.rows[0].size() - 1;
     // A query that does not move needs all powers of the keys; a token's keys need all powers of the query.
-    const PairExponential pair(taylor.operations(), query, group.keys, std::max(taylor.length() - 1, key_degree), wanted);
+    const PairExponential pair(taylor.operations(), side, group.keys, std::max(taylor.length() - 1, key_degree), wanted);
     for (std::size_t row = 0; row < total.size(); ++row) {
       const Vector& moments = group.moments[row];
       Upper beyond = pair.error * group.absolute[row];
@@ -139,7 +149,7 @@ std::vector<Row> HeadPast::sums(const Taylor& taylor, const std::vector<Row>& qu
 std::vector<Row> own_sums(const Taylor& taylor, const std::vector<Row>& query, const std::vector<Row>& keys, const std::vector<Row>& weighted, const Era& era, long wanted) {
   const IntervalArithmetic& a = taylor.arithmetic();
   const std::size_t length = taylor.length(), q = length - 1;
-  const PairExponential pair(taylor.operations(), query, keys, q, wanted);
+  const PairExponential pair(taylor.operations(), Side(query), Side(keys), q, wanted);
   std::vector<Upper> by_degree(length);  // of the pair's polynomial
   for (std::size_t i = 0; i < pair.in_t; ++i)
     for (std::size_t b = 0; b < pair.coefficients[i].size(); ++b) by_degree[i + b] += Upper::magnitude(pair.coefficients[i][b]);

@@ -8,6 +8,14 @@
 
 namespace snellen::check {
 
+// Rows of t or tau, and the bounds of each that pairs ask for.
+struct Side {
+  std::vector<Row> rows;
+  std::vector<Upper> constants;     // |row_0|
+  std::vector<Majorants> moving;    // of the rest
+  explicit Side(std::vector<Row> r);
+};
+
 // e^(dq(t) . dk(tau)) as a polynomial in t and tau with exact coefficients and an error that holds at each pair of points.
 struct PairExponential {
   std::size_t in_t = 0, degree = 0;            // a < in_t, a + b <= degree
@@ -15,7 +23,7 @@ struct PairExponential {
   Upper error, supremum;                       // of the polynomial
 
   // wanted: truncation may cost about 2^wanted. The degree is at most `most`.
-  PairExponential(const Operations& o, const std::vector<Row>& query, const std::vector<Row>& key, std::size_t most, long wanted);
+  PairExponential(const Operations& o, const Side& query, const Side& key, std::size_t most, long wanted);
 };
 
 class HeadPast {
@@ -30,7 +38,7 @@ class HeadPast {
 
  private:
   struct Group {
-    std::vector<Row> keys;
+    Side keys;
     std::vector<Vector> moments;    // [row][b]: sum of tau^b weight (1, dv)
     std::vector<Upper> absolute;    // sum of |weight (1, dv)|
   };

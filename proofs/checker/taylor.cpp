@@ -1,6 +1,11 @@
 #include "proofs/checker/taylor.hpp"
 
 namespace snellen::check {
+namespace {
+
+void times(Number& x, std::size_t factor) { mpfi_mul_ui(IntervalArithmetic::raw(x), IntervalArithmetic::raw(x), factor); }
+
+}  // namespace
 
 Upper Upper::magnitude(const Number& x) {
   Upper result;
@@ -21,12 +26,6 @@ Upper Upper::radius(const Number& x) {
 Upper Upper::scaled(long exponent) const {
   Upper result = *this;
   mpfr_mul_2si(result.value_.get(), result.value_.get(), exponent, MPFR_RNDU);
-  return result;
-}
-
-Upper Upper::exp() const {
-  Upper result = *this;
-  mpfr_exp(result.value_.get(), result.value_.get(), MPFR_RNDU);
   return result;
 }
 
@@ -61,6 +60,26 @@ Upper weighted_norm(const Row& x, std::size_t first, long e) {
   Upper sum;
   for (std::size_t k = first; k < x.size(); ++k) sum += Upper::magnitude(x[k]).scaled(e * static_cast<long>(k));
   return sum;
+}
+
+Majorants majorants(const Row& x, std::size_t first) {
+  Majorants result;
+  for (std::size_t k = first; k < x.size(); ++k) {
+    const Upper size = Upper::magnitude(x[k]);
+    for (std::size_t e = 0; e < result.size(); ++e) result[e] += size.scaled(static_cast<long>(e * k));
+  }
+  return result;
+}
+
+ExponentialTail::ExponentialTail(const Majorants& p) {
+  for (std::size_t e = 0; e < p.size(); ++e) growth_[e] = p[e].expm1();
+}
+
+Upper ExponentialTail::beyond(std::size_t degree) const {
+  Upper best = growth_[0];
+  for (std::size_t e = 1; e < growth_.size(); ++e)
+    if (const Upper bound = growth_[e].scaled(-static_cast<long>(e * (degree + 1))); bound < best) best = bound;
+  return best;
 }
 
 Row Taylor::everything() const {
@@ -113,12 +132,12 @@ Row Taylor::exp(const Row& x) const {
   for (std::size_t k = 1; k < length_; ++k) {
     for (std::size_t i = 1; i <= k; ++i) {
       a.mul(term, x[i], e[k - i]);
-      a.mul(term, term, static_cast<double>(i));
+      times(term, i);
       a.add(e[k], e[k], term);
     }
     a.div(e[k], e[k], a.of(static_cast<double>(k)));
   }
-  widen(e[0], exponential_tail(length_ - 1, [&](long r) { return weighted_norm(x, 1, r); }));
+  widen(e[0], ExponentialTail(majorants(x, 1)).beyond(length_ - 1));
   a.exp(term, x[0]);
   scale(e, term);
   return e;

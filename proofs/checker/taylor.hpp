@@ -2,6 +2,8 @@
 // from t to t, with f(t) = sum c_k t^k. Sums over many t must therefore split a row into midpoints and radii (`era_sum`, proofs/era.md).
 #pragma once
 
+#include <array>
+
 #include "proofs/checker/operations.hpp"
 
 namespace snellen::check {
@@ -20,7 +22,6 @@ class Upper {
   friend Upper operator+(Upper x, const Upper& y) { return x += y; }
   friend Upper operator*(Upper x, const Upper& y) { return x *= y; }
   Upper scaled(long exponent) const;        // times 2^exponent
-  Upper exp() const;
   Upper expm1() const;
   Upper inverse_of_rest() const;            // 1 / (1 - x); infinite for x >= 1
   mpfr_srcptr get() const { return value_.get(); }
@@ -33,10 +34,17 @@ class Upper {
 Number midpoint(const Number& x);           // a point in or near the middle
 void widen(Number& x, const Upper& error);  // [lower - error, upper + error]
 
-// At least R^-(degree + 1) (e^P(R) - 1) for the best of R = 2^0, ..., 2^6, P(e) a bound at R = 2^e: what the exponential of a polynomial without constant term has beyond
-// the degree (`exponential_tail`, proofs/era.md).
-template <class F>
-Upper exponential_tail(std::size_t degree, const F& majorant);
+// What the exponential of a polynomial without constant term has beyond a degree: at most R^-(degree + 1) (e^P(R) - 1), P(R) at least the sum of |p_k| R^k, for the best of
+// R = 2^0, ..., 2^6 (`exponential_tail`, proofs/era.md). Constructed from the bounds P(2^e).
+using Majorants = std::array<Upper, 7>;
+class ExponentialTail {
+ public:
+  explicit ExponentialTail(const Majorants& p);
+  Upper beyond(std::size_t degree) const;
+
+ private:
+  Majorants growth_;  // e^P - 1
+};
 
 class Taylor {
  public:
@@ -71,17 +79,9 @@ class Taylor {
   std::size_t length_;
 };
 
-template <class F>
-Upper exponential_tail(std::size_t degree, const F& majorant) {
-  Upper best;
-  for (long e = 0; e <= 6; ++e) {
-    const Upper bound = majorant(e).expm1().scaled(-e * static_cast<long>(degree + 1));
-    if (e == 0 || bound < best) best = bound;
-  }
-  return best;
-}
-
 // At least the sum of |x_k| 2^(e k) for k >= first.
 Upper weighted_norm(const Row& x, std::size_t first, long e);
+// The same for e = 0, ..., 6.
+Majorants majorants(const Row& x, std::size_t first);
 
 }  // namespace snellen::check
