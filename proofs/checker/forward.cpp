@@ -8,6 +8,8 @@
 namespace snellen::check {
 namespace {
 
+constexpr std::size_t many = 8;  // tokens, from which on several threads are worth it
+
 std::int64_t position_of(const Seat& seat, std::size_t self) { return static_cast<std::int64_t>(seat.trunk + (self - seat.branch)); }
 
 // The seats that a layer with this window shows, oldest first.
@@ -27,7 +29,7 @@ void add_each(const IntervalArithmetic& a, std::vector<Vector>& xs, const std::v
 }  // namespace
 
 void Forward::norm_all(const std::optional<Norm>& n, std::vector<Vector>& xs, std::size_t groups) const {
-  if (n) for_each_index(xs.size(), [&](std::size_t c) { o_.norm(*n, xs[c], groups); });
+  if (n) for_each_index(xs.size(), xs.size() >= many, [&](std::size_t c) { o_.norm(*n, xs[c], groups); });
 }
 
 Vector Forward::embedding(Token token, std::int64_t position) const {
@@ -121,7 +123,7 @@ void Forward::add_mlp(const Layer& layer, std::vector<Vector>& xs) const {
   norm_all(layer.mlp_norm, h);
   std::vector<Vector> inner = o_.linear(*layer.up, h), gate;
   if (layer.gate) gate = o_.linear(*layer.gate, h);
-  for_each_index(inner.size(), [&](std::size_t c) {
+  for_each_index(inner.size(), inner.size() >= many, [&](std::size_t c) {
     for (std::size_t i = 0; i < inner[c].size(); ++i) {
       o_.activate(layer.activation, layer.gate ? gate[c][i] : inner[c][i]);
       if (layer.gate) a.mul(inner[c][i], inner[c][i], gate[c][i]);
@@ -144,9 +146,9 @@ Forward::States Forward::run(const std::vector<Seat>& seats) const {
       auto& table = turns[{attention.rotary->base, attention.rotary->dimensions}];
       if (table.empty()) {
         table.resize(seats.size());
-        for_each_index(seats.size(), [&](std::size_t c) { table[c] = o_.turns(*attention.rotary, position_of(seats[c], c)); });
+        for_each_index(seats.size(), seats.size() >= many, [&](std::size_t c) { table[c] = o_.turns(*attention.rotary, position_of(seats[c], c)); });
       }
-      for_each_index(seats.size(), [&](std::size_t c) {
+      for_each_index(seats.size(), seats.size() >= many, [&](std::size_t c) {
         o_.rotate(p.queries[c], attention.heads, attention.head_size, table[c]);
         o_.rotate(p.keys[c], attention.kv_heads, attention.head_size, table[c]);
       });
@@ -156,7 +158,7 @@ Forward::States Forward::run(const std::vector<Seat>& seats) const {
     for (const Slope& slope : attention.alibi) slopes.push_back(o_.slope(slope));
     const Number scale = o_.root(attention.scale);
     std::vector<Vector> mixed(seats.size());
-    for_each_index(seats.size(), [&](std::size_t c) { mixed[c] = attend(attention, p.queries[c], past, seen_by(seats[c], c, attention.window), slopes, scale); });
+    for_each_index(seats.size(), seats.size() >= many, [&](std::size_t c) { mixed[c] = attend(attention, p.queries[c], past, seen_by(seats[c], c, attention.window), slopes, scale); });
     add_attention(layer, xs, mixed);
     add_mlp(layer, xs);
     states.past.push_back(std::move(past));

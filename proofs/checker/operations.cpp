@@ -60,7 +60,7 @@ std::vector<Vector> Operations::linear(const Linear& map, const std::vector<Vect
     if (x.size() != map.weight->columns()) throw std::logic_error("linear: the weight's columns are not the vector's size");
   const Vector bias = map.bias ? row(*map.bias, 0) : Vector();
   std::vector<Vector> ys(xs.size(), zeros(out));
-  for_each_index(out, [&](std::size_t i) {
+  for_each_index(out, out * map.weight->columns() * xs.size() >= 20'000, [&](std::size_t i) {
     Dot dot(doubles(*map.weight, i), bits());
     for (std::size_t c = 0; c < xs.size(); ++c) {
       dot.add_to(ys[c][i], xs[c]);

@@ -67,13 +67,13 @@ struct RunCover::Layers {
           for (std::size_t k = 0; k < mean.size(); ++k) a.sub(entries[i][k], entries[i][k], mean[k]);
       }
       std::vector<Row> squares(size);
-      for_each_index(size, [&](std::size_t i) { squares[i] = taylor.multiply(entries[i], entries[i]); });
+      for_each_index(size, true, [&](std::size_t i) { squares[i] = taylor.multiply(entries[i], entries[i]); });
       Row mean = taylor.zero();
       for (const Row& square : squares) taylor.add(mean, square);
       taylor.scale(mean, share);
       a.add(mean[0], mean[0], a.of(n->epsilon));
       const Row factor = taylor.inverse_sqrt(mean);
-      for_each_index(size, [&](std::size_t i) {
+      for_each_index(size, true, [&](std::size_t i) {
         entries[i] = taylor.multiply(entries[i], factor);
         if (n->weight) {
           Number w = weight[i];
@@ -146,7 +146,7 @@ void RunCover::apply(const Layers& layers, std::size_t layer, Block& x, const At
   layers.norm(l.mlp_norm, h);
   Block inner = layers.linear(*l.up, h);
   const Block gate = l.gate ? layers.linear(*l.gate, h) : Block();
-  for_each_index(inner.size(), [&](std::size_t i) {
+  for_each_index(inner.size(), layers.taylor.length() > 1, [&](std::size_t i) {
     inner[i] = l.gate ? layers.taylor.multiply(layers.activate(l.activation, gate[i]), inner[i]) : layers.activate(l.activation, inner[i]);
   });
   out = layers.linear(*l.down, inner);
@@ -191,7 +191,7 @@ void RunCover::set_explicit(const std::vector<Token>& prefix) {
     const Attention& attention = model_.layers[l].attention;
     const std::size_t size = attention.head_size;
     past_[l].resize(attention.heads);
-    for_each_index(attention.heads, [&](std::size_t head) {
+    for_each_index(attention.heads, true, [&](std::size_t head) {
       const std::size_t shared = head / (attention.heads / attention.kv_heads) * size;
       const Number slope = attention.alibi.empty() ? a.zero() : forward_.operations().slope(attention.alibi[head]);
       Number term = a.zero();
@@ -247,7 +247,7 @@ bool RunCover::extend() {
     const std::size_t size = attention.head_size;
     apply(layers, l, x, [&](const Block& q, const Block& k, const Block& v) {
       Block mixed(q.size());
-      for_each_index(attention.heads, [&](std::size_t head) {
+      for_each_index(attention.heads, true, [&](std::size_t head) {
         Parts parts = parts_of(taylor_, l, head, q, k, v);
         Row score = taylor_.zero();  // q_c . dk
         for (std::size_t i = 0; i < size; ++i) {
@@ -292,7 +292,7 @@ Vector RunCover::tail() const {
     const std::size_t size = attention.head_size;
     apply(layers, l, x, [&](const Block& q, const Block& k, const Block& v) {
       Block mixed(q.size());
-      for_each_index(attention.heads, [&](std::size_t head) {
+      for_each_index(attention.heads, past_[l][0].groups() >= 64, [&](std::size_t head) {
         const Parts parts = parts_of(boxes, l, head, q, k, v);
         const std::vector<Row> sums = past_[l][head].sums(boxes, parts.query, settings_.wanted);
         const std::size_t shared = head / (attention.heads / attention.kv_heads) * size;

@@ -16,7 +16,7 @@
 #include "tests/threads.hpp"
 
 using namespace snellen;
-using snellen::check::Status;
+
 
 TEST_CASE("the checker's forward pass and the ball world enclose the same vectors, in every kind of model") {
   std::size_t compared = 0;
@@ -61,7 +61,7 @@ TEST_CASE("every claim of small models is verified, on any number of threads") {
     REQUIRE(found.size() >= 8);
     for (std::size_t i = 0; i < found.size(); ++i) {
       CAPTURE(c.claims[i].statement, found[i].reason);
-      CHECK(found[i].status == Status::verified);
+      CHECK(found[i].status == check::Status::verified);
     }
     const bool all = std::any_of(c.claims.begin(), c.claims.end(), [](const CertificateClaim& claim) { return claim.scope == "all"; });
     CHECK(all == (example.name != "rope"));
@@ -78,7 +78,7 @@ TEST_CASE("families of every form: a delimiter, a suffix, a sample, a last token
       REQUIRE(check::second_sequence(*c.sequences, n) == request.family.second(n));
     }
     const auto found = testing::findings(example.model, c);
-    return !found.empty() && testing::count(found, Status::verified) == found.size();
+    return !found.empty() && testing::count(found, check::Status::verified) == found.size();
   };
   CertifyRequest request = testing::small_request(5, {"bf16"}, false);
   request.family.suffix = {3, 4};
@@ -101,26 +101,26 @@ TEST_CASE("what is false is refuted, with its place; what is left out is named")
   const Certificate good = c;
   c.distances[3].by_norm[0] = c.distances[2].by_norm[0];
   std::vector<check::Finding> found = check::check(examples[0].model, c, {});
-  REQUIRE(testing::count(found, Status::refuted) == 1);
+  REQUIRE(testing::count(found, check::Status::refuted) == 1);
   CHECK(found[0].reason.find("n = 4: D_l1 lies in [") == 0);
   c = good;
   c.next_tokens[1] = *c.next_tokens[1] == 0 ? 1 : 0;
   found = check::check(examples[0].model, c, {});
-  REQUIRE(testing::count(found, Status::refuted) == 1);
+  REQUIRE(testing::count(found, check::Status::refuted) == 1);
   CHECK(found[1].reason.find("n = 2: the next token is ") == 0);
 
   check::Options options;
   options.up_to = 3;
   found = check::check(examples[0].model, good, options);
-  CHECK(testing::count(found, Status::refuted) == 0);
+  CHECK(testing::count(found, check::Status::refuted) == 0);
   CHECK(found[0].reason == "only lengths up to 3 were asked for: those are as claimed");
   options.up_to.reset(), options.work = 10;
   found = check::check(examples[0].model, good, options);
-  CHECK(testing::count(found, Status::open) == found.size());
+  CHECK(testing::count(found, check::Status::open) == found.size());
   options = {};
   options.max_bits = 24;  // too few for the intervals that are listed
   found = check::check(examples[0].model, good, options);
-  CHECK(found[0].status == Status::open);
+  CHECK(found[0].status == check::Status::open);
   CHECK(found[0].reason.find("the certificate says [") != std::string::npos);
 }
 
