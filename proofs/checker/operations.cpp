@@ -1,6 +1,7 @@
 #include "proofs/checker/operations.hpp"
 
 #include <bit>
+#include <cmath>
 #include <stdexcept>
 
 namespace snellen::check {
@@ -154,6 +155,12 @@ Number Operations::slope(const Slope& s) const {
 }
 
 void Operations::exp(Number& x) const {
+  // Far below what counts beside 1, a power of two above it serves: e^x <= 2^(x / 0.6932) for x < 0.
+  if (const double high = mpfr_get_d(upper(x), MPFR_RNDU); high < -0.7 * static_cast<double>(bits() + 64) && high > -1e15) {
+    mpfr_set_zero(lower(x), +1);
+    mpfr_set_ui_2exp(upper(x), 1, static_cast<long>(std::ceil(high / 0.6932)) + 1, MPFR_RNDU);
+    return;
+  }
   Number width = a_.zero();
   mpfr_ptr w = upper(width);
   mpfr_sub(w, upper(x), lower(x), MPFR_RNDU);

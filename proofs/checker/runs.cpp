@@ -12,9 +12,9 @@
 namespace snellen::check {
 namespace {
 
-constexpr int attempts = 3;
+constexpr int attempts = 3, eras_to_spare = 3;
 constexpr std::size_t most_eras = 1200, eras_beyond_hint = 48;
-constexpr std::int64_t most_explicit = 20'000;
+constexpr std::int64_t most_explicit = 20'000, tokens_to_spare = 32;
 constexpr std::size_t most_ranges = 400'000;  // of one claim
 
 // Judges claims on a cover whose tail begins at next().
@@ -272,7 +272,7 @@ void check_runs(const Model& model, const Certificate& c, const Options& options
     settings.wanted = -4 * static_cast<long>(settings.degree) - 16;
     if (slopes) {  // lengths one by one; more of them where the tail was too wide
       if (hints.tail_from > most_explicit) return findings.ask(facts, [](const CertificateClaim&) { return settled("the tail begins beyond what this program evaluates one by one"); });
-      settings.explicit_tokens = std::max<std::int64_t>(settings.explicit_tokens, static_cast<std::int64_t>(hints.tail_from) * (4 + attempt) / 4);
+      settings.explicit_tokens = std::max<std::int64_t>(settings.explicit_tokens, static_cast<std::int64_t>(hints.tail_from) * (4 + attempt) / 4 + tokens_to_spare);
     }
     const auto tokens = static_cast<double>(settings.explicit_tokens) + static_cast<double>(s.prefix.size());
     const double products = tokens * products_of_layers(model) + tokens * tokens / 2 * products_of_attention(model);
@@ -292,7 +292,13 @@ void check_runs(const Model& model, const Certificate& c, const Options& options
             closed = closed && (never || judge.tail_serves(claim));
             return Finding();
           });
-          if (closed) break;
+          if (closed) {  // the pair that straddles the tail's beginning needs a tail with room to spare
+            for (int more = 0; more < eras_to_spare && broken.empty() && budget.affords(cover.products_of_era()); ++more) {
+              budget.spend(cover.products_of_era());
+              if (!cover.extend()) broken = "an enclosure beyond the tail's beginning is not finite";
+            }
+            break;
+          }
         }
         if (++beyond > eras_beyond_hint) break;
       }
