@@ -128,7 +128,7 @@ TEST_CASE("sums over an era, of its earlier and of its own tokens, are the plain
 TEST_CASE("eras and tails contain what is evaluated token by token") {
   for (const bool layer_norm : {false, true}) {
     RandomModel description = testing::tiny(PositionKind::none);
-    description.layers = 2, description.heads = 2, description.kv_heads = 1;
+    description.layers = 2, description.heads = 2, description.kv_heads = 1, description.gain = 0.5;
     if (layer_norm) description.norm = NormKind::layer, description.bias = true, description.activation = Activation::gelu_tanh, description.gated = false, description.post_norms = true;
     const Model model = synthetic_model(description);
     RunCover::Settings settings;
