@@ -10,7 +10,7 @@ list(TRANSFORM libraries PREPEND snellen_ OUTPUT_VARIABLE targets)
 install(TARGETS ${targets} EXPORT snellen FILE_SET HEADERS DESTINATION "${header_dir}" INCLUDES DESTINATION "${header_dir}")
 install(EXPORT snellen NAMESPACE snellen:: FILE snellen-targets.cmake DESTINATION "${package_dir}")
 if(TARGET snellen)
-  install(TARGETS snellen)
+  install(TARGETS snellen snellen-check)
 endif()
 
 configure_package_config_file(cmake/snellen-config.cmake.in "${PROJECT_BINARY_DIR}/generated/snellen-config.cmake"
