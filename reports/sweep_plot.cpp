@@ -141,7 +141,8 @@ Picture sweep_small_multiples(const std::string& name, const SweepResults& resul
         if (curve.find_first_not_of('\n') == std::string::npos) curve.clear();
         const std::string_view colour = run_colour(f);
         blocks.add(fmt::format("curve{}_{}", number, f), curve, fmt::format("using 1:2 with linespoints pointtype 7 pointsize 0.7 linewidth 1.6 linecolor '{}'", colour));
-        if (!curve.empty()) blocks.plots += fmt::format(", $curve{}_{} using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.1 linewidth 1 linecolor '{}'", number, f, colour);
+        // Not yerrorbars, which leave a hole around the point.
+        if (!curve.empty()) blocks.plots += fmt::format(", $curve{}_{} using 1:3:(0):($4-$3) with vectors nohead linewidth 1 linecolor '{}'", number, f, colour);
         blocks.add(fmt::format("open{}_{}", number, f), open, fmt::format("using 1:2 with points pointtype 8 pointsize 0.9 linecolor '{}'", colour));
       }
       std::string title = facet.name;

@@ -134,6 +134,8 @@ void SweepFolder::write(const std::string& name, const PointFile& point) const {
 
 void SweepFolder::tidy() const {
   std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path_, error))  // of a merge that was killed
+    if (entry.path().filename().string().starts_with(".snellen-")) fs::remove_all(entry.path(), error);
   for (const char* folder : {"points", "claims"})
     for (const auto& entry : fs::directory_iterator(path_ / folder, error))
       if (entry.path().extension() == ".tmp" || folder == std::string_view("claims")) fs::remove(entry.path(), error);

@@ -151,6 +151,10 @@ class Run {
     if (!event.answer) {
       // Asked to end, by us or by somebody else: that says nothing of the point.
       if (stop_ == Stop::now || (event.in_order && ++given_up_[current->point] < most_attempts)) return give_up(*current, event.worker);
+      if (event.stillborn) {
+        storage_ = "a process to compute points, " + request_.workers[event.worker].command[0] + ", " + event.ending;
+        return give_up(*current, event.worker);
+      }
       const bool killed = event.ending.find("signal 9") != std::string::npos;
       report.error = "the process that computed it " + event.ending + (killed ? " (out of memory?)" : "");
       record_failure(report, true);

@@ -50,7 +50,7 @@ struct RunOutcome {
   std::size_t failed = 0;               // of those with an error
   std::size_t elsewhere = 0;            // in the hands of other processes when this one had nothing left to do
   bool stopped = false;
-  std::optional<std::string> storage;   // why results cannot be written: the run ended for that
+  std::optional<std::string> storage;   // why no result can be written, or none be computed: the run ended for that
 };
 
 // Throws InputError where the folder cannot be worked in.

@@ -84,7 +84,7 @@ void WorkerPool::start(Worker& worker) {
   }
   close(in[0]), close(out[1]), close(messages[1]);
   worker.process = process, worker.in = in[1], worker.out = out[0], worker.messages = messages[0];
-  worker.pending.clear(), worker.said.clear();
+  worker.answered = false, worker.pending.clear(), worker.said.clear();
 }
 
 void WorkerPool::send(std::size_t index, const std::string& line) {
@@ -128,8 +128,10 @@ std::vector<WorkerEvent> WorkerPool::wait(int milliseconds) {
     const auto [index, messages] = whose[s];
     Worker& worker = workers_[index];
     const bool open = drain(worker, messages);
-    for (std::size_t end; (end = worker.pending.find('\n')) != std::string::npos; worker.pending.erase(0, end + 1))
-      events.push_back({index, worker.pending.substr(0, end), "", false});
+    for (std::size_t end; (end = worker.pending.find('\n')) != std::string::npos; worker.pending.erase(0, end + 1)) {
+      worker.answered = true;
+      events.push_back({index, worker.pending.substr(0, end), "", false, false});
+    }
     if (messages || open) continue;
     while (drain(worker, true)) {
     }
@@ -143,7 +145,7 @@ std::vector<WorkerEvent> WorkerPool::wait(int milliseconds) {
     std::string said = worker.said;
     std::replace(said.begin(), said.end(), '\n', ' ');
     while (!said.empty() && said.back() == ' ') said.pop_back();
-    events.push_back({index, {}, ending_of(status) + (said.empty() ? "" : ": " + said), in_order});
+    events.push_back({index, {}, ending_of(status) + (said.empty() ? "" : ": " + said), in_order, WIFEXITED(status) && !in_order && !worker.answered});
   }
   return events;
 }

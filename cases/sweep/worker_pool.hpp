@@ -25,6 +25,7 @@ struct WorkerEvent {
   std::optional<std::string> answer;   // a line; none: the process has ended, as `ending` says
   std::string ending;                  // "ended by signal 9 (Killed)", with the last that it wrote to standard error
   bool in_order = false;               // it ended because somebody asked it to
+  bool stillborn = false;              // it ended by itself before its first answer: no other would fare better
 };
 
 class WorkerPool {
@@ -49,6 +50,7 @@ class WorkerPool {
     WorkerSettings settings;
     pid_t process = -1;
     int in = -1, out = -1, messages = -1;  // our ends
+    bool answered = false;
     std::string pending, said;             // not yet a whole line; the last of standard error
   };
   void start(Worker& worker);

@@ -104,7 +104,11 @@ bool create_file(const fs::path& path, std::string_view content) {
   // A link, unlike a rename, refuses to replace what is there.
   if (link(temporary.path().c_str(), path.c_str()) != 0) {
     if (errno == EEXIST) return false;
-    fail(path, "the file", errno);
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) fail(path, "the file", errno);
+    // A file system without links: two processes that come at the very same time may both think that they were first.
+    std::error_code error;
+    if (fs::exists(path, error)) return false;
+    if (rename(temporary.path().c_str(), path.c_str()) != 0) fail(path, "the file", errno);
   }
   sync_folder(folder_of(path));
   return true;

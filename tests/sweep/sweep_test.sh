@@ -195,5 +195,18 @@ holds "with the reason" grep -q "failed: the process that computed it ended by s
 expects "the next run tries it again" 0 "$command" sweep slow.toml --threads 1 --out slow
 holds "it alone" test "$(grep -c ' done in ' err)" -eq 1
 
+# No process can be started, for the program is gone: one error, and no point is blamed.
+cp "$command" gone
+sed 's/seeds = 2/seeds = 500/' small.toml >many.toml  # so many that reading them takes longer than it takes to be gone
+./gone sweep many.toml --threads 2 --out gone-out --quiet >out 2>err & process=$!
+until [ "$(readlink /proc/$process/exe)" = "$(readlink -f gone)" ]; do :; done
+kill -STOP $process
+rm gone
+kill -CONT $process
+wait $process
+holds "no worker can be started" test $? -eq 2
+holds "says so" grep -q "a process to compute points, .* ended with exit status 127" err
+holds "no point is blamed" test -z "$(ls gone-out/points)"
+
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 101 ]
+[ $failures -eq 0 ] && [ $tested -eq 104 ]
