@@ -175,7 +175,7 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
   Certification result;
   result.title = request.title, result.case_name = request.case_name;
   result.model_source = model.source, result.model_architecture = model.architecture, result.model_sha256 = model.sha256;
-  result.family = family_text(request.family);
+  result.sequences = request.family, result.family = family_text(request.family);
   if (request.family.pair == Pair::repeat_last) result.second = "S_n with its last token repeated";
   result.at = request.at == Place::final ? "final" : "hidden";
   result.from = request.family.from, result.to = request.family.to;

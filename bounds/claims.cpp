@@ -1,123 +1,89 @@
 #include "bounds/claims.hpp"
 
-#include <fmt/format.h>
+#include "proofs/certificate/claim.hpp"
 
 namespace snellen {
 namespace {
 
-std::string subject(const CollapseRow& row) {
-  switch (row.criterion) {
-    case Criterion::bitwise: return fmt::format("{} rounds both vectors to the same values", row.format->name);
-    case Criterion::tolerance:
-      return fmt::format("D_{}(n) <= {}", name_of(*row.metric), row.eps->hex());
-    default: return "the exact model gives the same next token";
-  }
+// The sentence and the id follow from the numbers, so that whoever reads a certificate can see that they agree.
+Claim claim_of(std::string_view fact, std::string theorem, ClaimNumbers numbers, std::vector<std::string> hypotheses = {}) {
+  Claim claim{claim_id(fact, numbers), claim_statement(fact, numbers), std::move(theorem), claim_scope(fact) == "all" ? Scope::all : Scope::horizon, {},
+              std::move(hypotheses)};
+  claim.numbers = std::move(numbers);
+  return claim;
 }
 
-std::string opposite(const CollapseRow& row) {
-  switch (row.criterion) {
-    case Criterion::bitwise: return fmt::format("{} rounds the two vectors to different values", row.format->name);
-    case Criterion::tolerance:
-      return fmt::format("D_{}(n) > {}", name_of(*row.metric), row.eps->hex());
-    default: return "the exact model gives two different next tokens";
-  }
+// What the row is about.
+ClaimNumbers about(const CollapseRow& row) {
+  ClaimNumbers numbers{{"criterion", std::string(name_of(row.criterion))}};
+  if (row.format) numbers["format"] = row.format->name;
+  if (row.metric) numbers["norm"] = name_of(*row.metric);
+  if (row.eps) numbers["eps"] = row.eps->hex();
+  return numbers;
 }
 
-// The names of the lemmas in proofs/README.md.
-std::string theorem(Criterion criterion) {
-  switch (criterion) {
-    case Criterion::bitwise: return "rounding_monotone";
-    case Criterion::tolerance: return "distance_enclosed";
-    default: return "argmax_margin";
-  }
-}
-
-std::string id_of(const CollapseRow& row, std::string_view fact) {
-  std::string id = std::string(fact);
-  if (row.format) id += "." + row.format->name;
-  id += fmt::format(".{}", name_of(row.criterion));
-  if (row.metric) id += fmt::format(".{}", name_of(*row.metric));
-  return id;
-}
-
-std::string statement_for_all(const CollapseRow& row) {
-  const Inevitable& known = row.inevitable;
-  const auto distinct = last_distinct(row);
-  const std::string before = distinct ? fmt::format("at n = {}, {}", *distinct, opposite(row)) : "";
-  if (known.status == Status::never) return fmt::format("For infinitely many n, {}.", opposite(row));
-  if (row.basis.overflow_from)
-    return fmt::format("For every n >= {}, some coordinate has no finite value in {}, which is neither collapse nor distinctness.", *row.basis.overflow_from, row.format->name);
-  if (!known.upper) return fmt::format("A{}.", before.substr(1));
-  const std::string from = fmt::format("For every n >= {}, {}", *known.upper, subject(row));
-  if (known.status == Status::exact) return from + (distinct ? "; " + before + "." : ".");
-  return from + (distinct ? "; " + before : "") + ". What lies between is not decided.";
-}
+std::string theorem(const CollapseRow& row) { return std::string(theorem_of_criterion(name_of(row.criterion))); }
 
 // What is proved for every n, to infinity.
 Claim claim_for_all(const CollapseRow& row, const std::vector<InevitableProof>& proofs) {
-  Claim claim{id_of(row, "inevitable"), statement_for_all(row), row.basis.theorem, Scope::all, row.basis.numbers, {}};
-  if (claim.theorem.empty()) claim.theorem = theorem(row.criterion);  // a single pair
+  const Inevitable& known = row.inevitable;
+  ClaimNumbers numbers = row.basis.numbers;
+  numbers.merge(about(row));
+  numbers["status"] = name_of(known.status);
+  if (known.upper) numbers["from"] = *known.upper;
+  // An open lower end may come from two vectors far apart: then some pair from there on is distinct, and nobody knows which.
+  if (const auto n = last_distinct(row)) numbers[known.status == Status::exact ? "distinct at" : "distinct at or after"] = *n;
+  if (row.basis.overflow_from) numbers["overflow from"] = *row.basis.overflow_from;
+  std::vector<std::string> hypotheses;
   for (const InevitableProof& proof : proofs)
-    if (proof.theorem == row.basis.theorem) claim.hypotheses = proof.hypotheses;
-  if (row.format) claim.numbers["format"] = row.format->name;
-  if (row.eps) claim.numbers["eps"] = row.eps->hex();
-  if (row.inevitable.upper) claim.numbers["from"] = *row.inevitable.upper;
-  if (const auto n = last_distinct(row)) claim.numbers["distinct at"] = *n;
-  if (row.basis.overflow_from) claim.numbers["overflow from"] = *row.basis.overflow_from;
-  return claim;
+    if (proof.theorem == row.basis.theorem) hypotheses = proof.hypotheses;
+  return claim_of("inevitable", row.basis.theorem.empty() ? theorem(row) : row.basis.theorem /* else a single pair */, std::move(numbers), std::move(hypotheses));
 }
 
 // What is proved of an emulated engine's own vectors for every n.
 Claim claim_of_engine(const CollapseRow& row, const Observed& run) {
   const Inevitable& known = run.for_ever->known;
-  const std::string what = row.criterion == Criterion::bitwise    ? fmt::format("{} rounds both its vectors to the same values", row.format->name)
-                           : row.criterion == Criterion::tolerance ? fmt::format("its own D_{}(n) <= {}", name_of(*row.metric), row.eps->hex())
-                                                                   : "it gives the same next token";
-  Claim claim{id_of(row, "engine." + run.profile), fmt::format("The emulated engine {}: for every n >= {}, {}", run.profile, *known.upper, what),
-              "fixed_point_forever", Scope::all, {{"from", *known.upper}, {"profile", run.profile}}, {}};
-  if (known.status == Status::exact) claim.statement += *known.upper == "1" ? "." : "; not from any smaller n on.";
-  else claim.statement += ". What lies below is not decided.";
-  claim.hypotheses = {"One deterministic program: every operation and its rounding as the profile says, all sums from the first term to the last.",
-                      "A token's bits depend on the tokens it sees and not on where it stands."};
-  return claim;
+  ClaimNumbers numbers = about(row);
+  numbers["profile"] = run.profile, numbers["from"] = *known.upper, numbers["status"] = name_of(known.status);
+  return claim_of("engine", "fixed_point_forever", std::move(numbers),
+                  {"One deterministic program: every operation and its rounding as the profile says, all sums from the first term to the last.",
+                   "A token's bits depend on the tokens it sees and not on where it stands."});
+}
+
+std::string text(std::int64_t n) { return std::to_string(n); }
+
+void add_claims(const CollapseRow& row, const Certification& c, std::vector<Claim>& claims) {
+  const ClaimNumbers row_numbers = about(row);
+  const auto add = [&](std::string_view fact, ClaimNumbers numbers) {
+    numbers.insert(row_numbers.begin(), row_numbers.end());
+    claims.push_back(claim_of(fact, theorem(row), std::move(numbers)));
+  };
+  if (!row.verdicts.empty()) add("verdicts", {{"from", text(c.from)}, {"to", text(c.to)}, {"verdicts", run_length(row.verdicts)}});
+  if (row.collapsed_from) add("collapse", {{"from", text(*row.collapsed_from)}, {"to", text(c.to)}});
+  if (row.last_distinct) add("distinct", {{"n", text(*row.last_distinct)}});
+  if (row.inevitable.scope == Scope::all || row.basis.overflow_from) claims.push_back(claim_for_all(row, c.proofs));
+  for (const Observed& run : row.observed)
+    if (run.for_ever && run.for_ever->known.upper) claims.push_back(claim_of_engine(row, run));
 }
 
 }  // namespace
 
 std::vector<Claim> claims_of(const Certification& c) {
   std::vector<Claim> claims;
-  for (std::size_t m = 0; m < c.metrics.size(); ++m)
-    claims.push_back({fmt::format("distances.{}", name_of(c.metrics[m])),
-                      fmt::format("For every n with {} <= n <= {}, D_{}(n) lies in the interval listed for n.", c.from, c.to, name_of(c.metrics[m])),
-                      "distance_enclosed", Scope::horizon, {{"from", std::to_string(c.from)}, {"to", std::to_string(c.to)}}, {}});
-  for (const CollapseRow& row : c.rows) {
-    std::map<std::string, std::string> numbers{{"to", std::to_string(c.to)}};
-    if (row.format) numbers["format"] = row.format->name;
-    if (row.eps) numbers["eps"] = row.eps->hex();
-    if (row.collapsed_from) {
-      numbers["from"] = std::to_string(*row.collapsed_from);
-      claims.push_back({id_of(row, "collapse"), fmt::format("For every n with {} <= n <= {}, {}.", *row.collapsed_from, c.to, subject(row)),
-                        theorem(row.criterion), Scope::horizon, numbers, {}});
-      numbers.erase("from");
-    }
-    if (row.last_distinct) {
-      numbers["n"] = std::to_string(*row.last_distinct);
-      claims.push_back({id_of(row, "distinct"), fmt::format("At n = {}, {}.", *row.last_distinct, opposite(row)), theorem(row.criterion),
-                        Scope::horizon, numbers, {}});
-    }
-    if (row.inevitable.scope == Scope::all || row.basis.overflow_from) claims.push_back(claim_for_all(row, c.proofs));
-    for (const Observed& run : row.observed)
-      if (run.for_ever && run.for_ever->known.upper) claims.push_back(claim_of_engine(row, run));
-  }
+  for (const Metric metric : c.metrics)
+    claims.push_back(claim_of("distances", "distance_enclosed", {{"from", text(c.from)}, {"to", text(c.to)}, {"norm", std::string(name_of(metric))}}));
+  if (!c.next_tokens.empty()) claims.push_back(claim_of("tokens", "argmax_margin", {{"from", text(c.from)}, {"to", text(c.to)}}));
+  for (const CollapseRow& row : c.rows) add_claims(row, c, claims);
   for (std::size_t m = 0; c.limit && m < c.limit->distances.size(); ++m) {
-    const std::string of_limit = fmt::format("the distance in {} of S_n's vector from the limit, the vector of {},", name_of(c.metrics[m]), c.limit->sequence);
-    claims.push_back({fmt::format("limit.{}", name_of(c.metrics[m])),
-                      fmt::format("At n = {}, {} lies in [{}, {}].", c.to, of_limit, c.limit->distances[m].lower.hex(), c.limit->distances[m].upper.hex()),
-                      "distance_enclosed", Scope::horizon, {{"n", std::to_string(c.to)}}, {}});
-    if (m < c.limit->tail_distances.size() && c.limit->tail_distances[m].is_finite())
-      claims.push_back({fmt::format("limit.tail.{}", name_of(c.metrics[m])),
-                        fmt::format("For every n >= {}, {} is at most {}.", c.limit->tail_from, of_limit, c.limit->tail_distances[m].hex()), c.limit->tail_theorem,
-                        Scope::all, {{"from", c.limit->tail_from}}, {}});
+    const ClaimNumbers of_limit{{"norm", std::string(name_of(c.metrics[m]))}, {"limit", c.limit->sequence}};
+    ClaimNumbers numbers = of_limit;
+    numbers["n"] = text(c.to), numbers["lower"] = c.limit->distances[m].lower.hex(), numbers["upper"] = c.limit->distances[m].upper.hex();
+    claims.push_back(claim_of("limit", "distance_enclosed", std::move(numbers)));
+    if (m < c.limit->tail_distances.size() && c.limit->tail_distances[m].is_finite()) {
+      numbers = of_limit;
+      numbers["from"] = c.limit->tail_from, numbers["upper"] = c.limit->tail_distances[m].hex();
+      claims.push_back(claim_of("limit.tail", c.limit->tail_theorem, std::move(numbers)));
+    }
   }
   return claims;
 }

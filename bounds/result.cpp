@@ -22,6 +22,45 @@ std::string_view name_of(Criterion criterion) {
   }
 }
 
+std::string_view name_of(Scope scope) { return scope == Scope::all ? "all" : "horizon"; }
+
+std::string_view name_of(Status status) {
+  switch (status) {
+    case Status::exact: return "exact";
+    case Status::bracket: return "bracket";
+    case Status::never: return "never";
+    default: return "unknown";
+  }
+}
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::collapsed: return "collapsed";
+    case Verdict::distinct: return "distinct";
+    case Verdict::overflow: return "overflow";
+    default: return "undecided";
+  }
+}
+
+char letter_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::collapsed: return 'C';
+    case Verdict::distinct: return 'D';
+    case Verdict::overflow: return 'O';
+    default: return 'U';
+  }
+}
+
+std::string run_length(const std::vector<Verdict>& verdicts) {
+  std::string result;
+  for (std::size_t begin = 0, end = 0; begin < verdicts.size(); begin = end) {
+    while (end < verdicts.size() && verdicts[end] == verdicts[begin]) ++end;
+    if (!result.empty()) result += ' ';
+    result += letter_of(verdicts[begin]) + std::to_string(end - begin);
+  }
+  return result;
+}
+
 std::optional<std::string> last_distinct(const CollapseRow& row) {
   if (row.inevitable.scope == Scope::all) {
     const Length lower(row.inevitable.lower);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/model/family.hpp"
 #include "lib/number/enclosure.hpp"
 #include "lib/number/format.hpp"
 
@@ -20,6 +21,10 @@ enum class Verdict { collapsed, distinct, undecided, overflow };
 
 std::string_view name_of(Metric metric);        // "l1", "l2", "linf"
 std::string_view name_of(Criterion criterion);  // "bitwise", "tolerance", "argmax"
+std::string_view name_of(Verdict verdict);      // "collapsed", "distinct", "undecided", "overflow"
+char letter_of(Verdict verdict);                // 'C', 'D', 'U', 'O'
+// "D88 C112": each verdict's letter and for how many n in a row it holds.
+std::string run_length(const std::vector<Verdict>& verdicts);
 
 struct PairDistances {
   std::int64_t n = 0;
@@ -28,6 +33,9 @@ struct PairDistances {
 
 enum class Scope { all, horizon };
 enum class Status { exact, bracket, never, unknown };
+
+std::string_view name_of(Scope scope);    // "all", "horizon"
+std::string_view name_of(Status status);  // "exact", "bracket", "never", "unknown"
 
 // From which length on collapse is proved for every n (up to infinity, or to the horizon).
 // lower: 1 + the largest n proved distinct; upper: the least N from which every n is proved to collapse. Decimal strings: lengths of any size.
@@ -123,6 +131,7 @@ struct Limit {
 struct Certification {
   std::string title, case_name;
   std::string model_source, model_architecture, model_sha256;
+  std::optional<Family> sequences;       // none: the lists of softmax_distance.hpp
   std::string family;                    // for people: "[1] . [2]^n, pairs (S_n, S_n+1)"
   std::string second = "S_{n+1}";        // what S_n is compared with
   std::string at;                        // "final" or "hidden"

@@ -4,13 +4,13 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/snellen")
 set(header_dir "${CMAKE_INSTALL_INCLUDEDIR}/snellen")
-set(libraries lib bounds cases reports)
+set(libraries lib certificate bounds cases reports)
 
 list(TRANSFORM libraries PREPEND snellen_ OUTPUT_VARIABLE targets)
 install(TARGETS ${targets} EXPORT snellen FILE_SET HEADERS DESTINATION "${header_dir}" INCLUDES DESTINATION "${header_dir}")
 install(EXPORT snellen NAMESPACE snellen:: FILE snellen-targets.cmake DESTINATION "${package_dir}")
 if(TARGET snellen)
-  install(TARGETS snellen)
+  install(TARGETS snellen snellen-check)
 endif()
 
 configure_package_config_file(cmake/snellen-config.cmake.in "${PROJECT_BINARY_DIR}/generated/snellen-config.cmake"
@@ -21,7 +21,7 @@ install(FILES "${PROJECT_BINARY_DIR}/generated/snellen-config.cmake" "${PROJECT_
 
 # pkg-config: what ships a .pc file is required by name, the rest is linked by name. Static libraries need all of it.
 set(pc_requires mpfr gmp fmt libcrypto libpcre2-8 icu-uc)
-set(pc_libs "-lsnellen_reports -lsnellen_cases -lsnellen_bounds -lsnellen_lib -lmpfi")
+set(pc_libs "-lsnellen_reports -lsnellen_cases -lsnellen_bounds -lsnellen_certificate -lsnellen_lib -lmpfi")
 foreach(module IN ITEMS flint tomlplusplus nlohmann_json)
   pkg_check_modules(PC_${module} QUIET ${module})
   if(PC_${module}_FOUND)

@@ -18,11 +18,12 @@ function(snellen_flags target)
   endif()
 endfunction()
 
-# snellen_library(NAME LINK targets...): the library snellen::NAME of all sources and headers under NAME/.
-function(snellen_library name)
+# snellen_library(FOLDER LINK targets...): the library snellen::NAME of all sources and headers under FOLDER/, NAME its last part.
+function(snellen_library folder)
+  cmake_path(GET folder FILENAME name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${name}/*.cpp")
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${name}/*.hpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.hpp")
   add_library(snellen_${name} ${sources})
   add_library(snellen::${name} ALIAS snellen_${name})
   set_target_properties(snellen_${name} PROPERTIES EXPORT_NAME ${name} VERIFY_INTERFACE_HEADER_SETS ON)

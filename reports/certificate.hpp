@@ -1,12 +1,12 @@
-// certificate.json (schema "snellen.certificate/1"): the claims, and of which function they speak.
+// What a certification says as a certificate (proofs/certificate): the claims, and all that ./snellen check needs to prove them again.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "bounds/result.hpp"
+#include "proofs/certificate/certificate.hpp"
 
 namespace snellen {
 
-nlohmann::ordered_json certificate(const Certification& c);
+CertificateClaim certificate_claim(const Claim& claim);
+Certificate certificate(const Certification& c);
 
 }  // namespace snellen

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "lib/files/sha256.hpp"
+#include "reports/certificate.hpp"
 #include "reports/numbers.hpp"
 #include "reports/words.hpp"
 
@@ -12,20 +13,6 @@ namespace snellen {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-char letter_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::collapsed:
-      return 'C';
-    case Verdict::distinct:
-      return 'D';
-    case Verdict::overflow:
-      return 'O';
-    case Verdict::undecided:
-      break;
-  }
-  return 'U';
-}
 
 template <class T>
 Json or_null(const std::optional<T>& value) {
@@ -179,22 +166,6 @@ Json json_of(const Enclosure& x) {
       {"lower", lower_text(x.lower)}, {"upper", upper_text(x.upper)}, {"lower_hex", x.lower.hex()}, {"upper_hex", x.upper.hex()}};
 }
 
-std::string run_length(const std::vector<Verdict>& verdicts) {
-  std::string result;
-  for (std::size_t begin = 0, end = 0; begin < verdicts.size(); begin = end) {
-    while (end < verdicts.size() && verdicts[end] == verdicts[begin]) ++end;
-    if (!result.empty()) result += ' ';
-    result += letter_of(verdicts[begin]) + std::to_string(end - begin);
-  }
-  return result;
-}
-
-Json json_of(const Claim& claim) {
-  Json result = {{"id", claim.id}, {"statement", claim.statement}, {"theorem", claim.theorem}, {"scope", name_of(claim.scope)}, {"numbers", json_of(claim.numbers)}};
-  if (!claim.hypotheses.empty()) result["hypotheses"] = claim.hypotheses;
-  return result;
-}
-
 Json json_of_model(const Certification& c) {
   return {{"source", c.model_source},
           {"architecture", c.model_architecture},
@@ -208,7 +179,7 @@ Json json_report(const Certification& c) {
   for (const Metric metric : c.metrics) metrics.push_back(name_of(metric));
   for (const CollapseRow& row : c.rows) rows.push_back(json_of(row, c.inevitable));
   for (const EngineRun& run : c.runs) runs.push_back(json_of(run, c.metrics));
-  for (const Claim& claim : c.claims) claims.push_back(json_of(claim));
+  for (const Claim& claim : c.claims) claims.push_back(json_of(certificate_claim(claim)));
   Json proofs = Json::array();
   for (const InevitableProof& proof : c.proofs) proofs.push_back(json_of(proof));
   Json next_tokens = Json::array();

@@ -20,15 +20,12 @@
 namespace snellen {
 
 nlohmann::ordered_json json_report(const Certification& c);
-
 // Shared with other reports.
 nlohmann::ordered_json json_of(const Enclosure& x);
-nlohmann::ordered_json json_of(const Claim& claim);
 nlohmann::ordered_json json_of_model(const Certification& c);
+
 // The bytes of a JSON file, for people and line-based tools too: what is nested at most two deep (the distances of one n, a
 // claim) takes one line. A final newline; text that is not UTF-8 is replaced, never thrown on.
 std::string json_text(const nlohmann::ordered_json& value);
-
-std::string run_length(const std::vector<Verdict>& verdicts);
 
 }  // namespace snellen

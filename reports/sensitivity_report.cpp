@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "lib/files/safetensors_writer.hpp"
+#include "reports/certificate.hpp"
 #include "reports/html_parts.hpp"
 #include "reports/json_report.hpp"
 #include "reports/numbers.hpp"
@@ -196,7 +197,7 @@ Json sensitivity_json(const Sensitivity& s) {
     for (const HeadFacts& head : layer.attention.heads) heads.push_back(facts_json(head));
     layers.push_back({{"mean", facts_json(layer.attention.mean)}, {"heads", std::move(heads)}, {"effective_rank", json_of(layer.rank)}});
   }
-  for (const Claim& claim : s.claims) claims.push_back(json_of(claim));
+  for (const Claim& claim : s.claims) claims.push_back(json_of(certificate_claim(claim)));
   return {{"schema", "snellen.sensitivity/1"},
           {"case", s.case_name},
           {"title", s.title},

@@ -45,7 +45,7 @@ std::string headline_for_all(const CollapseRow& row, const Certification& c) {
   const auto distinct = last_distinct(row);
   std::string text = fmt::format("From n = {} on{}, for ever, {}", *row.inevitable.upper, row.inevitable.status == Status::exact ? "" : " at the latest",
                                  cannot_tell(row, c));
-  if (distinct) text += fmt::format("; at n = {} {}", *distinct, bitwise ? "it can" : "they are not");
+  if (distinct) text += fmt::format("; at {} {} {}", row.inevitable.status == Status::exact ? "n =" : "some n >=", *distinct, bitwise ? "it can" : "they are not");
   if (row.inevitable.status == Status::bracket) text += distinct ? ", and what lies between is not decided" : "; what lies below is not decided";
   return text + ".";
 }
@@ -109,36 +109,6 @@ std::string next_token_sentence(const CollapseRow& row, const Certification& c) 
 }
 
 }  // namespace
-
-std::string_view name_of(Scope scope) { return scope == Scope::all ? "all" : "horizon"; }
-
-std::string_view name_of(Status status) {
-  switch (status) {
-    case Status::exact:
-      return "exact";
-    case Status::bracket:
-      return "bracket";
-    case Status::never:
-      return "never";
-    case Status::unknown:
-      break;
-  }
-  return "unknown";
-}
-
-std::string_view name_of(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::collapsed:
-      return "collapsed";
-    case Verdict::distinct:
-      return "distinct";
-    case Verdict::overflow:
-      return "overflow";
-    case Verdict::undecided:
-      break;
-  }
-  return "undecided";
-}
 
 std::string label_of(Metric metric) {
   switch (metric) {

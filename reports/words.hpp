@@ -10,10 +10,6 @@
 
 namespace snellen {
 
-std::string_view name_of(Scope scope);      // "all", "horizon"
-std::string_view name_of(Status status);    // "exact", "bracket", "never", "unknown"
-std::string_view name_of(Verdict verdict);  // "collapsed", "distinct", "undecided", "overflow"
-
 std::string label_of(Metric metric);              // "L1", "L2", "Linf"
 std::string format_label(const CollapseRow&);     // the format's name, or "exact model"
 std::string criterion_label(const CollapseRow&);  // "bitwise", "L1 <= 2^-7", "argmax"

@@ -181,7 +181,7 @@ Written write_reports(const Certification& c, const Environment& environment, co
     result.warnings.push_back("no plot of the lengths: " + pictures.collapse.problem);
   // report.json last: where it is, the others are.
   const std::vector<File> files = {{"environment.json", json_text(environment_report(environment))},
-                                   {"certificate.json", json_text(certificate(c))},
+                                   {"certificate.json", json_text(json_of(certificate(c)))},
                                    {"distances.csv", csv_report(c)},
                                    {"report.html", html_report(c, pictures)},
                                    {"report.json", json_text(json_report(c))}};

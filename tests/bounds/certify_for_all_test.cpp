@@ -114,7 +114,7 @@ TEST_CASE("NoPE: every row is exact for every n, and says on what it rests") {
     const auto bytes = [&](int threads) {
       const Threads count(threads);
       const Certification again = run(model, r);
-      return json_text(json_report(again)) + json_text(certificate(again));
+      return json_text(json_report(again)) + json_text(json_of(certificate(again)));
     };
     const std::string one = bytes(1);
     REQUIRE(one == bytes(3));

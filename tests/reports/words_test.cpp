@@ -56,7 +56,7 @@ TEST_CASE("every format in one sentence", "[reports]") {
 TEST_CASE("for ever is said of what is proved for every n, and of nothing else", "[reports]") {
   using std::nullopt;
   CHECK(sentences(with_only({"41", "46", Scope::all, Status::bracket}, 40))[0] ==
-        "From n = 46 on at the latest, for ever, bf16 cannot tell S_n from S_{n+1}; at n = 40 it can, and what lies between is not decided.");
+        "From n = 46 on at the latest, for ever, bf16 cannot tell S_n from S_{n+1}; at some n >= 40 it can, and what lies between is not decided.");
   CHECK(sentences(with_only({"1", "46", Scope::all, Status::bracket}, nullopt))[0] ==
         "From n = 46 on at the latest, for ever, bf16 cannot tell S_n from S_{n+1}; what lies below is not decided.");
   CHECK(sentences(with_only({"1", "1", Scope::all, Status::exact}, nullopt))[0] == "From n = 1 on, for ever, bf16 cannot tell S_n from S_{n+1}.");

@@ -1,0 +1,19 @@
+#include "proofs/checker/check.hpp"
+
+#include "proofs/checker/for_all.hpp"
+#include "proofs/checker/horizon.hpp"
+
+namespace snellen::check {
+
+std::vector<Finding> check(const Model& model, const Certificate& c, const Options& options) {
+  Findings findings(c);
+  if (!c.sequences) return std::vector<Finding>(c.claims.size(), settled("softmaxes without a model are not repeated by this program"));
+  Budget budget(options.work);
+  check_horizon(model, c, options, budget, findings);
+  check_windows(model, c, options, budget, findings);
+  check_runs(model, c, options, budget, findings);
+  findings.ask({"engine"}, [](const CertificateClaim&) { return settled("this program does not emulate engines"); });
+  return findings.list();
+}
+
+}  // namespace snellen::check

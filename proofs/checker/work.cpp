@@ -1,0 +1,22 @@
+#include "proofs/checker/work.hpp"
+
+namespace snellen::check {
+
+double products_of_layers(const Model& model) {
+  double products = 0;
+  const auto add = [&](const Linear& map) { products += static_cast<double>(map.weight->rows()) * static_cast<double>(map.weight->columns()); };
+  for (const Layer& layer : model.layers) {
+    add(layer.query), add(layer.key), add(layer.value), add(layer.output);
+    if (layer.gate) add(*layer.gate);
+    if (layer.up) add(*layer.up), add(*layer.down);
+  }
+  return products;
+}
+
+double products_of_attention(const Model& model) {
+  double products = 0;
+  for (const Layer& layer : model.layers) products += 2 * static_cast<double>(layer.attention.heads) * static_cast<double>(layer.attention.head_size);
+  return products;
+}
+
+}  // namespace snellen::check

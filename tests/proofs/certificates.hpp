@@ -1,0 +1,64 @@
+// Certificates of small models, as certify() writes them, and what the checker says of them.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bounds/certify.hpp"
+#include "lib/model/synthetic.hpp"
+#include "proofs/checker/check.hpp"
+#include "reports/certificate.hpp"
+
+namespace snellen::testing {
+
+struct Example {
+  std::string name;
+  Model model;
+  nlohmann::json certificate;
+};
+
+inline CertifyRequest small_request(std::int64_t to, std::initializer_list<const char*> formats, bool inevitable) {
+  CertifyRequest r;
+  r.title = "test";
+  r.family.prefix = {1}, r.family.unit = {2}, r.family.from = 1, r.family.to = to;
+  for (const char* name : formats) r.formats.push_back(find_format(name).value());
+  r.criteria = {Criterion::bitwise, Criterion::tolerance, Criterion::argmax};
+  r.metrics = {Metric::l1};
+  r.inevitable = inevitable;
+  return r;
+}
+
+inline Example example(std::string name, Model model, const CertifyRequest& request) {
+  SilentProgress silent;
+  nlohmann::json certificate = json_of(snellen::certificate(certify(model, request, silent)));
+  return {std::move(name), std::move(model), std::move(certificate)};
+}
+
+inline RandomModel tiny(PositionKind position) {
+  RandomModel m;
+  m.seed = 3, m.width = 4, m.heads = 1, m.hidden = 4, m.vocab = 6, m.layers = 1, m.position = position;
+  return m;
+}
+
+// Two single lengths; all n by slopes, by windows and by eras: everything that the checker can verify, small.
+inline std::vector<Example> examples() {
+  std::vector<Example> all;
+  all.push_back(example("rope", synthetic_model(tiny(PositionKind::rope)), small_request(6, {"e4m3", "bf16"}, false)));
+  all.push_back(example("alibi", synthetic_model(tiny(PositionKind::alibi)), small_request(12, {"e4m3"}, true)));
+  RandomModel windowed = tiny(PositionKind::rope);
+  windowed.layers = 2, windowed.window = 3;
+  all.push_back(example("window", synthetic_model(windowed), small_request(7, {"e4m3", "bf16"}, true)));
+  all.push_back(example("eras", synthetic_model(tiny(PositionKind::none)), small_request(8, {"e5m2"}, true)));
+  return all;
+}
+
+inline std::vector<check::Finding> findings(const Model& model, const Certificate& c) { return check::check(model, c, {}); }
+
+inline std::size_t count(const std::vector<check::Finding>& list, check::Status status) {
+  std::size_t number = 0;
+  for (const check::Finding& finding : list) number += finding.status == status;
+  return number;
+}
+
+}  // namespace snellen::testing
