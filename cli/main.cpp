@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   add_next(command, chosen);
   add_glasses(command, chosen);
   add_gallery(command, chosen);
+  add_validate(command, chosen);
   const auto verbs = command.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), [&](const CLI::App* verb) { return verb->check_name(argv[1]); })) {
     std::string names;

@@ -1,0 +1,112 @@
+// Linear maps of the image world.
+#include <algorithm>
+#include <stdexcept>
+
+#include "lib/number/upward.hpp"
+#include "lib/world/image.hpp"
+#include "lib/world/image_blocks.hpp"
+#include "lib/world/workers.hpp"
+
+namespace snellen {
+namespace {
+
+// Operands [tokens][in]: middles, and bounds of how far off an operand may be (empty: none may).
+struct Operands {
+  std::vector<double> middle, radius;
+  double largest = 0;
+};
+
+Operands operands_of(const ImageBlock& x) {
+  Operands result;
+  result.middle.resize(x.lower.size());
+  const bool exact = x.is_exact();
+  if (!exact) result.radius.resize(x.lower.size());
+  for (std::size_t i = 0; i < x.lower.size(); ++i) {
+    const double low = x.lower[i], high = x.upper[i];
+    if (exact) {
+      result.middle[i] = low;
+    } else {
+      const double middle = low / 2 + high / 2, half = std::max(high - middle, middle - low);
+      result.middle[i] = std::isfinite(middle) ? middle : 0;
+      result.radius[i] = low == high ? 0 : upward(half);  // infinite, or NaN, where an end is
+    }
+    result.largest = std::max(result.largest, Range{low, high}.magnitude());
+  }
+  return result;
+}
+
+}  // namespace
+
+ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
+  const Tensor& weight = *map.weight;
+  const std::size_t in = input.width, out = weight.rows(), tokens = input.tokens;
+  if (weight.columns() != in) throw std::logic_error("ImageWorld::linear: the weight's columns are not the block's width");
+
+  const ImageArithmetic& operand = operand_;
+  Block x(in, tokens);
+  parallel_for(tokens, [&](std::size_t c) {
+    for (std::size_t r = 0; r < in; ++r) x.set(r, c, operand.cast(input.at(r, c)));
+    if (profile_.activation_blocks == ActivationBlocks::ggml) quantise_activations(weight.storage(), {x.lower.data() + c * in, in}, {x.upper.data() + c * in, in});
+  });
+  const Operands operands = operands_of(x);
+  const std::vector<Range> bias = map.bias ? stored_vector(*map.bias) : std::vector<Range>();
+  const bool replay = linear_sum_.sequential() && operands.radius.empty();
+  const Format formats[] = {profile_.operand, profile_.operand};
+  const auto single = replay ? Accumulator<float>::make(profile_.accumulator, formats) : std::nullopt;
+  const auto wide = replay ? Accumulator<double>::make(profile_.accumulator, formats) : std::nullopt;
+  if (replay && !single && !wide) throw std::invalid_argument("profile " + profile_.name + ": its products cannot be replayed");
+
+  Block y(out, tokens);
+  parallel_for((out + image_lanes - 1) / image_lanes, [&](std::size_t tile) {
+    const std::size_t first = tile * image_lanes, used = std::min(image_lanes, out - first);
+    std::vector<double> row(in), weights(in * image_lanes);
+    double largest = operands.largest;
+    for (std::size_t l = 0; l < used; ++l) {
+      weight.read_row(first + l, row);
+      operand.points().rounder().round_all(row.data(), in);
+      for (std::size_t i = 0; i < in; ++i) weights[i * image_lanes + l] = row[i], largest = std::max(largest, std::fabs(row[i]));
+    }
+    std::vector<float> narrow_weights, narrow_inputs;
+    if (single) narrow_weights.assign(weights.begin(), weights.end());
+
+    double sums[image_rows * image_lanes], magnitudes[image_rows * image_lanes], spread[image_rows * image_lanes] = {}, unused[image_rows * image_lanes];
+    for (std::size_t c = 0; c < tokens; c += image_rows) {
+      const std::size_t count = std::min(image_rows, tokens - c);
+      const double* inputs = operands.middle.data() + c * in;
+      if (single) {
+        float exact[image_rows * image_lanes] = {};
+        narrow_inputs.assign(inputs, inputs + count * in);
+        (*single)(narrow_weights.data(), narrow_inputs.data(), in, count, in, exact);
+        std::copy_n(exact, count * image_lanes, sums);
+      } else if (wide) {
+        std::fill(std::begin(sums), std::end(sums), 0.0);
+        (*wide)(weights.data(), inputs, in, count, in, sums);
+      } else {
+        image_products(weights.data(), inputs, in, count, in, sums, magnitudes);
+        if (!operands.radius.empty()) image_products(weights.data(), operands.radius.data() + c * in, in, count, in, unused, spread);
+      }
+      for (std::size_t t = 0; t < count; ++t) {
+        for (std::size_t l = 0; l < used; ++l) {
+          const double sum = sums[t * image_lanes + l];
+          const auto accumulated = [&](double plus) {  // with a bias in the accumulator
+            if (replay) return linear_sum_.arithmetic().add(Range::point(sum), Range::point(plus));
+            // |x| <= |middle| + radius; the doubles' own error is within dot_error of the sum of magnitudes.
+            const double magnitude = upward(magnitudes[t * image_lanes + l] + spread[t * image_lanes + l] + std::fabs(plus));
+            const double own = upward(magnitude * dot_error(in + 2) + spread[t * image_lanes + l]);
+            return linear_sum_(plus == 0 ? in : in + 1, sum + plus, own, magnitude, largest);
+          };
+          Range result = storage_.cast(accumulated(0));
+          if (map.bias) {
+            const Range b = bias[first + l], separately = storage_.add(result, b);
+            const Range together = storage_.cast(accumulated(b.lower));
+            result = profile_.bias == BiasIn::storage ? separately : profile_.bias == BiasIn::accumulator ? together : hull(separately, together);
+          }
+          y.set(first + l, c + t, result);
+        }
+      }
+    }
+  });
+  return settled(OperationKind::linear, std::move(y));
+}
+
+}  // namespace snellen
