@@ -5,6 +5,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "bounds/validation/explain.hpp"
 #include "lib/error.hpp"
 #include "lib/model/decoder.hpp"
 #include "lib/number/upward.hpp"
@@ -48,7 +49,7 @@ double median(std::vector<double>& values) {
 class Judge final : public ImageObserver {
  public:
   Judge(const Model& model, std::size_t tokens, const Dump& dump, const EngineProfile& profile, Validation& result, Progress& progress)
-      : model_(model), dump_(dump), profile_(profile), program_(operations_of(model)), tokens_(tokens), result_(result), progress_(progress) {}
+      : model_(model), dump_(dump), profile_(profile), program_(operations_of(model)), last_hidden_("hidden." + std::to_string(model.layers.size())), tokens_(tokens), result_(result), progress_(progress) {}
 
   std::size_t steps() const { return program_.size(); }
 
@@ -62,9 +63,12 @@ class Judge final : public ImageObserver {
       return;
     }
     const DumpedTensor dumped = dump_.read(operation, tokens_);
-    result_.operations.push_back(judged(operation, image, dumped));
+    OperationVerdict verdict = judged(operation, image, dumped);
+    if (verdict.verdict == Judgement::fail && explained_++ < most_explained) verdict.hints = explanations(model_, profile_, operation, image, dumped, before_final_.get());
+    result_.operations.push_back(std::move(verdict));
     carried_.clear();
     replace(operation, image, dumped);
+    if (operation.name == last_hidden_) before_final_ = std::make_unique<ImageBlock>(image);
   }
 
  private:
@@ -179,7 +183,10 @@ class Judge final : public ImageObserver {
   const Dump& dump_;
   const EngineProfile& profile_;
   const std::vector<OperationName> program_;
-  std::size_t tokens_, next_ = 0;
+  static constexpr std::size_t most_explained = 20;  // what comes after the first failures follows from them more often than not
+  const std::string last_hidden_;
+  std::size_t tokens_, next_ = 0, explained_ = 0;
+  std::unique_ptr<ImageBlock> before_final_;
   std::vector<std::string> carried_;
   Validation& result_;
   Progress& progress_;
@@ -200,6 +207,9 @@ Validation validate(const Model& model, std::span<const Column> columns, const D
   result.dump = dump.place();
   result.tokens = columns.size();
   result.unknown = dump.unknown();
+  result.lint = lint(model, columns, dump, profile);
+  for (const Finding& finding : result.lint.findings)
+    if (finding.fatal) throw InputError(dump.place(), finding.text);
   Judge judge(model, columns.size(), dump, profile, result, progress);
   progress.begin("operations of " + dump.place(), judge.steps());
   const ImageWorld world(profile, &judge);

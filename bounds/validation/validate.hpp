@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bounds/validation/dump.hpp"
+#include "bounds/validation/lint.hpp"
 #include "lib/model/columns.hpp"
 #include "lib/progress.hpp"
 #include "lib/world/engine_profile.hpp"
@@ -38,6 +39,7 @@ struct OperationVerdict {
   std::size_t entries = 0, outside = 0, determined = 0;  // determined: the image is one value
   std::optional<Outside> worst;        // the farthest outside, or first NaN
   std::optional<std::size_t> first_token;  // that fails
+  std::vector<std::string> hints;      // what would explain a failure: bounds/validation/explain.hpp
   // Changing any one entry by more than `surely_caught` ulps of its own would have failed; some entry by `least_caught`.
   double surely_caught = 0, least_caught = 0;
   // The same relative to the token's largest entry; the largest of all tokens. Where inconclusive: what would have been caught.
@@ -53,11 +55,12 @@ struct Validation {
   std::size_t tokens = 0;
   std::vector<OperationVerdict> operations;  // those that were dumped, in program order
   std::vector<std::string> not_dumped, unknown;
+  Lint lint;
   Judgement verdict = Judgement::pass;
   const OperationVerdict* first_failure() const;
 };
 
-// InputError where a tensor has another shape, or none of the model's operations was dumped.
+// InputError where a tensor has another shape or number of tokens, or none of the model's operations was dumped.
 Validation validate(const Model& model, std::span<const Column> columns, const Dump& dump, const EngineProfile& profile, Progress& progress);
 
 }  // namespace snellen

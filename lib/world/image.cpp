@@ -98,7 +98,8 @@ ImageBlock ImageWorld::add_sinusoids(const Block& x, std::span<const Column> col
   for (std::size_t c = 0; c < columns.size(); ++c) {
     for (std::size_t r = 0; r < x.width; ++r) {
       const RealTurn turn = real_turn(columns[c].position, 10000, static_cast<std::int64_t>(r / 2 * 2), static_cast<std::int64_t>(x.width), 0);
-      const Range wave = storage_.cast(angle_.within(r % 2 == 0 ? turn.sin : turn.cos, profile_.ulps.sin_cos));
+      const Range real = r % 2 == 0 ? turn.sin : turn.cos;
+      const Range wave = hull(storage_.cast(real), storage_.cast(angle_.within(real, profile_.ulps.sin_cos)));
       y.set(r, c, storage_.add(x.at(r, c), wave));
     }
   }
@@ -225,6 +226,7 @@ Range ImageWorld::activated(Activation activation, const ImageArithmetic& f, con
 }
 
 ImageBlock ImageWorld::activate(Activation activation, const Block& x) const {
+  if (activation == Activation::identity) return x;
   const FlintCaches caches;
   return settled(OperationKind::activation, each_entry(x.width, x.tokens, [&](std::size_t r, std::size_t c) {
                    Range result = storage_.cast(activated(activation, functions_[0], x.at(r, c)));

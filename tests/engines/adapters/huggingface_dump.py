@@ -25,12 +25,12 @@ import torch_engine
 
 
 def load(path, dtype):
-    """The model with its weights cast to dtype."""
+    """The model with its weights in dtype. Not float32 and then .to(dtype): that rounds RoPE's inv_freq, too, which Hugging Face keeps in float32."""
     path = pathlib.Path(path)
     folder, gguf = (path.parent, {"gguf_file": path.name}) if path.suffix == ".gguf" else (path, {})
     model = torch_engine.transformers.AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager", local_files_only=True, **gguf)
-    return model.to(dtype).eval()
+        folder, dtype=dtype, attn_implementation="eager", local_files_only=True, **gguf)
+    return model.eval()
 
 
 class Recorder:
