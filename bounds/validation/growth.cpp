@@ -19,6 +19,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr slong working_bits = 128;
+constexpr Token no_token = -1;
 
 class Ball {
  public:
@@ -117,7 +118,7 @@ void cap(std::vector<Ball>& logits, const std::optional<double>& softcap) {
   }
 }
 
-TokenLogProbability probability(const CertifiedVector& exact_logits, std::span<const double> engine_logits, std::optional<Token> next, const std::optional<double>& softcap) {
+TokenLogProbability probability(const CertifiedVector& exact_logits, std::span<const double> engine_logits, Token next, const std::optional<double>& softcap) {
   std::vector<Ball> exact, engine(engine_logits.size());
   for (const Enclosure& x : exact_logits) exact.push_back(ball_of(x));
   bool numbers = true;
@@ -126,18 +127,18 @@ TokenLogProbability probability(const CertifiedVector& exact_logits, std::span<c
     if (numbers) arb_set_d(engine[i].get(), engine_logits[i]);
   }
   TokenLogProbability result;
-  if (!next) {
+  if (next == no_token) {
     std::size_t best = 0;
     for (std::size_t i = 1; i < exact.size(); ++i)
       if (arf_cmp(arb_midref(exact[i].get()), arb_midref(exact[best].get())) > 0) best = i;
     next = static_cast<Token>(best);
   }
-  result.next = *next;
+  result.next = next;
   const CertifiedError unknown{-infinity, infinity};
-  if (!numbers) return {*next, unknown, unknown, unknown, {0, infinity}};
+  if (!numbers) return {next, unknown, unknown, unknown, {0, infinity}};
   cap(exact, softcap), cap(engine, softcap);
   const Ball exact_total = log_sum_exp(exact), engine_total = log_sum_exp(engine);
-  const auto at = static_cast<std::size_t>(*next);
+  const auto at = static_cast<std::size_t>(next);
   Ball p, q, delta, divergence;
   arb_sub(p.get(), exact[at].get(), exact_total.get(), working_bits);
   arb_sub(q.get(), engine[at].get(), engine_total.get(), working_bits);
@@ -197,7 +198,7 @@ Growth error_growth(const Model& model, std::span<const Column> columns, std::sp
     const CertifiedVector column = certified_column(balls, exact, t);
     for (std::size_t d = 0; d < dumps.size(); ++d) {
       if (!dumped[d]) continue;
-      const std::optional<Token> next = t + 1 < columns.size() ? std::optional(columns[t + 1].token) : std::nullopt;
+      const Token next = t + 1 < columns.size() ? columns[t + 1].token : no_token;
       result.probabilities[d][t] = probability(column, std::span(dumped[d]->values).subspan(t * vocabulary, vocabulary), next, model.logit_softcap);
     }
   });

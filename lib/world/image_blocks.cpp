@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "lib/error.hpp"
 #include "lib/number/format.hpp"
@@ -57,12 +59,36 @@ void quantise_activations(std::string_view storage, std::span<double> lower, std
   if (storage == "F32" || storage == "memory") return;
   if (storage == "F16") return rounded(half);
   if (storage == "BF16") return rounded(brain);
-  const bool small = storage == "Q4_0" || storage == "Q5_0" || storage == "Q8_0", large = storage == "Q6_K";
+  const bool small = storage == "Q4_0" || storage == "Q4_1" || storage == "Q5_0" || storage == "Q5_1" || storage == "Q8_0";
+  const bool large = storage == "Q4_K" || storage == "Q5_K" || storage == "Q6_K";
   if (!small && !large)
-    throw InputError("profile", "weights of type " + std::string(storage) + " add to sums of products what this envelope does not cover, expected F32, F16, BF16, Q4_0, Q5_0, Q8_0 or Q6_K");
+    throw InputError("profile", "weights of type " + std::string(storage) + " have no envelope, expected F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K or Q6_K");
   const std::size_t block = small ? 32 : 256;
   for (std::size_t begin = 0; begin + block <= lower.size(); begin += block)
     quantise_block(lower.subspan(begin, block), upper.subspan(begin, block), small ? half : single);
+}
+
+std::optional<BlockOffsets> block_offsets(std::string_view storage) {
+  if (storage == "Q4_1") return BlockOffsets{32, 15, true};
+  if (storage == "Q5_1") return BlockOffsets{32, 31, true};
+  if (storage == "Q4_K") return BlockOffsets{32, 15, false};
+  if (storage == "Q5_K") return BlockOffsets{32, 31, false};
+  return std::nullopt;
+}
+
+double offset_bound(std::span<const double> weights, int levels) {
+  std::vector<double> sorted(weights.begin(), weights.end());
+  std::sort(sorted.begin(), sorted.end());
+  double gap = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 1; i < sorted.size(); ++i)
+    if (sorted[i] > sorted[i - 1]) gap = std::min(gap, sorted[i] - sorted[i - 1]);
+  const double largest = std::max(std::fabs(sorted.front()), std::fabs(sorted.back()));
+  if (!std::isfinite(gap)) return largest;
+  // Weights are rounded to fp32: what is a multiple of s apart may be off by an ulp of the largest.
+  gap += largest * 0x1p-22;
+  // s > 0: m is at most the smallest weight and at least the largest less `levels` gaps; s < 0: the reverse.
+  const double low = sorted.back() - levels * gap, high = sorted.front() + levels * gap;
+  return up(std::max({largest, std::fabs(low), std::fabs(high)}));
 }
 
 }  // namespace snellen

@@ -35,6 +35,30 @@ Operands operands_of(const ImageBlock& x) {
   return result;
 }
 
+// Of each block of activations [tokens][blocks]: at least sum |x|, and at least how far the sum that an engine multiplies with the weights' offset is from theirs.
+struct BlockSums {
+  std::vector<double> magnitude, error;
+};
+
+BlockSums sums_of_blocks(const ImageBlock& x, const BlockOffsets& offsets) {
+  BlockSums result;
+  for (std::size_t c = 0; c < x.tokens; ++c) {
+    for (std::size_t begin = 0; begin + offsets.block <= x.width; begin += offsets.block) {
+      double magnitude = 0, low = 0, high = 0, largest = 0;
+      for (std::size_t i = begin; i < begin + offsets.block; ++i) {
+        const Range entry = x.at(i, c);
+        magnitude += entry.magnitude(), low += entry.lower, high += entry.upper, largest = std::max(largest, entry.magnitude());
+      }
+      // fp16(d' sum q) for d sum q: the cast, and d = fp16(d'). Where d is subnormal it is 2^-25 off, and sum |q| <= 32 * 127.
+      const double tiny = largest < 130 * 0x1p-14 ? 0x1p-13 : 0;
+      const double sum = std::max(std::fabs(low), std::fabs(high)) + magnitude * 0x1p-40;
+      result.magnitude.push_back(upward(magnitude));
+      result.error.push_back(offsets.rounded_sum ? upward(sum * 0x1.01p-10 + 0x1p-24 + magnitude * 0x1p-20 + tiny) : 0.0);
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
@@ -49,6 +73,8 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
     if (profile_.activation_blocks == ActivationBlocks::ggml) quantise_activations(weight.storage(), {x.lower.data() + c * in, in}, {x.upper.data() + c * in, in});
   });
   const Operands operands = operands_of(x);
+  const auto offsets = profile_.activation_blocks == ActivationBlocks::ggml ? block_offsets(weight.storage()) : std::nullopt;
+  const BlockSums block_sums = offsets ? sums_of_blocks(x, *offsets) : BlockSums();
   const std::vector<Range> bias = map.bias ? stored_vector(*map.bias) : std::vector<Range>();
   const bool replay = linear_sum_.sequential() && operands.radius.empty();
   const Format formats[] = {profile_.operand, profile_.operand};
@@ -65,6 +91,13 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
       weight.read_row(first + l, row);
       operand.points().rounder().round_all(row.data(), in);
       for (std::size_t i = 0; i < in; ++i) weights[i * image_lanes + l] = row[i], largest = std::max(largest, std::fabs(row[i]));
+    }
+    std::vector<double> bounds;  // of offsets, [used][blocks]
+    if (offsets) {
+      for (std::size_t l = 0; l < used; ++l) {
+        weight.read_row(first + l, row);
+        for (std::size_t begin = 0; begin < in; begin += offsets->block) bounds.push_back(offset_bound(std::span(row).subspan(begin, offsets->block), offsets->levels));
+      }
     }
     std::vector<float> narrow_weights, narrow_inputs;
     if (single) narrow_weights.assign(weights.begin(), weights.end());
@@ -88,11 +121,19 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
       for (std::size_t t = 0; t < count; ++t) {
         for (std::size_t l = 0; l < used; ++l) {
           const double sum = sums[t * image_lanes + l];
+          double offset_error = 0, offset_magnitude = 0;
+          if (offsets) {
+            const std::size_t blocks = in / offsets->block;
+            for (std::size_t b = 0; b < blocks; ++b) {
+              offset_error += bounds[l * blocks + b] * block_sums.error[(c + t) * blocks + b];
+              offset_magnitude += 2 * bounds[l * blocks + b] * block_sums.magnitude[(c + t) * blocks + b];  // |s q| <= |w| + |m|
+            }
+          }
           const auto accumulated = [&](double plus) {  // with a bias in the accumulator
             if (replay) return linear_sum_.arithmetic().add(Range::point(sum), Range::point(plus));
             // |x| <= |middle| + radius; the doubles' own error is within dot_error of the sum of magnitudes.
-            const double magnitude = upward(magnitudes[t * image_lanes + l] + spread[t * image_lanes + l] + std::fabs(plus));
-            const double own = upward(magnitude * dot_error(in + 2) + spread[t * image_lanes + l]);
+            const double magnitude = upward(magnitudes[t * image_lanes + l] + spread[t * image_lanes + l] + std::fabs(plus) + offset_magnitude);
+            const double own = upward(magnitude * dot_error(in + 2) + spread[t * image_lanes + l] + offset_error);
             return linear_sum_(plus == 0 ? in : in + 1, sum + plus, own, magnitude, largest);
           };
           Range result = storage_.cast(accumulated(0));

@@ -1,0 +1,91 @@
+#include "bounds/validation/infer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <tuple>
+
+#include "lib/error.hpp"
+
+namespace snellen {
+namespace {
+
+struct Change {
+  std::string text;
+  std::function<void(EngineProfile&)> apply;
+};
+
+std::vector<Change> changes() {
+  std::vector<Change> result;
+  const auto formats = [&](const std::string& what, Format EngineProfile::* field) {
+    for (const char* name : {"fp32", "bf16", "fp16"}) result.push_back({what + " = " + name, [field, f = *find_format(name)](EngineProfile& p) { p.*field = f; }});
+  };
+  formats("accumulator", &EngineProfile::accumulator);
+  formats("score accumulator", &EngineProfile::score_accumulator);
+  formats("mix accumulator", &EngineProfile::mix_accumulator);
+  formats("score", &EngineProfile::score);
+  formats("softmax", &EngineProfile::softmax);
+  formats("probability", &EngineProfile::probability);
+  formats("cache", &EngineProfile::cache);
+  formats("norm", &EngineProfile::norm);
+  formats("RoPE table", &EngineProfile::rope_table);
+  formats("rotation", &EngineProfile::rotation);
+  for (const char* name : {"fp32", "bf16", "fp16"}) result.push_back({std::string("function = ") + name, [f = *find_format(name)](EngineProfile& p) { p.function = {f}; }});
+  result.push_back({"norms cast before the weight", [](EngineProfile& p) { p.norm_cast = p.offset_norm_cast = NormCast::before_weight; }});
+  result.push_back({"norms cast after the weight", [](EngineProfile& p) { p.norm_cast = p.offset_norm_cast = NormCast::after_weight; }});
+  result.push_back({"the scale on the query", [](EngineProfile& p) { p.scale = ScaleOn::query; }});
+  result.push_back({"the scale on the product", [](EngineProfile& p) { p.scale = ScaleOn::product; }});
+  result.push_back({"probabilities cast before their sum", [](EngineProfile& p) { p.probability_cast = ProbabilityCast::before_sum; }});
+  result.push_back({"biases in the accumulator", [](EngineProfile& p) { p.bias = BiasIn::accumulator; }});
+  result.push_back({"sums from the first term to the last", [](EngineProfile& p) { p.order = SumOrder::sequential, p.fused = p.flush_to_zero = false, p.addition = Addition::nearest; }});
+  return result;
+}
+
+auto rank(const InferredProfile& p) { return std::make_tuple(p.failures, p.outside, p.resolution); }
+
+}  // namespace
+
+std::vector<InferredProfile> infer_profile(const Model& model, std::span<const Column> columns, const Dump& dump, const std::vector<EngineProfile>& candidates, Progress& progress) {
+  std::vector<InferredProfile> tried;
+  SilentProgress silent;
+  const auto attempt = [&](const EngineProfile& profile, const std::string& change) {
+    progress.step();
+    InferredProfile result{profile, change};
+    try {
+      const Validation v = validate(model, columns, dump, profile, silent);
+      for (const OperationVerdict& o : v.operations) {
+        result.outside += o.outside, result.failures += o.verdict == Judgement::fail;
+        result.resolution += std::isfinite(o.resolution) ? std::min(o.resolution, 1e3) : 1e3;
+      }
+      result.resolution /= static_cast<double>(v.operations.size());
+    } catch (const std::invalid_argument&) {  // formats whose sums cannot be replayed
+      return;
+    }
+    tried.push_back(std::move(result));
+  };
+  const std::vector<Change> all = changes();
+  progress.begin("profiles", candidates.size() + 3 * all.size());
+  std::string refused;
+  for (const EngineProfile& candidate : candidates) {
+    try {
+      attempt(candidate, "");
+    } catch (const InputError& error) {  // an operation that this profile does not cover; a dump that cannot be judged fails for all
+      refused = error.what();
+    }
+  }
+  if (tried.empty()) throw InputError(dump.place(), "no profile could be tried: " + refused);
+  const auto better = [](const InferredProfile& a, const InferredProfile& b) { return rank(a) < rank(b); };
+  for (int round = 0; round < 3; ++round) {
+    const InferredProfile best = *std::min_element(tried.begin(), tried.end(), better);
+    for (const Change& change : all) {
+      EngineProfile profile = best.profile;
+      change.apply(profile);
+      attempt(profile, best.change.empty() ? change.text : best.change + ", " + change.text);
+    }
+    if (!(rank(*std::min_element(tried.begin(), tried.end(), better)) < rank(best))) break;
+  }
+  std::stable_sort(tried.begin(), tried.end(), better);
+  return tried;
+}
+
+}  // namespace snellen
