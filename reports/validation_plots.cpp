@@ -14,11 +14,11 @@ constexpr int kHeight = 330;
 
 const char* kAxes = "set border 3 linecolor '#555555'\nset tics nomirror out scale 0.6\nset key tmargin left horizontal Left reverse samplen 1.6\n";
 
-// log10 of the largest of an error over tokens; none for zero or infinite.
+// log10 of the largest of an error over tokens; none for zero (upper bounds of zero are 2^-240) or infinite.
 std::optional<double> level(const std::vector<CertifiedError>& errors, bool upper) {
   double largest = 0;
   for (const CertifiedError& e : errors) largest = std::max(largest, upper ? e.upper : e.lower);
-  return largest > 0 && std::isfinite(largest) ? std::optional(std::log10(largest)) : std::nullopt;
+  return largest > 1e-60 && std::isfinite(largest) ? std::optional(std::log10(largest)) : std::nullopt;
 }
 
 }  // namespace
@@ -41,7 +41,8 @@ Picture growth_plot(const ValidationReport& report) {
                          d, run_colour(d), gnuplot_string(report.validations[d].dump + " (" + report.validations[d].profile + ")"));
   }
   if (plots.empty()) return {"", "no state was dumped, or every error is zero"};
-  const std::string script = std::string(kAxes) + "set xlabel 'layers done (the last point: after the final norm)'\nset ylabel 'error / length of the vector'\nset format y '10^{%g}'\nset lmargin at screen 0.12\n";
+  const std::size_t points = report.growth->dumps.empty() ? 1 : report.growth->dumps.front().size();
+  const std::string script = std::string(kAxes) + fmt::format("set xtics {}\nset xlabel 'layers done (the last point: after the final norm)'\nset ylabel 'error / length of the vector'\nset format y '10^{{%g}}'\nset lmargin at screen 0.12\n", std::max<std::size_t>(1, points / 8));
   return gnuplot("growth", script + blocks + "plot " + plots.substr(2) + '\n', kPictureWidth, kHeight, "gnuplot");
 }
 
@@ -75,9 +76,11 @@ Picture heat_map(const ValidationReport& report, std::size_t dump) {
   }
   std::string script = std::string(kAxes) + fmt::format("set xrange [-0.5:{}]\nset yrange [{}:-0.5]\nset xlabel 'token'\nset ylabel 'layer'\n", v.tokens - 0.5, layers + 0.5);
   script += "set palette defined (0 '#f7fbff', 0.5 '#6baed6', 1 '#08306b')\nset lmargin at screen 0.09\nset rmargin at screen 0.86\n";
+  const auto step = [](std::size_t count) { return std::max<std::size_t>(1, count / 8); };
+  script += fmt::format("set xtics {}\nset ytics {}\n", step(v.tokens), step(layers));
   script += report.growth ? "set cblabel 'certified error, log_2 of ulps'\n" : "unset colorbox\n";
   script += fmt::format("set ytics add ('final' {})\n$cells << EOD\n{}EOD\n", layers, cells);
-  std::string plots = "plot $cells using 1:2:3 with image notitle";
+  std::string plots = "plot $cells using 1:2:3 with image pixels notitle";
   if (!open.empty()) script += fmt::format("$open << EOD\n{}EOD\n", open), plots += ", $open with boxxyerror fillcolor '#E69F00' fillstyle solid 1 noborder title 'inconclusive'";
   if (!failed.empty()) script += fmt::format("$failed << EOD\n{}EOD\n", failed), plots += ", $failed with boxxyerror fillcolor '#B22222' fillstyle solid 1 noborder title 'fail: no rounding explains it'";
   return gnuplot(fmt::format("heat{}", dump), script + plots + '\n', kPictureWidth, 120 + static_cast<int>(std::min<std::size_t>(layers + 1, 60)) * 12 + 80, "gnuplot");

@@ -55,12 +55,12 @@ std::vector<std::string> Dump::names() const {
   return result;
 }
 
-std::optional<std::size_t> Dump::tokens_of(const OperationName& operation) const {
+std::optional<std::size_t> Dump::tokens_of(const OperationName& operation, std::size_t expected) const {
   const auto found = tensors_.find(operation.name);
   if (found == tensors_.end()) return std::nullopt;
   const auto shape = without_ones(found->second.terms.front().shape, is_square(operation.kind) ? 3 : 2);
   if (shape.size() == 2 && shape[1] == operation.width) return shape[0];
-  if (shape.size() == 3) return shape[1];
+  if (shape.size() == 3) return shape[0] == expected && !is_square(operation.kind) ? expected : shape[1];
   return std::nullopt;
 }
 

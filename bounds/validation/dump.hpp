@@ -32,8 +32,8 @@ class Dump {
   std::vector<std::string> names() const;
   // [tokens, width], with leading ones; [heads, tokens, size] is put into tokens first; scores [heads, tokens, entries]. InputError for another shape.
   DumpedTensor read(const OperationName& operation, std::size_t tokens) const;
-  // How many tokens `name` has, as far as its shape says.
-  std::optional<std::size_t> tokens_of(const OperationName& operation) const;
+  // How many tokens `name` has, as far as its shape says; `expected` where the shape could be read so.
+  std::optional<std::size_t> tokens_of(const OperationName& operation, std::size_t expected) const;
 
  private:
   struct Entry {

@@ -35,7 +35,7 @@ class Linter {
   Lint run() {
     const auto operations = operations_of(model_);
     for (const OperationName& operation : operations) {
-      const auto tokens = dump_.contains(operation.name) ? dump_.tokens_of(operation) : std::nullopt;
+      const auto tokens = dump_.contains(operation.name) ? dump_.tokens_of(operation, columns_.size()) : std::nullopt;
       if (!tokens || *tokens == columns_.size()) continue;
       report(Kind::wrong_tokens, operation.name,
              fmt::format("has {} tokens where {} were given{}", *tokens, columns_.size(),

@@ -84,7 +84,6 @@ class Judge final : public ImageObserver {
     v.operation = operation;
     v.source = dumped.source;
     v.carried = carried_;
-    v.entries = dumped.values.size();
     v.tokens.assign(tokens_, Judgement::pass);
     const Format& own = format_of(profile_, operation, model_);
     const auto dump_format = find_format(dumped.format);
@@ -92,7 +91,7 @@ class Judge final : public ImageObserver {
     const bool narrower = dump_format->precision < own.precision || dump_format->emin > own.emin;
 
     struct PerToken {
-      std::size_t outside = 0, determined = 0;
+      std::size_t entries = 0, outside = 0, determined = 0;
       std::optional<Outside> worst;
       double surely = 0, least = infinite_bound, surely_relative = 0, least_relative = infinite_bound, resolution = 0, absolute = 0, relative = 0;
       std::vector<double> uses;
@@ -119,6 +118,7 @@ class Judge final : public ImageObserver {
           if (!(range.lower <= x && x <= range.upper)) outside(row, x, range);
           continue;
         }
+        ++p.entries;
         if (narrower) range = {dump_grid.round(range.lower), dump_grid.round(range.upper)};
         if (!range.is_finite()) {  // it may have overflowed: nothing can be said, unless the one end there is excludes the value
           bounded = false;
@@ -147,7 +147,7 @@ class Judge final : public ImageObserver {
     std::vector<double> uses;
     for (std::size_t t = 0; t < tokens_; ++t) {
       PerToken& p = parts[t];
-      v.outside += p.outside, v.determined += p.determined;
+      v.entries += p.entries, v.outside += p.outside, v.determined += p.determined;
       const auto rank = [](const std::optional<Outside>& o) { return !o ? -1 : std::isnan(o->ulps) ? infinite_bound : o->ulps; };
       if (rank(p.worst) > rank(v.worst)) v.worst = p.worst;
       if (p.outside > 0 && !v.first_token) v.first_token = t;

@@ -44,6 +44,7 @@ ImageBlock ImageWorld::scores(const Attention& a, const Block& q, std::span<cons
         Range product;
         for (std::size_t d = 0; d < size; ++d) {
           query[d] = q.at(h * size + d, c);
+          if (profile_.activation_blocks == ActivationBlocks::ggml) query[d] = cache_.cast(query[d]);  // as its products with fp16 keys want it
           if (scaled_query) query[d] = storage_.cast(wider(scalar_, storage_).multiply(query[d], scale));
           key[d] = memory.keys.at((h / group) * size + d, entry);
         }
@@ -178,7 +179,10 @@ ImageBlock ImageWorld::mix(const Attention& a, const ImageBlock& probabilities, 
     const std::size_t first = view.branch_begin, count = view.branch_end - first;
     std::vector<Range> p(count), v(count);
     for (std::size_t h = 0; h < a.heads; ++h) {
-      for (std::size_t i = 0; i < count; ++i) p[i] = probabilities.at(h * entries + first + i, c);
+      for (std::size_t i = 0; i < count; ++i) {
+        p[i] = probabilities.at(h * entries + first + i, c);
+        if (profile_.activation_blocks == ActivationBlocks::ggml) p[i] = cache_.cast(p[i]);
+      }
       for (std::size_t d = 0; d < size; ++d) {
         for (std::size_t i = 0; i < count; ++i) v[i] = memory.values.at((h / group) * size + d, first + i);
         Range mixed;

@@ -35,7 +35,7 @@ TEST_CASE("images of operations contain every result and end at results") {
       const Range sum = image.add(x, y), difference = image.subtract(x, y), product = image.multiply(x, y), quotient = image.divide(x, y), square = image.square(x);
       CHECK(sum.lower == f.add(x.lower, y.lower));
       CHECK(sum.upper == f.add(x.upper, y.upper));
-      CHECK((quotient.is_finite() || (y.lower <= 0 && y.upper >= 0) || format.name == "e4m3"));
+      if (y.lower >= 0.5 && x.magnitude() < 100) CHECK(quotient.is_finite());
       for (int k = 0; k < 4; ++k) {
         const double p = k == 0 ? x.lower : k == 1 ? x.upper : std::clamp(f(uniform(random, x.lower, x.upper)), x.lower, x.upper);
         const double q = k == 0 ? y.upper : k == 1 ? y.lower : std::clamp(f(uniform(random, y.lower, y.upper)), y.lower, y.upper);

@@ -83,8 +83,11 @@ class Recorder:
             self.before(attention.o_proj, "mix")
             self.before(mlp.down_proj, "inner")
             if hasattr(attention, "q_norm"):
-                self.after(attention.q_norm, "query_norm")
-                self.after(attention.k_norm, "key_norm")
+                # Gemma norms [1, heads, tokens, size], Qwen [1, tokens, heads, size].
+                heads_first = "Gemma" in type(attention).__name__
+                for module, name in ((attention.q_norm, "query_norm"), (attention.k_norm, "key_norm")):
+                    self.handles.append(module.register_forward_hook(
+                        lambda _, args, out, name=name: self.keep(name, (out.transpose(1, 2) if heads_first else out).flatten(2))))
             mlp_norm = getattr(layer, "pre_feedforward_layernorm", layer.post_attention_layernorm)
             if mlp_norm is not layer.post_attention_layernorm:
                 self.after(layer.post_attention_layernorm, "post_attention_norm")
