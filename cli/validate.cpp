@@ -8,6 +8,7 @@
 #include "bounds/validation/compare.hpp"
 #include "bounds/validation/growth.hpp"
 #include "bounds/validation/infer.hpp"
+#include "bounds/validation/probe.hpp"
 #include "bounds/validation/validate.hpp"
 #include "cases/engine_profile.hpp"
 #include "cli/command.hpp"
@@ -27,7 +28,7 @@ struct Options {
   std::string model, tokens, dump, profile, against, against_profile, out, raw;
   std::vector<std::string> runs, renames, sums;
   int threads = 0;
-  bool local = false, infer = false, all = false, quiet = false;
+  bool local = false, infer = false, probes = false, all = false, quiet = false;
 };
 
 // Token ids, with commas or spaces between them, or a file of them.
@@ -139,10 +140,11 @@ int run_validation(const Options& options) {
   if (options.profile.empty() && !options.infer) throw InputError("--profile", "missing, expected a .toml file or a name (cases/engines), or --infer-profile");
   const Dump dump = read_dump(options, options.dump);
   const Model model = load_model(std::filesystem::path(options.model));
-  const std::vector<Token> tokens = read_tokens(options.tokens, model);
+  if (options.tokens.empty() && !options.probes) throw InputError("--tokens", "missing, expected the token ids that the engine was given (or --probes)");
+  const std::vector<Token> tokens = options.probes ? std::vector<Token>() : read_tokens(options.tokens, model);
   const SequenceTree sequence(tokens);
   CommandProgress progress(options.quiet);
-  if (options.infer) return infer(options, model, sequence, dump, progress);
+  if (options.infer && !options.probes) return infer(options, model, sequence, dump, progress);
 
   const EngineProfile profile = find_engine_profile(options.profile);
   ValidationReport report;
@@ -160,11 +162,11 @@ int run_validation(const Options& options) {
   std::vector<const Dump*> dumps = {&dump};
   for (const Dump& other : others) dumps.push_back(&other);
   for (std::size_t d = 0; d < dumps.size(); ++d) {
-    report.validations.push_back(validate(model, sequence.columns(), *dumps[d], profiles[d], progress));
+    report.validations.push_back(options.probes ? validate_probes(model, *dumps[d], profiles[d], progress) : validate(model, sequence.columns(), *dumps[d], profiles[d], progress));
     report.profile_descriptions.push_back(profiles[d].description);
   }
-  if (!options.local) report.growth = error_growth(model, sequence.columns(), dumps, progress);
-  if (dumps.size() > 1) {
+  if (!options.local && !options.probes) report.growth = error_growth(model, sequence.columns(), dumps, progress);
+  if (dumps.size() > 1 && !options.probes) {
     std::vector<const Validation*> validations;
     for (const Validation& v : report.validations) validations.push_back(&v);
     report.comparison = compare(model, tokens.size(), dumps, validations);
@@ -192,13 +194,14 @@ void add_validate(CLI::App& command, Action& chosen) {
   CLI::App* verb = command.add_subcommand("validate", "Can rounding explain what an engine computed? Which layer and operation is wrong, proved");
   const auto options = std::make_shared<Options>();
   verb->add_option("--model", options->model, "a Hugging Face folder, a .safetensors or a .gguf file")->required();
-  verb->add_option("--tokens", options->tokens, "the token ids that the engine was given: 1,2,3 or a file of them")->required();
+  verb->add_option("--tokens", options->tokens, "the token ids that the engine was given: 1,2,3 or a file of them");
   verb->add_option("--dump", options->dump, "the engine's tensors: a .safetensors, .npz or .npy file, or a folder of them")->required();
   verb->add_option("--profile", options->profile, "what the engine is said to be: a .toml file, or a name (cases/engines)");
   verb->add_option("--against", options->against, "another engine's dump of the same tokens: which of the two is closer to the exact result");
   verb->add_option("--against-profile", options->against_profile, "its profile (default: the same)");
   verb->add_option("--run", options->runs, "a further run of the same engine (several times): is the spread within what rounding explains?");
   verb->add_flag("--local", options->local, "judge the operations only, without the exact result");
+  verb->add_flag("--probes", options->probes, "the dump's rows are inputs of one's own making (one-hot vectors), and what single operations made of them: --tokens is not needed");
   verb->add_flag("--infer-profile", options->infer, "which profile explains the dump best: tries those of cases/engines, and changes of their fields (of --profile's alone, where given)");
   verb->add_option("--rename", options->renames, "PATTERN=NAME: tensors whose names match the regular expression are the operation NAME ($1: its first group)");
   verb->add_option("--sum", options->sums, "NAME=TENSOR+TENSOR: the operation NAME is the sum of tensors (a pending residual)");

@@ -21,6 +21,7 @@ struct OperationName {
   std::string short_name;      // "query"
   std::optional<std::size_t> layer;
   std::size_t width = 0;       // of a token's vector; of scores and probabilities: the number of heads
+  std::vector<std::size_t> inputs = {};  // the operations whose results it reads, of this token or of earlier ones: their indices
 };
 
 std::vector<OperationName> operations_of(const Model& model);
