@@ -36,12 +36,12 @@ std::string operation_row(const OperationVerdict& o) {
   return fmt::format("<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{:.1f}%</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td>"
                      "<td class=\"figures\">{}</td></tr>\n",
                      html_escaped(o.operation.name), chip(o.verdict), o.outside, 100.0 * static_cast<double>(o.determined) / static_cast<double>(std::max<std::size_t>(o.entries, 1)), rough(o.resolution),
-                     rough(o.median_use), rough(o.surely_caught), more);
+                     rough(o.median_use), rough(o.surely_relative), more);
 }
 
 std::string operations(const Validation& v) {
   std::string text = "<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">operation</th><th scope=\"col\">verdict</th><th scope=\"col\" class=\"number\">entries outside</th><th scope=\"col\" class=\"number\">known bit for "
-                     "bit</th><th scope=\"col\" class=\"number\">envelope / signal</th><th scope=\"col\" class=\"number\">used of it, median</th><th scope=\"col\" class=\"number\">any change caught above, ulps</th><th "
+                     "bit</th><th scope=\"col\" class=\"number\">envelope / signal</th><th scope=\"col\" class=\"number\">used of it, median</th><th scope=\"col\" class=\"number\">any change caught above, of the largest entry</th><th "
                      "scope=\"col\">worst entry; what may explain it</th></tr></thead>\n<tbody>\n";
   for (const OperationVerdict& o : v.operations) text += operation_row(o);
   return text + "</tbody></table></div>\n";
@@ -74,7 +74,7 @@ std::string validation_html(const ValidationReport& report) {
     if (report.growth) page += figure(ulp_histogram(report, d), "Histogram of errors in ulps", "Certified errors of single entries against the exact result, in units in the last place of the dump's format.");
     page += operations(v);
     page += "<p class=\"note\">Each operation is judged from the engine's own dumped inputs. Fail: proved, no engine of the profile can have computed this from those inputs. Pass: the dump lies in the envelope of the profile; a change of any one "
-            "entry by more than the stated ulps would have failed. Envelope / signal: its radius over the vector, in the 2-norm, the largest of all tokens.</p>\n</section>\n";
+            "entry by more than the stated part of its vector's largest entry would have failed. Envelope / signal: its radius over the vector, in the 2-norm, the largest of all tokens.</p>\n</section>\n";
   }
   return page + "</main>\n</body>\n</html>\n";
 }

@@ -32,7 +32,7 @@ std::vector<std::vector<std::string>> validation_table(const Validation& v) {
   for (const OperationVerdict& o : v.operations) {
     rows.push_back({o.operation.name, std::string(name_of(o.verdict)), std::to_string(o.outside),
                     fmt::format("{:.0f}%", 100.0 * static_cast<double>(o.determined) / static_cast<double>(std::max<std::size_t>(o.entries, 1))), rough(o.resolution),
-                    rough(o.median_use), fmt::format("{} ulps", rough(o.surely_caught)), o.worst ? where(*o.worst) : ""});
+                    rough(o.median_use), rough(o.surely_relative), o.worst ? where(*o.worst) : ""});
   }
   return rows;
 }
@@ -112,10 +112,10 @@ std::string validation_markdown(const ValidationReport& report) {
   std::string text = fmt::format("# {}\n\n", report.title);
   for (const Validation& v : report.validations) {
     text += fmt::format("**{}**, profile `{}`: {}\n\n", v.dump, v.profile, validation_sentence(v));
-    text += "| operation | verdict | outside | bit for bit | envelope / signal | any change caught above |\n|---|---|---:|---:|---:|---:|\n";
+    text += "| operation | verdict | outside | bit for bit | envelope / signal | any change caught above, of the largest entry |\n|---|---|---:|---:|---:|---:|\n";
     for (const OperationVerdict& o : v.operations)
-      text += fmt::format("| {} | {} | {} | {:.0f}% | {} | {} ulps |\n", o.operation.name, name_of(o.verdict), o.outside,
-                          100.0 * static_cast<double>(o.determined) / static_cast<double>(std::max<std::size_t>(o.entries, 1)), rough(o.resolution), rough(o.surely_caught));
+      text += fmt::format("| {} | {} | {} | {:.0f}% | {} | {} |\n", o.operation.name, name_of(o.verdict), o.outside,
+                          100.0 * static_cast<double>(o.determined) / static_cast<double>(std::max<std::size_t>(o.entries, 1)), rough(o.resolution), rough(o.surely_relative));
     text += "\n";
   }
   for (const std::string& note : validation_notes(report)) text += "- " + note + "\n";

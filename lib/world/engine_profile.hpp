@@ -29,7 +29,7 @@ enum class AlibiFrom { query, last_token };
 // What a matrix product does to its activations first: nothing; what llama.cpp does, by the type of the weights (lib/world/image_blocks.hpp).
 enum class ActivationBlocks { none, ggml };
 
-// Largest errors of library functions in units in the last place of the result's format: 0.5 is correctly rounded.
+// Largest errors of library functions in units in the last place of the result's format: 0.5 is correctly rounded. Of erf in ulps of 1.
 struct LibraryUlps {
   double exp = 0.5, tanh = 0.5, erf = 0.5, inverse_sqrt = 0.5, sin_cos = 0.5;
 };

@@ -213,13 +213,21 @@ Range ImageWorld::activated(Activation activation, const ImageArithmetic& f, con
     }
     case Activation::gelu_exact: {
       const Range root = f.cast(real_root({2, true}));
-      return f.multiply(f.multiply(half, x), f.add(one, f.within(real_erf(f.multiply(x, root)), profile_.ulps.erf)));
+      const Range erf = real_erf(f.multiply(x, root));
+      const double error = profile_.ulps.erf * f.ulp(1);  // it is added to 1: an error in ulps of 1, as approximations have it
+      const Range rounded = profile_.ulps.erf > 0.5 ? f.cast({erf.lower - error, erf.upper + error}) : f.cast(erf);
+      return f.multiply(f.multiply(half, x), f.add(one, rounded));
     }
     case Activation::gelu_tanh: {
-      const Range root = f.cast(real_root_of_two_over_pi()), cubic = f.cast(Range::point(0.044715));
-      Range inner = f.add(x, f.factor(cubic, f.multiply(f.square(x), x), profile_.fused));
-      if (open) inner = hull(inner, f.multiply(x, f.add(one, f.factor(cubic, f.square(x), profile_.fused))));
-      return f.multiply(f.multiply(half, x), f.add(one, f.within(real_tanh(f.multiply(root, inner)), profile_.ulps.tanh)));
+      // Products with constants in the wider of their formats, then cast: where every step is an operation of its own, constants stay wide.
+      const ImageArithmetic& wide = wider(f, scalar_);
+      const auto times = [&](const Range& constant, const Range& y) { return f.cast(wide.multiply(y, wide.cast(constant))); };
+      const Range root = real_root_of_two_over_pi(), cubic = {0.044715 * (1 - 0x1p-52), 0.044715 * (1 + 0x1p-52)};
+      Range cube = f.multiply(f.square(x), x);
+      if (open) cube = hull(cube, f.cast(wide.within({down(down(x.lower * x.lower * x.lower)), up(up(x.upper * x.upper * x.upper))}, profile_.ulps.exp)));  // a power of its own
+      Range inner = f.add(x, hull(times(cubic, cube), f.factor(f.cast(cubic), cube, profile_.fused)));
+      if (open) inner = hull(inner, f.multiply(x, f.add(one, f.factor(f.cast(cubic), f.square(x), profile_.fused))));
+      return f.multiply(f.multiply(half, x), f.add(one, f.within(real_tanh(times(root, inner)), profile_.ulps.tanh)));
     }
   }
   throw std::logic_error("ImageWorld::activated: unknown activation");

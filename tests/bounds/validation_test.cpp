@@ -5,6 +5,10 @@
 #include <cmath>
 #include <functional>
 
+#include "bounds/validation/compare.hpp"
+#include "bounds/validation/growth.hpp"
+#include "bounds/validation/infer.hpp"
+#include "bounds/validation/probe.hpp"
 #include "tests/bounds/emulated_dump.hpp"
 #include "tests/catch.hpp"
 #include "tests/model/zoo.hpp"
@@ -207,6 +211,156 @@ TEST_CASE("an envelope wider than the signal is inconclusive, never a pass") {
   REQUIRE(last != v.operations.end());
   CHECK(last->verdict == Judgement::inconclusive);
   CHECK(last->resolution >= 1);
+}
+
+TEST_CASE("what a dump is in place of what it is taken for") {
+  const Model model = llama_like();
+  const std::vector<Token> tokens = some_tokens(model, 6);
+  const SequenceTree sequence(tokens);
+  const Profile profile = *find_profile("fp32");
+  const std::vector<NamedArray> honest = emulated_dump(model, sequence.columns(), profile);
+  const auto found = [&](const std::function<void(std::vector<NamedArray>&)>& change) {
+    std::vector<NamedArray> arrays = honest;
+    change(arrays);
+    const Dump dump = dump_of(arrays);
+    std::vector<std::string> kinds;
+    for (const Finding& finding : lint(model, sequence.columns(), dump, any_order(profile)).findings) kinds.emplace_back(name_of(finding.kind));
+    return kinds;
+  };
+  const auto has = [](const std::vector<std::string>& kinds, const std::string& kind) { return std::find(kinds.begin(), kinds.end(), kind) != kinds.end(); };
+  CHECK(found([](auto&) {}).empty());
+  CHECK(has(found([](auto& a) { for (double& x : named(a, "layer.0.key").values) x = 0; }), "all zeros"));
+  CHECK(has(found([](auto& a) { for (double& x : named(a, "layer.0.key").values) x = 3; }), "constant"));
+  CHECK(has(found([](auto& a) { named(a, "layer.1.up").values[5] = std::nan(""); }), "NaN"));
+  CHECK(has(found([](auto& a) { named(a, "layer.1.up").values[5] = INFINITY; }), "infinity"));
+  CHECK(has(found([](auto& a) { named(a, "hidden.2").values = named(a, "hidden.1").values; }), "duplicate"));
+  CHECK(has(found([](auto& a) { for (std::size_t i = 32; i < 6 * 32; ++i) named(a, "hidden.1").values[i] = named(a, "hidden.1").values[i % 32]; }), "equal tokens"));
+  CHECK(has(found([](auto& a) { for (std::size_t i = 4 * 32; i < 6 * 32; ++i) named(a, "hidden.1").values[i] = 0; }), "padding"));
+  CHECK(has(found([](auto& a) { std::swap_ranges(named(a, "hidden.0").values.begin(), named(a, "hidden.0").values.begin() + 32, named(a, "hidden.0").values.begin() + 64); }), "permuted tokens"));
+  CHECK(has(found([&](auto& a) {
+    std::vector<double> row(32);
+    model.embedding->read_row(static_cast<std::size_t>((tokens[0] + 1) % 16), row);
+    bool given = false;
+    for (const Token token : tokens) given = given || token == (tokens[0] + 1) % 16;
+    if (given) model.embedding->read_row(15, row);
+    std::copy(row.begin(), row.end(), named(a, "hidden.0").values.begin());
+  }), "other tokens"));
+  CHECK(has(found([](auto& a) { named(a, "hidden.2").shape[0] = 5, named(a, "hidden.2").values.resize(5 * 32); }), "wrong number of tokens"));
+  CHECK(has(found([](auto& a) { named(a, "hidden.1").values[7] = 2e38; }), "little headroom"));
+}
+
+TEST_CASE("a failure is explained where a checked hypothesis fits") {
+  const Model model = llama_like();
+  const SequenceTree sequence(some_tokens(model, 6));
+  const Profile profile = *find_profile("fp32");
+  const std::vector<NamedArray> honest = emulated_dump(model, sequence.columns(), profile, true);
+  const auto hints = [&](const std::function<void(std::vector<NamedArray>&)>& change) {
+    std::vector<NamedArray> arrays = honest;
+    change(arrays);
+    const Validation v = validated(model, sequence.columns(), arrays, any_order(profile));
+    std::string all;
+    if (v.first_failure())
+      for (const std::string& hint : v.first_failure()->hints) all += v.first_failure()->operation.name + ": " + hint + "\n";
+    return all;
+  };
+  using Arrays = std::vector<NamedArray>;
+  const auto permuted = [](std::vector<double>& values, std::size_t width, const std::function<std::size_t(std::size_t)>& from) {
+    const std::vector<double> old = values;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = old[i / width * width + from(i % width)];
+  };
+  CHECK(hints([&](Arrays& a) { permuted(named(a, "layer.0.query").values, 32, [](std::size_t i) { return i / 8 * 8 + i % 8 / 2 + (i % 2) * 4; }); }).find("layer.0.query: rows are permuted: pairs") == 0);
+  CHECK(hints([&](Arrays& a) { permuted(named(a, "layer.1.query").values, 32, [](std::size_t i) { return i ^ 8; }); }).find("layer.1.query: heads are permuted: head 0 has 1's") == 0);
+  CHECK(hints([&](Arrays& a) { permuted(named(a, "layer.1.value").values, 16, [](std::size_t i) { return i ^ 8; }); }).find("layer.1.value: heads are permuted") == 0);
+  CHECK(hints([&](Arrays& a) {
+    std::vector<double>& x = named(a, "layer.0.up").values;
+    std::rotate(x.begin(), x.end() - 48, x.end());
+  }).find("layer.0.up: every token has the vector of the previous one") == 0);
+  CHECK(hints([&](Arrays& a) { for (double& x : named(a, "layer.1.down").values) x *= 4; }).find("layer.1.down: it is about 4 times") == 0);
+  CHECK(hints([&](Arrays& a) { named(a, "final").values = named(a, "hidden.2").values; }).find("final: it is the final norm's input") == 0);
+  CHECK(hints([&](Arrays& a) { named(a, "hidden.2").values = named(a, "final").values; }).find("hidden.2: it is the final norm's output") == 0);
+  CHECK(hints([](Arrays&) {}).empty());
+}
+
+TEST_CASE("probes show a single ulp in every weight") {
+  const Model model = llama_like();
+  const Profile profile = *find_profile("bf16-acc32");
+  SilentProgress progress;
+  const auto probed = [&](const Model& engine) {
+    const RoundedWorld world(profile);
+    const std::size_t in = model.layers[0].down->weight->columns();
+    RoundedWorld::Block x{in, in, std::vector<double>(in * in)};
+    for (std::size_t i = 0; i < in; ++i) x.column(i)[i] = 1;
+    const RoundedWorld::Block y = world.linear(*engine.layers[0].down, x);
+    return validate_probes(model, dump_of({{"layer.0.inner", {in, in}, x.values}, {"layer.0.down", {in, y.width}, y.values}}), any_order(profile), progress);
+  };
+  CHECK(probed(model).verdict == Judgement::pass);
+  std::size_t caught = 0, tried = 0;
+  for (std::size_t index = 0; index < 32 * 48; index += 97) {
+    Model broken = model;
+    broken.layers[0].down->weight = changed_entry(model.layers[0].down->weight, index, [](double w) { return w == 0 ? 0x1p-8 : w * (1 + 0x1p-6); });
+    caught += probed(broken).verdict == Judgement::fail, ++tried;
+  }
+  CHECK(tried == 16);
+  CHECK(caught == tried);
+}
+
+TEST_CASE("certified errors contain the engine's, and log-probabilities sum up") {
+  const Model model = llama_like();
+  const SequenceTree sequence(some_tokens(model, 5));
+  SilentProgress progress;
+  const Dump narrow = dump_of(emulated_dump(model, sequence.columns(), *find_profile("bf16"))), wide = dump_of(emulated_dump(model, sequence.columns(), *find_profile("fp64")));
+  const Dump* dumps[] = {&narrow, &wide};
+  const Growth growth = error_growth(model, sequence.columns(), dumps, progress);
+  REQUIRE(growth.dumps.size() == 2);
+  REQUIRE(growth.dumps[0].size() == 4);  // hidden.0, 1, 2, final
+  const DumpedTensor a = narrow.read({OperationKind::norm, "final", "final", std::nullopt, 32}, 5), b = wide.read({OperationKind::norm, "final", "final", std::nullopt, 32}, 5);
+  for (std::size_t t = 0; t < 5; ++t) {
+    double largest = 0;
+    for (std::size_t i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(a.values[t * 32 + i] - b.values[t * 32 + i]));
+    const CertifiedError &error = growth.dumps[0][3].largest[t], &own = growth.dumps[1][3].largest[t];
+    CHECK(own.upper < 1e-12);
+    CHECK(error.lower <= largest + own.upper);
+    CHECK(error.upper >= largest - own.upper);
+    CHECK(error.upper - error.lower < 1e-12);
+    CHECK(growth.dumps[0][3].euclidean[t].lower > growth.dumps[1][3].euclidean[t].upper);  // the exact result is closer to fp64, proved
+    const TokenLogProbability& p = growth.probabilities[0][t];
+    CHECK(p.divergence.lower >= 0);
+    CHECK(p.divergence.upper > p.divergence.lower);
+    CHECK(p.delta.lower <= p.delta.upper);
+    CHECK(growth.probabilities[1][t].divergence.upper < 1e-20);
+    CHECK(p.exact.upper < 0);
+  }
+}
+
+TEST_CASE("the profile of a dump is inferred") {
+  const Model model = llama_like();
+  const SequenceTree sequence(some_tokens(model, 6));
+  SilentProgress progress;
+  Profile engine = *find_profile("bf16-acc32");
+  engine.softmax = *find_format("bf16");
+  const Dump dump = dump_of(emulated_dump(model, sequence.columns(), engine, true));
+  const auto ranked = infer_profile(model, sequence.columns(), dump, {any_order(*find_profile("fp16-acc32")), any_order(*find_profile("bf16-acc32"))}, progress);
+  REQUIRE(!ranked.empty());
+  CHECK(ranked.front().failures == 0);
+  CHECK(ranked.front().profile.name == "bf16-acc32");
+  CHECK(ranked.front().profile.softmax == *find_format("bf16"));
+}
+
+TEST_CASE("runs that differ are compared from where they differ") {
+  const Model model = llama_like();
+  const SequenceTree sequence(some_tokens(model, 6));
+  const Profile profile = *find_profile("fp32");
+  SilentProgress progress;
+  const Dump one = dump_of(emulated_dump(model, sequence.columns(), profile)), other = dump_of(emulated_dump(model, sequence.columns(), profile, true));
+  const Validation a = validate(model, sequence.columns(), one, any_order(profile), progress), b = validate(model, sequence.columns(), other, any_order(profile), progress);
+  const Comparison same = compare(model, 6, {&one, &one}, {&a, &a}), different = compare(model, 6, {&one, &other}, {&a, &b});
+  CHECK(!same.first);
+  REQUIRE(different.first);
+  CHECK(different.explained);
+  const Spread& first = different.operations[*different.first];
+  CHECK(first.operation.kind == OperationKind::linear);  // sums in another order
+  REQUIRE(first.allowed);
+  CHECK(first.largest <= *first.allowed);
 }
 
 TEST_CASE("names of other people") {
