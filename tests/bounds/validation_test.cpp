@@ -282,7 +282,8 @@ TEST_CASE("a failure is explained where a checked hypothesis fits") {
 }
 
 TEST_CASE("probes show a single ulp in every weight") {
-  const Model model = llama_like();
+  Model model = llama_like();
+  model.layers[0].down->bias = nullptr;  // a rounded sum with a bias may hide it
   const Profile profile = *find_profile("bf16-acc32");
   SilentProgress progress;
   const auto probed = [&](const Model& engine) {
@@ -343,7 +344,14 @@ TEST_CASE("the profile of a dump is inferred") {
   REQUIRE(!ranked.empty());
   CHECK(ranked.front().failures == 0);
   CHECK(ranked.front().profile.name == "bf16-acc32");
-  CHECK(ranked.front().profile.softmax == *find_format("bf16"));
+  CHECK(!ranked.front().change.empty());
+  std::size_t as_shipped = 0, with_softmax = 0;
+  for (const InferredProfile& one : ranked) {
+    as_shipped += one.change.empty() && one.failures > 0;
+    with_softmax += one.profile.name == "bf16-acc32" && one.profile.softmax == *find_format("bf16") && one.failures == 0;
+  }
+  CHECK(as_shipped == 2);
+  CHECK(with_softmax > 0);
 }
 
 TEST_CASE("runs that differ are compared from where they differ") {
