@@ -7,6 +7,7 @@
 #include "cases/texts.hpp"
 #include "cases/toml_section.hpp"
 #include "lib/error.hpp"
+#include "lib/files/mapped_file.hpp"
 #include "lib/files/printable.hpp"
 
 namespace snellen {
@@ -22,16 +23,19 @@ toml::table parsed(const std::string& file) {
   if (!std::filesystem::exists(file, error)) throw InputError(file, "found no such file, expected a case (a .toml file)");
   if (!std::filesystem::is_regular_file(file, error)) throw InputError(file, "found something that is not a plain file, expected a case (a .toml file)");
   try {
-    return toml::parse_file(file);
+    // Mapped, not streamed: a stream takes a disk that fails in the middle for the end of the file, and the case would mean something else.
+    return toml::parse(MappedFile::open(file)->text(), file);
   } catch (const toml::parse_error& problem) {
     const auto line = problem.source().begin.line;
     throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + printable(problem.description()));
   }
 }
 
+const std::initializer_list<std::string_view> model_keys = {"path", "random", "quantize"};
+
 std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& file) {
   file.require("model", "a table [model] with a path or a random model");
-  const TomlSection model = *file.section("model", {"path", "random"});
+  const TomlSection model = *file.section("model", model_keys);
   const auto path = model.string("path");
   const auto random = model.section("random", random_model_keys);
   if (path.has_value() == random.has_value()) {
@@ -40,6 +44,13 @@ std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& f
   if (random) return read_random_model(*random);
   if (path->empty()) model.refuse("path", "a Hugging Face folder, a .safetensors or a .gguf file");
   return std::filesystem::path(*path);
+}
+
+std::optional<BlockFormat> read_quantize(const TomlSection& file) {
+  using Choice = std::optional<BlockFormat>;
+  return file.section("model", model_keys)
+      ->choice<Choice>("quantize", {{"none", Choice()}, {"q8_0", BlockFormat::q8_0}, {"q4_0", BlockFormat::q4_0}, {"q4_1", BlockFormat::q4_1}})
+      .value_or(Choice());
 }
 
 std::vector<Token> read_tokens(const TomlSection& section, std::string_view key) { return section.token_ids(key).value_or(std::vector<Token>{}); }
@@ -78,9 +89,10 @@ Family read_family(const TomlSection& file, Texts& texts) {
   family.from = lengths.integer("from", 0).value_or(1);
   family.to = *lengths.integer("to", 0);
   if (const auto delimiter = section.section("delimiter", {"every", "tokens"})) {
-    delimiter->require("every", "the number of run tokens in a group");
+    delimiter->require("every", "the number of run tokens in a group, 0: no delimiters");
     delimiter->require("tokens", "a list of token ids or a text");
-    family.delimiter = Delimiter{*delimiter->integer("every", 1), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
+    const Delimiter read{*delimiter->integer("every", 0), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
+    if (read.every > 0) family.delimiter = read;  // so that a sweep may have an axis of spacings with "none" on it
   }
   if (const auto sample = section.section("sample", {"tokens", "weights", "seed", "in_turn"})) {
     sample->require("tokens", "a list of token ids, a text, or { from, to }");
@@ -273,6 +285,7 @@ Case read_case(const std::filesystem::path& file, const std::optional<std::files
   }
   c.model = read_model(section);
   if (model) c.model = *model;
+  c.quantize = read_quantize(section);
   Texts texts(c);
   c.request.family = read_family(section, texts);
   read_measure(section, c);

@@ -12,6 +12,7 @@
 #include "bounds/expectation.hpp"
 #include "bounds/softmax_distance.hpp"
 #include "lib/error.hpp"
+#include "lib/files/quantize.hpp"
 #include "lib/model/synthetic.hpp"
 
 namespace snellen {
@@ -19,6 +20,7 @@ namespace snellen {
 struct Case {
   std::filesystem::path file;
   std::variant<std::filesystem::path, RandomModel> model;  // a path as written: load_model(const Case&) looks for it
+  std::optional<BlockFormat> quantize;                     // what its matrices are rounded to
   CertifyRequest request;                                  // its case_name is the file's, without folder and .toml
   std::optional<SoftmaxFamily> softmax;                    // then there is neither a model nor a family
   std::optional<PaperClaim> paper;                         // what it shows of a paper: cases/paper

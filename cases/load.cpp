@@ -29,16 +29,9 @@ Model load_model(const Case& c) {
   if (c.softmax) throw InputError(c.place("softmax"), "found a case of softmaxes alone, expected one with a model");
   const auto* path = std::get_if<fs::path>(&c.model);
   Model model = path ? load_model(find_model(c)) : synthetic_model(std::get<RandomModel>(c.model));
+  if (c.quantize) model = quantized(std::move(model), *c.quantize, c.place("model.quantize"));
   if (const auto problem = problem_of(c.request.family, model)) throw InputError(c.place("family." + problem->key), problem->description);
   return model;
-}
-
-Certification certify(const Case& c, Progress& progress) {
-  if (c.softmax) return certify_softmax(*c.softmax, c.request, progress);
-  Certification result = certify(load_model(c), c.request, progress);
-  result.assumptions.insert(result.assumptions.end(), c.readings.begin(), c.readings.end());
-  result.warnings.insert(result.warnings.begin(), c.warnings.begin(), c.warnings.end());
-  return result;
 }
 
 }  // namespace snellen

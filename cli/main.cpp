@@ -7,9 +7,12 @@
 #include <new>
 
 #include "cli/command.hpp"
+#include "cli/failures.hpp"
 #include "cli/interrupt.hpp"
 #include "lib/error.hpp"
+#include "lib/files/mapped_file.hpp"
 #include "lib/files/printable.hpp"
+#include "lib/number/environment_check.hpp"
 #include "lib/progress.hpp"
 #include "lib/version.hpp"
 
@@ -54,6 +57,9 @@ int run(int argc, char** argv) {
   prepare_threads(0);
   catch_interrupts();
   const int code = chosen();
+  // Verbs that print what they computed have nothing more to say where it rests on a file that changed meanwhile, or on arithmetic that did.
+  require_mapped_files_unchanged();
+  require_sound_arithmetic();
   if (std::fflush(stdout) != 0) return complain("standard output: cannot write to it", exit_bad_input);
   return code;
 }
@@ -62,6 +68,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace snellen;
+  const Failures failures;
   try {
     return run(argc, argv);
   } catch (const InputError& error) {

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <system_error>
 
 #include "lib/error.hpp"
@@ -95,11 +97,43 @@ class Folder {
   bool kept_ = false;
 };
 
+// One writer at a time: two that exchange the same files would leave some of each. Where the file system has no locks (ENOLCK, ENOTSUP) nothing is locked.
+class Lock {
+ public:
+  explicit Lock(const fs::path& directory) : folder_(directory, O_RDONLY | O_DIRECTORY) {
+    if (folder_.get() < 0) fail(directory, "write reports into it", errno);
+    while (flock(folder_.get(), LOCK_EX) != 0) {
+      if (errno == EINTR) continue;
+      if (errno != ENOLCK && errno != ENOTSUP && errno != ENOSYS) fail(directory, "lock it", errno);
+      return;
+    }
+    held_ = true;
+  }
+  bool held() const { return held_; }
+
+ private:
+  Descriptor folder_;  // closing it unlocks, and so does the end of the process
+  bool held_ = false;
+};
+
+constexpr std::string_view staging_prefix = ".snellen-";
+
+// What writers that were killed have left.
+void remove_leftovers(const fs::path& directory) {
+  std::error_code ignored;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator entry(directory, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with(staging_prefix) && name.size() == staging_prefix.size() + 6 && fs::is_directory(entry->symlink_status(ignored))) leftovers.push_back(entry->path());
+  }
+  for (const fs::path& leftover : leftovers) fs::remove_all(leftover, ignored);
+}
+
 // A folder inside the target, so that renaming out of it stays within one file system.
 class Staging {
  public:
   explicit Staging(const fs::path& directory) {
-    std::string pattern = (directory / ".snellen-XXXXXX").string();
+    std::string pattern = (directory / (std::string(staging_prefix) + "XXXXXX")).string();
     if (!mkdtemp(pattern.data())) fail(directory, "write reports into it", errno);
     path_ = pattern;
   }
@@ -121,8 +155,8 @@ class Exchange {
   Exchange(const fs::path& staging, const fs::path& directory) : staging_(staging), directory_(directory) {}
   ~Exchange() {
     if (complete_) return;
-    for (const std::string& name : placed_) unlink((directory_ / name).c_str());
-    for (const std::string& name : set_aside_) rename((staging_ / ("old-" + name)).c_str(), (directory_ / name).c_str());
+    for (auto name = placed_.rbegin(); name != placed_.rend(); ++name) unlink((directory_ / *name).c_str());
+    for (auto name = set_aside_.rbegin(); name != set_aside_.rend(); ++name) rename((staging_ / ("old-" + *name)).c_str(), (directory_ / *name).c_str());
   }
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -152,12 +186,15 @@ class Exchange {
 
 void write_all_or_none(const std::vector<File>& files, const fs::path& directory) {
   Folder folder(directory);
+  const Lock lock(folder.path());
+  if (lock.held()) remove_leftovers(folder.path());
   const Staging staging(folder.path());
   for (const File& file : files) write_file(staging.path() / file.name, directory / file.name, file.content);
   sync_folder(staging.path());
   Exchange exchange(staging.path(), folder.path());
-  // All old ones go before the first new one comes: whatever stops us here, old and new never stand side by side.
-  for (const File& file : files) exchange.set_aside(file.name);
+  // All old ones go before the first new one comes: whatever stops us here, old and new never stand side by side. The last file goes first and comes last:
+  // even where we are killed on the way, the others are there whenever it is.
+  for (auto file = files.rbegin(); file != files.rend(); ++file) exchange.set_aside(file->name);
   for (const File& file : files) exchange.place(file.name);
   sync_folder(folder.path());
   exchange.complete();

@@ -16,6 +16,8 @@ nlohmann::json parse_json(std::string_view text, const std::string& place, int m
   if (text.size() > maximum_size) {
     throw InputError(place, fmt::format("{} bytes of JSON, expected at most {}", text.size(), maximum_size));
   }
+  // The parser takes a NUL for the end: what follows it, be it the rest of a header, would be left out without a word.
+  if (const std::size_t nul = text.find('\0'); nul != text.npos) throw InputError(place, fmt::format("is not valid JSON: a NUL at byte {}", nul));
   std::vector<std::set<std::string>> keys;  // of the objects that are open
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
     if (depth > maximum_depth) throw InputError(place, fmt::format("JSON nested more than {} deep", maximum_depth));

@@ -71,8 +71,8 @@ double ImageSum::growth(std::size_t terms) const {
 
 Range ImageSum::operator()(std::size_t terms, double sum, double own_error, double magnitude, double operands) const {
   const auto n = static_cast<double>(terms);
-  // Each product loses at most half the smallest subnormal; flushed: the smallest normal, as may each partial sum, and each operand.
-  const double underflow = flush_ ? n * smallest_normal_ * (2 + 2 * operands) : n * smallest_subnormal_;
+  // Each product loses at most half the smallest subnormal, which grows with the sum; flushed: the smallest normal, as may each partial sum, and each operand.
+  const double underflow = (1 + growth(terms)) * n * (flush_ ? smallest_normal_ * (2 + 2 * operands) : smallest_subnormal_);
   const double grown = upward(magnitude * growth(terms) + underflow), error = upward(grown + own_error);
   if (!std::isfinite(sum) || !(upward(magnitude + error) < largest_)) return Range::everything();
   return {down(sum - error), up(sum + error)};

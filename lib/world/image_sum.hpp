@@ -1,7 +1,7 @@
 // Sums of products as an engine's accumulator may return them, in whatever order its profile leaves open.
 //
 // For m products in any order, each rounded or fused with its addition, additions to nearest with unit roundoff u: |computed - exact| <= m u/(1-u) sum |a_i b_i|, and
-// what underflows (proofs/validation.md, `any_order_fused`; after Jeannerod and Rump 2013; no condition on m). Truncating additions lose up to 2u of each
+// what underflows (proofs/validation.md; `any_order_fused`, after Jeannerod and Rump 2013; no condition on m). Truncating additions lose up to 2u of each
 // partial sum: (1 + 2u)^m - 1. Tensor cores cut aligned products: see `block_growth`.
 #pragma once
 
