@@ -174,7 +174,8 @@ EngineProfile find_engine_profile(const std::string& name) {
     }
   }
   std::vector<std::string> names = shipped_engine_profiles();
-  for (const Profile& p : shipped_profiles()) names.push_back(p.name);
+  for (const Profile& p : shipped_profiles())
+    if (std::find(names.begin(), names.end(), p.name) == names.end()) names.push_back(p.name);
   std::string list;
   for (const std::string& known : names) list += (list.empty() ? "" : ", ") + known;
   const auto suggestion = nearest_name(name, names);

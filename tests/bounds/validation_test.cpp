@@ -190,6 +190,14 @@ TEST_CASE("NaN is never a pass, and an operation that was not dumped is named be
   CHECK(v.first_failure()->worst->entry == 7);
   CHECK(std::isnan(v.first_failure()->worst->ulps));
 
+  // Inside the envelope, and yet no number that fp32 has.
+  arrays = emulated_dump(model, sequence.columns(), profile);
+  named(arrays, "layer.1.gate").values[5] *= 1 + 0x1p-40;
+  const Validation off_grid = validated(model, sequence.columns(), arrays, any_order(profile));
+  REQUIRE(off_grid.first_failure());
+  CHECK(off_grid.first_failure()->outside == 1);
+  CHECK(off_grid.first_failure()->worst->entry == 5);
+
   arrays = emulated_dump(model, sequence.columns(), profile);
   named(arrays, "layer.0.down").values[3] += 1;
   arrays.erase(std::find_if(arrays.begin(), arrays.end(), [](const NamedArray& a) { return a.name == "layer.0.inner"; }));
