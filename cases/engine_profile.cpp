@@ -58,8 +58,8 @@ void read_sums(const TomlSection& file, EngineProfile& p) {
   p.aligned_block = static_cast<int>(sums->integer("aligned_block", 1, 1024).value_or(0));
   p.fused = sums->boolean("fused").value_or(p.fused);
   p.flush_to_zero = sums->boolean("flush_to_zero").value_or(p.flush_to_zero);
-  if (p.order == SumOrder::sequential && (p.addition != Addition::nearest || p.fused || p.flush_to_zero))
-    sums->fail("order", "found \"sequential\", which replays additions to nearest without fusing or flushing, expected order = \"any\" with the other settings");
+  if (p.order == SumOrder::sequential && (p.addition != Addition::nearest || p.flush_to_zero))
+    sums->fail("order", "found \"sequential\", which replays additions to nearest without flushing, expected order = \"any\" with the other settings");
 }
 
 void read_casts(const TomlSection& file, EngineProfile& p) {

@@ -84,8 +84,9 @@ std::vector<std::string> validation_notes(const ValidationReport& report) {
       notes.push_back("The dumps are the same in every operation that all have.");
     } else {
       const Spread& s = c.operations[*c.first];
+      const bool one_profile = std::all_of(report.validations.begin(), report.validations.end(), [&](const Validation& v) { return v.profile == report.validations.front().profile; });
       notes.push_back(fmt::format("The dumps differ first in {}: {} entries, by up to {} ({} of the largest){}. {}", s.operation.name, s.differing, rough(s.largest), rough(s.relative),
-                                  s.allowed ? fmt::format("; rounding of the profile allows {}", rough(*s.allowed)) : "",
+                                  s.allowed && one_profile ? fmt::format("; rounding of the profile allows {}", rough(*s.allowed)) : "",
                                   c.explained ? "Every difference is explained by rounding of the profiles." : "Not every difference is explained: see the verdicts."));
     }
   }

@@ -38,6 +38,7 @@ std::vector<Change> changes() {
   result.push_back({"probabilities cast before their sum", [](EngineProfile& p) { p.probability_cast = ProbabilityCast::before_sum; }});
   result.push_back({"biases in the accumulator", [](EngineProfile& p) { p.bias = BiasIn::accumulator; }});
   result.push_back({"sums from the first term to the last", [](EngineProfile& p) { p.order = SumOrder::sequential, p.fused = p.flush_to_zero = false, p.addition = Addition::nearest; }});
+  result.push_back({"chains of fused multiply-adds from the first term to the last", [](EngineProfile& p) { p.order = SumOrder::sequential, p.fused = true, p.flush_to_zero = false, p.addition = Addition::nearest; }});
   return result;
 }
 
@@ -48,6 +49,7 @@ auto rank(const InferredProfile& p) { return std::make_tuple(p.failures, p.outsi
 std::vector<InferredProfile> infer_profile(const Model& model, std::span<const Column> columns, const Dump& dump, const std::vector<EngineProfile>& candidates, Progress& progress) {
   std::vector<InferredProfile> tried;
   SilentProgress silent;
+  std::string refused;
   const auto attempt = [&](const EngineProfile& profile, const std::string& change) {
     progress.step();
     InferredProfile result{profile, change};
@@ -58,21 +60,15 @@ std::vector<InferredProfile> infer_profile(const Model& model, std::span<const C
         result.resolution += std::isfinite(o.resolution) ? std::min(o.resolution, 1e3) : 1e3;
       }
       result.resolution /= static_cast<double>(v.operations.size());
-    } catch (const std::invalid_argument&) {  // formats whose sums cannot be replayed
+    } catch (const InputError& error) {  // what this profile does not cover; a dump that cannot be judged fails for all
+      refused = error.what();
       return;
     }
     tried.push_back(std::move(result));
   };
   const std::vector<Change> all = changes();
   progress.begin("profiles", candidates.size() + 3 * all.size());
-  std::string refused;
-  for (const EngineProfile& candidate : candidates) {
-    try {
-      attempt(candidate, "");
-    } catch (const InputError& error) {  // an operation that this profile does not cover; a dump that cannot be judged fails for all
-      refused = error.what();
-    }
-  }
+  for (const EngineProfile& candidate : candidates) attempt(candidate, "");
   if (tried.empty()) throw InputError(dump.place(), "no profile could be tried: " + refused);
   const auto better = [](const InferredProfile& a, const InferredProfile& b) { return rank(a) < rank(b); };
   for (int round = 0; round < 3; ++round) {

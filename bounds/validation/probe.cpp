@@ -1,6 +1,7 @@
 #include "bounds/validation/probe.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "bounds/validation/judge.hpp"
 #include "lib/error.hpp"
@@ -58,7 +59,12 @@ Validation validate_probes(const Model& model, const Dump& dump, const EnginePro
       take_dumped(model, profile, operations[i], dumped, inputs.back());
     }
     if (inputs.size() < operation.inputs.size()) continue;
-    const auto image = image_of(model, world, operation, inputs);
+    std::optional<ImageBlock> image;
+    try {
+      image = image_of(model, world, operation, inputs);
+    } catch (const std::invalid_argument& problem) {
+      throw InputError("profile " + profile.name, problem.what());
+    }
     if (!image) continue;
     result.operations.push_back(judged(model, profile, operation, *image, dump.read(operation, rows)));
     result.tokens = std::max(result.tokens, rows);

@@ -84,12 +84,15 @@ Validation validate(const Model& model, std::span<const Column> columns, const D
     if (finding.fatal) throw InputError(dump.place(), finding.text);
   Judge judge(model, columns.size(), dump, profile, result, progress);
   progress.begin("operations of " + dump.place(), judge.steps());
-  const ImageWorld world(profile, &judge);
-  const Decoder<ImageWorld> decoder(model, world);
-  Decoder<ImageWorld>::Memory memory;
-  const ImageBlock hidden = decoder.hidden(columns, memory);
-  const ImageBlock final = decoder.final(hidden);
-  if (dump.contains("logits")) world.linear(model.unembedding, final);
+  try {
+    const ImageWorld world(profile, &judge);
+    const Decoder<ImageWorld> decoder(model, world);
+    Decoder<ImageWorld>::Memory memory;
+    const ImageBlock final = decoder.final(decoder.hidden(columns, memory));
+    if (dump.contains("logits")) world.linear(model.unembedding, final);
+  } catch (const std::invalid_argument& problem) {  // formats that cannot be replayed in their order
+    throw InputError("profile " + profile.name, problem.what());
+  }
   if (result.operations.empty()) throw InputError(dump.place(), "found no tensor of the model's operations, expected names such as hidden.1 or layer.0.query (--rename maps others)");
   for (const OperationVerdict& v : result.operations) result.verdict = std::max(result.verdict, v.verdict);
   return result;

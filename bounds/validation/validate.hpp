@@ -60,7 +60,7 @@ struct Validation {
   const OperationVerdict* first_failure() const;
 };
 
-// InputError where a tensor has another shape or number of tokens, or none of the model's operations was dumped.
+// InputError where a tensor has another shape or number of tokens, none of the model's operations was dumped, or the profile's sums cannot be replayed.
 Validation validate(const Model& model, std::span<const Column> columns, const Dump& dump, const EngineProfile& profile, Progress& progress);
 
 }  // namespace snellen

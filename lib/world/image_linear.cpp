@@ -80,6 +80,9 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
   const Format formats[] = {profile_.operand, profile_.operand};
   const auto single = replay ? Accumulator<float>::make(profile_.accumulator, formats) : std::nullopt;
   const auto wide = replay ? Accumulator<double>::make(profile_.accumulator, formats) : std::nullopt;
+  const bool fused = replay && linear_sum_.fused();
+  if (fused && (linear_sum_.format().precision != (single ? 24 : 53) || operand.format().precision > linear_sum_.format().precision))
+    throw std::invalid_argument("profile " + profile_.name + ": fused sums are replayed in fp32 and fp64 only");
   if (replay && !single && !wide) throw std::invalid_argument("profile " + profile_.name + ": its products cannot be replayed");
 
   Block y(out, tokens);
@@ -109,11 +112,13 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
       if (single) {
         float exact[image_rows * image_lanes] = {};
         narrow_inputs.assign(inputs, inputs + count * in);
-        (*single)(narrow_weights.data(), narrow_inputs.data(), in, count, in, exact);
+        if (fused) fused_chains(narrow_weights.data(), narrow_inputs.data(), in, count, in, exact);
+        else (*single)(narrow_weights.data(), narrow_inputs.data(), in, count, in, exact);
         std::copy_n(exact, count * image_lanes, sums);
       } else if (wide) {
         std::fill(std::begin(sums), std::end(sums), 0.0);
-        (*wide)(weights.data(), inputs, in, count, in, sums);
+        if (fused) fused_chains(weights.data(), inputs, in, count, in, sums);
+        else (*wide)(weights.data(), inputs, in, count, in, sums);
       } else {
         image_products(weights.data(), inputs, in, count, in, sums, magnitudes);
         if (!operands.radius.empty()) image_products(weights.data(), operands.radius.data() + c * in, in, count, in, unused, spread);

@@ -172,6 +172,35 @@ TEST_CASE("truncating and aligned additions lie in their images") {
   CHECK(checked == 500);
 }
 
+TEST_CASE("fused chains are replayed bit by bit") {
+  std::mt19937_64 random(5);
+  EngineProfile profile = open_profile("fp32");
+  profile.order = SumOrder::sequential, profile.fused = true;
+  const ImageWorld world(profile, nullptr);
+  const ImageSum sum(profile.accumulator, profile);
+  const FormatArithmetic f(profile.accumulator);
+  constexpr std::size_t in = 37, out = 21, tokens = 6;
+  std::vector<double> weights(out * in);
+  for (double& w : weights) w = value_of(random, f);
+  ImageBlock x(in, tokens);
+  for (std::size_t i = 0; i < in * tokens; ++i) x.lower[i] = x.upper[i] = value_of(random, f);
+  const ImageBlock y = world.linear({std::make_shared<DenseTensor>(out, in, weights), nullptr}, x);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    for (std::size_t r = 0; r < out; ++r) {
+      float chain = 0;
+      std::vector<Range> a, b;
+      for (std::size_t i = 0; i < in; ++i) {
+        chain = std::fma(static_cast<float>(weights[r * in + i]), static_cast<float>(x.lower[t * in + i]), chain);
+        a.push_back(Range::point(weights[r * in + i])), b.push_back(x.at(i, t));
+      }
+      CHECK(y.at(r, t).is_point());
+      CHECK(y.at(r, t).lower == chain);
+      CHECK(sum.replayed(a, b).lower == chain);
+      CHECK(sum.replayed(a, b).upper == chain);
+    }
+  }
+}
+
 // Without an observer images are carried through the whole decoder: every emulated engine of the profile stays inside, operation by operation.
 TEST_CASE("carried images contain a whole run") {
   std::size_t finite = 0, entries = 0;
