@@ -12,13 +12,13 @@ namespace {
 
 struct Change {
   std::string text;
-  std::function<void(EngineProfile&)> apply;
+  std::function<bool(EngineProfile&)> apply;  // false: the profile has it already
 };
 
 std::vector<Change> changes() {
   std::vector<Change> result;
   const auto formats = [&](const std::string& what, Format EngineProfile::* field) {
-    for (const char* name : {"fp32", "bf16", "fp16"}) result.push_back({what + " = " + name, [field, f = *find_format(name)](EngineProfile& p) { p.*field = f; }});
+    for (const char* name : {"fp32", "bf16", "fp16"}) result.push_back({what + " = " + name, [field, f = *find_format(name)](EngineProfile& p) { return !(p.*field == f) && (p.*field = f, true); }});
   };
   formats("accumulator", &EngineProfile::accumulator);
   formats("score accumulator", &EngineProfile::score_accumulator);
@@ -30,15 +30,20 @@ std::vector<Change> changes() {
   formats("norm", &EngineProfile::norm);
   formats("RoPE table", &EngineProfile::rope_table);
   formats("rotation", &EngineProfile::rotation);
-  for (const char* name : {"fp32", "bf16", "fp16"}) result.push_back({std::string("function = ") + name, [f = *find_format(name)](EngineProfile& p) { p.function = {f}; }});
-  result.push_back({"norms cast before the weight", [](EngineProfile& p) { p.norm_cast = p.offset_norm_cast = NormCast::before_weight; }});
-  result.push_back({"norms cast after the weight", [](EngineProfile& p) { p.norm_cast = p.offset_norm_cast = NormCast::after_weight; }});
-  result.push_back({"the scale on the query", [](EngineProfile& p) { p.scale = ScaleOn::query; }});
-  result.push_back({"the scale on the product", [](EngineProfile& p) { p.scale = ScaleOn::product; }});
-  result.push_back({"probabilities cast before their sum", [](EngineProfile& p) { p.probability_cast = ProbabilityCast::before_sum; }});
-  result.push_back({"biases in the accumulator", [](EngineProfile& p) { p.bias = BiasIn::accumulator; }});
-  result.push_back({"sums from the first term to the last", [](EngineProfile& p) { p.order = SumOrder::sequential, p.fused = p.flush_to_zero = false, p.addition = Addition::nearest; }});
-  result.push_back({"chains of fused multiply-adds from the first term to the last", [](EngineProfile& p) { p.order = SumOrder::sequential, p.fused = true, p.flush_to_zero = false, p.addition = Addition::nearest; }});
+  for (const char* name : {"fp32", "bf16", "fp16"}) result.push_back({std::string("function = ") + name, [f = *find_format(name)](EngineProfile& p) { return !(p.function == std::vector<Format>{f}) && (p.function = {f}, true); }});
+  result.push_back({"norms cast before the weight", [](EngineProfile& p) { return p.norm_cast != NormCast::before_weight && (p.norm_cast = p.offset_norm_cast = NormCast::before_weight, true); }});
+  result.push_back({"norms cast after the weight", [](EngineProfile& p) { return p.norm_cast != NormCast::after_weight && (p.norm_cast = p.offset_norm_cast = NormCast::after_weight, true); }});
+  result.push_back({"the scale on the query", [](EngineProfile& p) { return p.scale != ScaleOn::query && (p.scale = ScaleOn::query, true); }});
+  result.push_back({"the scale on the product", [](EngineProfile& p) { return p.scale != ScaleOn::product && (p.scale = ScaleOn::product, true); }});
+  result.push_back({"probabilities cast before their sum", [](EngineProfile& p) { return p.probability_cast != ProbabilityCast::before_sum && (p.probability_cast = ProbabilityCast::before_sum, true); }});
+  result.push_back({"biases in the accumulator", [](EngineProfile& p) { return p.bias != BiasIn::accumulator && (p.bias = BiasIn::accumulator, true); }});
+  for (const bool fused : {false, true}) {
+    result.push_back({fused ? "chains of fused multiply-adds from the first term to the last" : "sums from the first term to the last", [fused](EngineProfile& p) {
+                        if (p.order == SumOrder::sequential && p.fused == fused) return false;
+                        p.order = SumOrder::sequential, p.fused = fused, p.flush_to_zero = false, p.addition = Addition::nearest;
+                        return true;
+                      }});
+  }
   return result;
 }
 
@@ -75,8 +80,7 @@ std::vector<InferredProfile> infer_profile(const Model& model, std::span<const C
     const InferredProfile best = *std::min_element(tried.begin(), tried.end(), better);
     for (const Change& change : all) {
       EngineProfile profile = best.profile;
-      change.apply(profile);
-      attempt(profile, best.change.empty() ? change.text : best.change + ", " + change.text);
+      if (change.apply(profile)) attempt(profile, best.change.empty() ? change.text : best.change + ", " + change.text);
     }
     if (!(rank(*std::min_element(tried.begin(), tried.end(), better)) < rank(best))) break;
   }
