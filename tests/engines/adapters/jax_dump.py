@@ -13,7 +13,7 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors.numpy
+import safetensors.torch
 import torch
 
 import huggingface_dump
@@ -68,11 +68,16 @@ def forward(weights, tokens, config, dtype):
     return out
 
 
+def as_torch(array):  # numpy has no bfloat16 of its own
+    array = np.ascontiguousarray(array)
+    return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16) if array.dtype.name == "bfloat16" else torch.from_numpy(array.copy())
+
+
 def dump(path, tokens, dtype):
     model = huggingface_dump.load(path, getattr(torch, dtype))
     weights = {name: jnp.asarray(tensor.float().numpy()).astype(dtype) for name, tensor in model.state_dict().items()}
     run = jax.jit(lambda w: forward(w, tokens, model.config, jnp.dtype(dtype)))
-    return {name: np.ascontiguousarray(np.asarray(value)) for name, value in run(weights).items()}
+    return {name: as_torch(np.asarray(value)) for name, value in run(weights).items()}
 
 
 def main():
@@ -84,7 +89,7 @@ def main():
     arguments = parser.parse_args()
     text = pathlib.Path(arguments.tokens).read_text() if pathlib.Path(arguments.tokens).is_file() else arguments.tokens
     tensors = dump(arguments.model, [int(token) for token in text.replace(",", " ").split()], arguments.dtype)
-    safetensors.numpy.save_file(tensors, arguments.out)
+    safetensors.torch.save_file(tensors, arguments.out)
     print(f"{len(tensors)} tensors: {arguments.out}")
 
 
