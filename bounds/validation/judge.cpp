@@ -75,7 +75,7 @@ OperationVerdict judged(const Model& model, const EngineProfile& profile, const 
     bool bounded = true;
     const auto outside = [&](std::size_t row, double x, const Range& range) {
       ++p.outside;
-      const double unit = grid.ulp(std::isfinite(x) ? x : 0), ulps = std::isfinite(x) ? std::max(range.lower - x, x - range.upper) / unit : std::numeric_limits<double>::quiet_NaN();
+      const double unit = grid.ulp(std::isfinite(x) ? x : 0), ulps = std::isfinite(x) ? std::max({0.0, range.lower - x, x - range.upper}) / unit : std::numeric_limits<double>::quiet_NaN();
       const auto rank = [](double value) { return std::isnan(value) ? infinite_bound : value; };
       if (!p.worst || rank(ulps) > rank(p.worst->ulps)) p.worst = Outside{t, row, x, range, ulps};
     };
