@@ -13,6 +13,7 @@ namespace {
 // Operands [tokens][in]: middles, and bounds of how far off an operand may be (empty: none may).
 struct Operands {
   std::vector<double> middle, radius;
+  std::vector<std::size_t> terms;  // of each token, those that may not be zero: adding zeros is exact
   double largest = 0;
 };
 
@@ -31,6 +32,11 @@ Operands operands_of(const ImageBlock& x) {
       result.radius[i] = low == high ? 0 : upward(half);  // infinite, or NaN, where an end is
     }
     result.largest = std::max(result.largest, Range{low, high}.magnitude());
+  }
+  for (std::size_t c = 0; c < x.tokens; ++c) {
+    std::size_t count = 0;
+    for (std::size_t i = c * x.width; i < (c + 1) * x.width; ++i) count += !(x.lower[i] == 0 && x.upper[i] == 0);
+    result.terms.push_back(count);
   }
   return result;
 }
@@ -139,7 +145,8 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
             // |x| <= |middle| + radius; the doubles' own error is within dot_error of the sum of magnitudes.
             const double magnitude = upward(magnitudes[t * image_lanes + l] + spread[t * image_lanes + l] + std::fabs(plus) + offset_magnitude);
             const double own = upward(magnitude * dot_error(in + 2) + spread[t * image_lanes + l] + offset_error);
-            return linear_sum_(plus == 0 ? in : in + 1, sum + plus, own, magnitude, largest);
+            const std::size_t terms = offsets ? in : operands.terms[c + t];
+            return linear_sum_(plus == 0 ? terms : terms + 1, sum + plus, own, magnitude, largest);
           };
           Range result = storage_.cast(accumulated(0));
           if (map.bias) {

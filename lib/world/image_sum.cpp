@@ -104,6 +104,8 @@ Range ImageSum::operator()(std::size_t terms, double sum, double own_error, doub
   const double underflow = (1 + growth(terms)) * n * (flush_ ? smallest_normal_ * (2 + 2 * operands) : smallest_subnormal_);
   const double grown = upward(magnitude * growth(terms) + underflow), error = upward(grown + own_error);
   if (!std::isfinite(sum) || !(upward(magnitude + error) < largest_)) return Range::everything();
+  // One product among zeros is rounded once, and adding zeros is exact.
+  if (terms <= 1 && addition_ == Addition::nearest && !flush_) return f_.cast({down(sum - own_error), up(sum + own_error)});
   return {down(sum - error), up(sum + error)};
 }
 
