@@ -145,7 +145,7 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
             // |x| <= |middle| + radius; the doubles' own error is within dot_error of the sum of magnitudes.
             const double magnitude = upward(magnitudes[t * image_lanes + l] + spread[t * image_lanes + l] + std::fabs(plus) + offset_magnitude);
             const double own = upward(magnitude * dot_error(in + 2) + spread[t * image_lanes + l] + offset_error);
-            const std::size_t terms = offsets ? in : operands.terms[c + t];
+            const std::size_t terms = profile_.activation_blocks == ActivationBlocks::ggml ? in : operands.terms[c + t];  // blocks have roundings of their own
             return linear_sum_(plus == 0 ? terms : terms + 1, sum + plus, own, magnitude, largest);
           };
           Range result = storage_.cast(accumulated(0));

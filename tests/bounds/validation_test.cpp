@@ -292,7 +292,7 @@ TEST_CASE("a failure is explained where a checked hypothesis fits") {
 TEST_CASE("probes show a single ulp in every weight") {
   Model model = llama_like();
   model.layers[0].down->bias = nullptr;  // a rounded sum with a bias may hide it
-  const Profile profile = *find_profile("bf16-acc32");
+  const Profile profile = *find_profile("fp32");
   SilentProgress progress;
   const auto probed = [&](const Model& engine) {
     const RoundedWorld world(profile);
@@ -306,7 +306,7 @@ TEST_CASE("probes show a single ulp in every weight") {
   std::size_t caught = 0, tried = 0;
   for (std::size_t index = 0; index < 32 * 48; index += 97) {
     Model broken = model;
-    broken.layers[0].down->weight = changed_entry(model.layers[0].down->weight, index, [](double w) { return w == 0 ? 0x1p-8 : w * (1 + 0x1p-6); });
+    broken.layers[0].down->weight = changed_entry(model.layers[0].down->weight, index, [](double w) { return w == 0 ? 0x1p-149 : w * (1 + 0x1p-23); });
     caught += probed(broken).verdict == Judgement::fail, ++tried;
   }
   CHECK(tried == 16);
