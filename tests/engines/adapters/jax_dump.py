@@ -26,7 +26,7 @@ def forward(weights, tokens, config, dtype):
     count, out, wide = len(tokens), {}, jnp.float32
 
     def linear(x, name):
-        y = jnp.matmul(x, weights[name + ".weight"].T, preferred_element_type=wide)
+        y = jnp.matmul(x.astype(wide), weights[name + ".weight"].T.astype(wide))  # XLA has no bf16 x bf16 -> fp32 on every CPU
         bias = weights.get(name + ".bias")
         return (y if bias is None else y + bias.astype(wide)).astype(dtype)
 
@@ -53,10 +53,10 @@ def forward(weights, tokens, config, dtype):
         q, k, v = rotate(q, heads), rotate(k, kv_heads), v.reshape(count, kv_heads, size)
         keep("query_rotated", q.reshape(count, -1)), keep("key_rotated", k.reshape(count, -1))
         k, v = jnp.repeat(k, heads // kv_heads, 1), jnp.repeat(v, heads // kv_heads, 1)
-        scores = jnp.einsum("thd,shd->hts", q, k, preferred_element_type=wide) * jnp.float32(size**-0.5)
+        scores = jnp.einsum("thd,shd->hts", q.astype(wide), k.astype(wide)) * jnp.float32(size**-0.5)
         scores = keep("scores", jnp.where(mask, scores, -jnp.inf))
         p = keep("probabilities", jax.nn.softmax(scores, -1).astype(dtype))
-        mix = keep("mix", jnp.einsum("hts,shd->thd", p, v, preferred_element_type=wide).astype(dtype).reshape(count, -1))
+        mix = keep("mix", jnp.einsum("hts,shd->thd", p.astype(wide), v.astype(wide)).astype(dtype).reshape(count, -1))
         x = keep("residual", x + keep("attention_output", linear(mix, name + "self_attn.o_proj")))
         h = keep("mlp_norm", norm(x, name + "post_attention_layernorm"))
         gate, up = keep("gate", linear(h, name + "mlp.gate_proj")), keep("up", linear(h, name + "mlp.up_proj"))
