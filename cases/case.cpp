@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cases/case_table.hpp"
 #include "cases/random_model.hpp"
 #include "cases/texts.hpp"
 #include "cases/toml_section.hpp"
@@ -17,19 +18,6 @@ namespace {
 constexpr std::int64_t most_bits = 1'000'000;
 // Tokens that a sample may be drawn from, where they are given by their ends.
 constexpr std::int64_t most_candidates = 1 << 20;
-
-toml::table parsed(const std::string& file) {
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) throw InputError(file, "found no such file, expected a case (a .toml file)");
-  if (!std::filesystem::is_regular_file(file, error)) throw InputError(file, "found something that is not a plain file, expected a case (a .toml file)");
-  try {
-    // Mapped, not streamed: a stream takes a disk that fails in the middle for the end of the file, and the case would mean something else.
-    return toml::parse(MappedFile::open(file)->text(), file);
-  } catch (const toml::parse_error& problem) {
-    const auto line = problem.source().begin.line;
-    throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + printable(problem.description()));
-  }
-}
 
 const std::initializer_list<std::string_view> model_keys = {"path", "random", "quantize"};
 
@@ -242,6 +230,20 @@ void check(const Case& c) {
 
 }  // namespace
 
+toml::table parsed_toml(const std::filesystem::path& path, const std::string& what) {
+  const std::string file = path.string();
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) throw InputError(file, "found no such file, expected " + what + " (a .toml file)");
+  if (!std::filesystem::is_regular_file(path, error)) throw InputError(file, "found something that is not a plain file, expected " + what + " (a .toml file)");
+  try {
+    // Mapped, not streamed: a stream takes a disk that fails in the middle for the end of the file, and the case would mean something else.
+    return toml::parse(MappedFile::open(path)->text(), file);
+  } catch (const toml::parse_error& problem) {
+    const auto line = problem.source().begin.line;
+    throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + printable(problem.description()));
+  }
+}
+
 std::string Case::place(const std::string& key) const {
   // "family.sample.tokens", else "family.sample", else "family".
   for (std::string known = key;; known.resize(known.rfind('.'))) {
@@ -259,7 +261,7 @@ TomlSection whole(const std::filesystem::path& file, const toml::table& table, C
 }  // namespace
 
 std::optional<PaperClaim> read_claim(const std::filesystem::path& file) {
-  const toml::table table = parsed(file.string());
+  const toml::table table = parsed_toml(file, "a case");
   Case c;
   const TomlSection section = whole(file, table, c);
   read_measure(section, c);
@@ -269,11 +271,14 @@ std::optional<PaperClaim> read_claim(const std::filesystem::path& file) {
 }
 
 Case read_case(const std::filesystem::path& file, const std::optional<std::filesystem::path>& model) {
-  const toml::table table = parsed(file.string());
+  return read_case(parsed_toml(file, "a case"), file, file.stem().string(), model);
+}
+
+Case read_case(const toml::table& table, const std::filesystem::path& file, const std::string& name, const std::optional<std::filesystem::path>& model) {
   Case c;
   c.file = file;
   const TomlSection section = whole(file, table, c);
-  c.request.case_name = file.stem().string();
+  c.request.case_name = name;
   c.request.title = section.string("title").value_or(c.request.case_name);
   if (section.has("softmax")) {
     c.softmax = read_softmax(section);

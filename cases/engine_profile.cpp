@@ -5,6 +5,7 @@
 
 #include "cases/toml_section.hpp"
 #include "lib/error.hpp"
+#include "lib/files/mapped_file.hpp"
 #include "lib/files/printable.hpp"
 
 namespace snellen {
@@ -14,7 +15,7 @@ namespace fs = std::filesystem;
 
 toml::table parse(const std::string& file) {
   try {
-    return toml::parse_file(file);
+    return toml::parse(MappedFile::open(file)->text(), file);
   } catch (const toml::parse_error& problem) {
     const auto line = problem.source().begin.line;
     throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + printable(problem.description()));

@@ -42,10 +42,14 @@ int run(int argc, char** argv) {
   add_glasses(command, chosen);
   add_gallery(command, chosen);
   add_validate(command, chosen);
+  add_sweep(command, chosen);
+  add_merge(command, chosen);
+  add_sweep_worker(command, chosen);
   const auto verbs = command.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), [&](const CLI::App* verb) { return verb->check_name(argv[1]); })) {
     std::string names;
-    for (const CLI::App* verb : verbs) names += (names.empty() ? "" : ", ") + verb->get_name();
+    for (const CLI::App* verb : verbs)
+      if (!verb->get_group().empty()) names += (names.empty() ? "" : ", ") + verb->get_name();
     return complain(fmt::format("found \"{}\", expected one of {}", printable(argv[1]), names), exit_bad_input);
   }
   try {
