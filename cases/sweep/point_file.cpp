@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "lib/files/printable.hpp"
 #include "lib/files/sha256.hpp"
 
 namespace snellen {
@@ -39,10 +40,11 @@ PointRead read_point_file(const std::filesystem::path& path, const std::string& 
     return {{}, fmt::format("line 1: found no head of a point's file, expected the schema {}", schema)};
   PointFile point{text.substr(end + 1), head["commit"].get<std::string>()};
   const auto bytes = head["bytes"].get<std::size_t>();
-  if (point.body.size() != bytes + 1 || point.body.back() != '\n') return {{}, fmt::format("line 2: found {} bytes, expected {}", point.body.size(), bytes + 1)};
+  // Not bytes + 1: that of 2^64 - 1 is 0, the size of an empty body, which has no last character.
+  if (point.body.empty() || point.body.size() - 1 != bytes || point.body.back() != '\n') return {{}, fmt::format("line 2: found {} bytes, expected {} and a line break", point.body.size(), bytes)};
   point.body.pop_back();
   const std::string digest = sha256_of(point.body);
-  if (digest != head["sha256"]) return {{}, fmt::format("line 2: its SHA-256 is {}, expected {}", digest, head["sha256"].get<std::string>())};
+  if (digest != head["sha256"]) return {{}, fmt::format("line 2: its SHA-256 is {}, expected {}", digest, printable(head["sha256"].get<std::string>()))};
   // A whole file in another point's place.
   if (!point.body.starts_with(fmt::format("{{\"schema\":\"snellen.point/1\",\"point\":\"{}\"", name)))
     return {{}, fmt::format("line 2: found the result of another point, expected {}", name)};

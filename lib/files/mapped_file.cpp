@@ -60,7 +60,9 @@ void require_mapped_files_unchanged() {
     if (file->changed()) changed_files.insert(file->name());
   }
   if (!changed_files.empty()) {
-    throw InputError(*changed_files.begin(), "was written to while it was in use, expected a file that stays as it is: nothing that was computed from it can be trusted");
+    const std::string name = *changed_files.begin();
+    changed_files.clear();  // said once: what is computed from other files after this is another matter
+    throw InputError(name, "was written to while it was in use, expected a file that stays as it is: nothing that was computed from it can be trusted");
   }
 }
 

@@ -38,10 +38,26 @@ std::size_t Allocated::most_since() const { return most - before_; }
 
 }  // namespace snellen::fuzz
 
-// The nothrow and array forms of the standard library call these.
+// All forms, since the address sanitizer brings every one that is not here, with a free of its own.
 void* operator new(std::size_t size) { return snellen::fuzz::counted(size); }
+void* operator new[](std::size_t size) { return snellen::fuzz::counted(size); }
 void* operator new(std::size_t size, std::align_val_t alignment) { return snellen::fuzz::counted(size, alignment); }
+void* operator new[](std::size_t size, std::align_val_t alignment) { return snellen::fuzz::counted(size, alignment); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return snellen::fuzz::counted(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+void* operator new[](std::size_t size, const std::nothrow_t& tag) noexcept { return operator new(size, tag); }
 void operator delete(void* memory) noexcept { snellen::fuzz::released(memory); }
+void operator delete[](void* memory) noexcept { snellen::fuzz::released(memory); }
 void operator delete(void* memory, std::size_t) noexcept { snellen::fuzz::released(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { snellen::fuzz::released(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { snellen::fuzz::released(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { snellen::fuzz::released(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { snellen::fuzz::released(memory); }
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { snellen::fuzz::released(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { snellen::fuzz::released(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { snellen::fuzz::released(memory); }

@@ -1,5 +1,5 @@
 """Writes the hand-made part of the corpus (corpus/<target>/ok-*, bad-*): each file is one way to lie to a reader. python3 tests/fuzz/make_corpus.py"""
-import json, pathlib, struct
+import hashlib, json, pathlib, struct
 
 root = pathlib.Path(__file__).parent / "corpus"
 
@@ -311,3 +311,37 @@ put("prompts", "bad-long-id", "[" + '"' + "x" * 50000 + '"' + "]\n")
 put("prompts", "bad-control", '["\\u001b[2J"]\n')
 put("prompts", "bad-deep", "[" * 50000 + "\n")
 put("prompts", "many", "[0]\n" * 3000)
+
+# sweeps
+axis = '[[axis]]\nkey = "model.random.seed"\nseeds = 3\n'
+body = "".join("[case." + part if part.startswith(("model]", "family]")) else part for part in head.replace("[model]", "\0model]").replace("[family]", "\0family]").split("\0"))
+put("sweep", "ok-small", body + axis)
+put("sweep", "bad-no-axis", body)
+put("sweep", "bad-seeds", body + axis.replace("3", "9223372036854775807"))
+put("sweep", "bad-product", body + (axis.replace("3", "100000")).replace("seed\"", "seed\"") + '[[axis]]\nkey = "model.random.layers"\nvalues = [' + ", ".join(map(str, range(1, 100))) + "]\n")
+put("sweep", "bad-twice", body + axis + axis)
+put("sweep", "bad-key", body + axis.replace("model.random.seed", "model.random." + "x" * 5000))
+put("sweep", "bad-deep", body + "a = " + "[" * 5000)
+put("sweep", "bad-name-control", body + axis.replace("model.random.seed", "\\u001b[2J"))
+
+
+# points
+def point(body, sha256=None, size=None, commit="c", schema="snellen.point-file/1"):
+    content = body.encode()
+    head = {"schema": schema, "sha256": sha256 or hashlib.sha256(content).hexdigest(), "bytes": len(content) if size is None else size, "commit": commit}
+    return json.dumps(head).encode() + b"\n" + content + b"\n"
+
+
+whole = '{"schema":"snellen.point/1","point":"name"}'
+put("point_file", "ok-whole", point(whole))
+put("point_file", "bad-other", point(whole.replace("name", "other")))
+put("point_file", "bad-digest", point(whole, sha256="0" * 64))
+put("point_file", "bad-digest-control", point(whole, sha256="\x1b[2J"))
+put("point_file", "bad-cut", point(whole)[:-9])
+put("point_file", "bad-more", point(whole) + b"x")
+put("point_file", "bad-size", point(whole, size=5))
+put("point_file", "bad-size-wraps", point("", size=2**64 - 1)[:-1])
+put("point_file", "bad-schema", point(whole, schema="snellen.point-file/2"))
+put("point_file", "bad-deep", "[" * 50000 + "\n")
+put("point_file", "bad-empty", "")
+put("point_file", "bad-no-line", "{}")

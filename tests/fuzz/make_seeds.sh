@@ -3,7 +3,7 @@
 set -euo pipefail
 tests=$(cd "$(dirname "$0")/.." && pwd)
 to=$1
-mkdir -p "$to"/{json,safetensors,safetensors_index,gguf,gguf_model,huggingface,tokenizer,case}
+mkdir -p "$to"/{json,safetensors,safetensors_index,gguf,gguf_model,huggingface,tokenizer,case,sweep}
 
 bundle() {  # the files, each under its line (target.hpp: unpack)
   local begin=
@@ -32,6 +32,8 @@ done
 cp "$tests"/files/data/*.gguf "$to/gguf/"
 cp "$tests"/../cases/*.toml "$tests"/../cases/paper/*.toml "$to/case/"
 rm -f "$to/case/smollm2-"*.toml  # texts for a tokenizer that need not be there
+cp "$tests"/../cases/sweeps/*.toml "$tests"/sweep/*.toml "$to/sweep/"
+rm -f "$to/sweep/weights-"*.toml  # of models that need not be there
 for file in "$tests"/files/data/tokenizers/*.json; do
   [[ $file == *.expected.json ]] || cp "$file" "$to/tokenizer/ok-$(basename "$file")"
 done

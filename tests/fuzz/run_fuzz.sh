@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Fuzzes every target for SECONDS (default 60) each, under clang's libFuzzer with the address and undefined-behaviour sanitizers, from the committed corpus,
-# the hand-made lies and the fixtures; prints executions and coverage.   tests/fuzz/run_fuzz.sh [SECONDS] [TARGET...]
-# Exit code 0: nothing was found; 1: something was (its input is kept under build-fuzz/found/, to be fixed and then put into corpus/ as a regression);
-# 2: clang is not there. New inputs that reach new code stay in build-fuzz/work/; --keep merges the smallest set of them into the committed corpus.
+# the hand-made lies and the fixtures; prints executions and coverage.   tests/fuzz/run_fuzz.sh [--built] [SECONDS] [TARGET...]
+# --built: with the targets as they were built before. Inputs that reach new code stay in build-fuzz/work/, where the next run goes on.
+# Exit code 0: nothing was found; 1: something was (its input is kept under build-fuzz/found/, to be fixed and then put into corpus/ as a regression); 2: clang is
+# not there.
 # CLANG names the compiler where it is not called clang++; SEED makes a run repeatable as far as the clock allows.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
-build=$source/build-fuzz keep=0
-if [[ ${1:-} == --keep ]]; then keep=1; shift; fi
+build=$source/build-fuzz
+built=0
+if [[ ${1:-} == --built ]]; then built=1; shift; fi
 seconds=${1:-60}
 shift || true
 clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 || true)}
@@ -15,7 +17,7 @@ clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 |
 suffix=${clang##*clang++}
 
 [[ -f $build/CMakeCache.txt ]] || cmake --preset fuzz -S "$source" -DCMAKE_CXX_COMPILER="$clang" > /dev/null
-cmake --build "$build" --target fuzzers --parallel "${JOBS:-2}" > "$build/build.log" || { tail -20 "$build/build.log"; exit 1; }
+((built)) || cmake --build "$build" --target fuzzers --parallel "${JOBS:-2}" > "$build/build.log" || { tail -20 "$build/build.log"; exit 1; }
 
 mkdir -p "$build/found" "$build/profile"
 seeds=$(mktemp -d)
@@ -24,6 +26,9 @@ bash "$source/tests/fuzz/make_seeds.sh" "$seeds"
 [[ -d /dev/shm && -w /dev/shm ]] && export TMPDIR=/dev/shm
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0
 
+# The name of the function that a finding was made in says more than an address: clang's own symbolizer, where it is.
+symbolizer=$(command -v "llvm-symbolizer$suffix" || true)
+[[ -z $symbolizer ]] || export ASAN_SYMBOLIZER_PATH=$symbolizer
 failures=0
 printf '%-18s %12s %10s %14s %18s\n' target executions seconds "edges" "reader lines"
 for fuzzer in "$build"/tests/fuzz/fuzz_*; do
@@ -32,13 +37,13 @@ for fuzzer in "$build"/tests/fuzz/fuzz_*; do
   mkdir -p "$build/work/$name" "$seeds/$name" "$source/tests/fuzz/corpus/$name"
   inputs=("$build/work/$name" "$source/tests/fuzz/corpus/$name" "$seeds/$name")
   dictionaries=$seeds/$name.dict
-  cat "$source"/tests/fuzz/dictionaries/"$name"*.dict > "$dictionaries" 2> /dev/null || true
+  cat "$source"/tests/fuzz/dictionaries/"${name%%_*}"*.dict > "$dictionaries" 2> /dev/null || true
   # A megabyte of input at most; 512 MiB of one allocation or 2 GiB in all would be a finding by itself, long after memory_bound() was.
   code=0
   LLVM_PROFILE_FILE=$build/profile/$name.profraw "$fuzzer" -max_total_time="$seconds" -max_len=65536 -timeout=20 -malloc_limit_mb=512 -rss_limit_mb=2048 \
     -seed="${SEED:-1}" -dict="$dictionaries" -artifact_prefix="$build/found/$name-" -print_final_stats=1 "${inputs[@]}" > "$build/$name.log" 2>&1 || code=$?
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log")
-  edges=$(grep -o 'cov: [0-9]*' "$build/$name.log" | tail -1 | cut -d' ' -f2)
+  edges=$(grep -o 'cov: [0-9]*' "$build/$name.log" | tail -1 | cut -d' ' -f2 || true)
   all=$(sed -n 's/.*(\([0-9]*\) inline 8-bit counters).*/\1/p' "$build/$name.log" | head -1)
   lines="?"
   if llvm-profdata"$suffix" merge -sparse "$build/profile/$name.profraw" -o "$build/profile/$name.profdata" 2> /dev/null; then
@@ -51,12 +56,5 @@ for fuzzer in "$build"/tests/fuzz/fuzz_*; do
     printf '  FAILED: %s' "$(grep -m1 -E '^FAILED|ERROR: |runtime error' "$build/$name.log" || tail -1 "$build/$name.log")"
   fi
   echo
-  if ((keep && code == 0)); then
-    merged=$seeds/merged && rm -rf "$merged" && mkdir "$merged"
-    "$fuzzer" -merge=1 -max_len=2048 "$merged" "${inputs[@]:1}" "${inputs[0]}" > /dev/null 2>&1
-    for file in "$merged"/*; do
-      [[ -n $(find "${inputs[@]:1}" -type f -exec cmp -s {} "$file" \; -print -quit) ]] || cp "$file" "$source/tests/fuzz/corpus/$name/found-$(basename "$file" | cut -c1-12)"
-    done
-  fi
 done
 ((failures == 0))

@@ -17,6 +17,7 @@ using Bytes = std::span<const std::byte>;
 struct Target {
   std::string_view name;
   void (*run)(Bytes input);
+  std::size_t allowance = std::size_t{24} << 20;  // what any file may take, however small
 };
 
 // Those linked into the program; a target adds itself: `const Registered registered({"gguf", run});`
@@ -31,12 +32,9 @@ void check(bool holds, std::string_view what);
 enum class Outcome { read, refused };
 
 // Runs the target. Fails (as check() does) where anything but an InputError is thrown, where the error's message is not one short line fit for a terminal,
-// and where the memory that C++ code allocates exceeds memory_bound().
+// and where the memory that C++ code allocates exceeds the target's allowance and 64 times the file: a JSON value takes up to 48 bytes beside what its text takes;
+// the allowance is for caches, and for a case's list of up to 2^20 token ids. The mapping of the file itself is not counted.
 Outcome judge(const Target& target, Bytes input);
-
-// The most bytes that reading a file of `size` bytes may allocate at any time, the mapping of the file itself not counted: 24 MiB and 64 times the file.
-// (A JSON value takes up to 48 bytes beside what its text takes; the rest is fixed: caches, and a case's list of up to 2^20 token ids.)
-constexpr std::size_t memory_bound(std::size_t size) { return (std::size_t{24} << 20) + 64 * size; }
 
 inline std::string_view text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
