@@ -23,6 +23,7 @@ void add_next(CLI::App& command, Action& chosen);
 void add_glasses(CLI::App& command, Action& chosen);
 void add_gallery(CLI::App& command, Action& chosen);
 void add_sensitivity(CLI::App& command, Action& chosen);
+void add_validate(CLI::App& command, Action& chosen);
 void add_sweep(CLI::App& command, Action& chosen);
 void add_merge(CLI::App& command, Action& chosen);
 void add_sweep_worker(CLI::App& command, Action& chosen);  // hidden: for sweep alone

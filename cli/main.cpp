@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   add_glasses(command, chosen);
   add_gallery(command, chosen);
   add_sensitivity(command, chosen);
+  add_validate(command, chosen);
   add_sweep(command, chosen);
   add_merge(command, chosen);
   add_sweep_worker(command, chosen);
