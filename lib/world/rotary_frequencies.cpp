@@ -4,12 +4,12 @@
 #include <numeric>
 #include <optional>
 
-#include "lib/number/length.hpp"
 #include "lib/world/ball_functions.hpp"
 
 namespace snellen {
 namespace {
 
+constexpr long known_bits = 512;
 constexpr std::int64_t largest_multiple = std::int64_t(1) << 32;  // times a mode's number, below 2^15, and the planes of a class, far fewer than 2^15
 
 struct Fraction {
@@ -76,14 +76,29 @@ RotaryFrequencies::RotaryFrequencies(const Rotary& rotary) : base_(rotary.base),
     }
   }
   for (std::size_t c = 0; c < classes_; ++c) first_.push_back(c), first_multiple_.push_back(multiple_[c]);
+  known_ = BallVector(planes);
+  for (std::size_t f = 0; f < planes; ++f) snellen::set_frequency(known_[f], base_, f, dimensions_, known_bits);
 }
 
 void RotaryFrequencies::set_unit(arb_ptr result, std::size_t c, long bits) const {
-  snellen::set_frequency(result, base_, first_[c], dimensions_, bits + 4);
+  set_frequency(result, first_[c], bits + 4);
   arb_div_si(result, result, first_multiple_[c], bits);
 }
 
-void RotaryFrequencies::set_frequency(arb_ptr result, std::size_t plane, long bits) const { snellen::set_frequency(result, base_, plane, dimensions_, bits); }
+void RotaryFrequencies::set_frequency(arb_ptr result, std::size_t plane, long bits) const {
+  if (bits <= known_bits) arb_set_round(result, known_[plane], bits);
+  else snellen::set_frequency(result, base_, plane, dimensions_, bits);
+}
+
+// The integer part of the angle takes log2(n) bits more.
+void RotaryFrequencies::set_turn(acb_ptr result, std::size_t plane, const Length& n, long bits) const {
+  Ball angle, count;
+  const long working = bits + (n == 0 ? 2 : static_cast<long>(boost::multiprecision::msb(n)) + 4);
+  set_frequency(angle, plane, working);
+  set_length(count, n);
+  arb_mul(angle, angle, count, working);
+  snellen::set_unit(result, angle, bits);
+}
 
 bool RotaryFrequencies::resonant(const std::int16_t* m) const {
   for (std::size_t c = 0; c < classes_; ++c) {

@@ -10,6 +10,8 @@
 
 #include "lib/model/model.hpp"
 #include "lib/number/ball_matrix.hpp"
+#include "lib/number/complex_ball.hpp"
+#include "lib/number/length.hpp"
 
 namespace snellen {
 
@@ -25,6 +27,8 @@ class RotaryFrequencies {
   std::int64_t multiple(std::size_t plane) const { return multiple_[plane]; }
   void set_unit(arb_ptr result, std::size_t c, long bits) const;
   void set_frequency(arb_ptr result, std::size_t plane, long bits) const;
+  // e^(i theta_f n), n >= 0.
+  void set_turn(acb_ptr result, std::size_t plane, const Length& n, long bits) const;
 
   // sum of m_f theta_f = 0, proved: exact, false where the numbers are too large to tell.
   bool resonant(const std::int16_t* m) const;
@@ -36,6 +40,7 @@ class RotaryFrequencies {
   std::vector<std::int64_t> multiple_;
   std::vector<std::size_t> first_;             // plane of each class with the largest frequency
   std::vector<std::int64_t> first_multiple_;
+  BallVector known_;                           // the frequencies to some hundred bits
 };
 
 }  // namespace snellen

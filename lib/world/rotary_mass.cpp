@@ -2,24 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace snellen {
 namespace {
 
 constexpr std::int64_t stride = 256;
 constexpr int largest_number = 200;  // of a mode in one plane
-
-long bits_of(const Length& n) { return n == 0 ? 2 : static_cast<long>(boost::multiprecision::msb(n)) + 2; }
-
-// e^(i theta n).
-void set_turn(acb_ptr result, const RotaryFrequencies& frequencies, std::size_t plane, const Length& n, long bits) {
-  Ball angle, count;
-  const long working = bits + bits_of(n);
-  frequencies.set_frequency(angle, plane, working);
-  set_length(count, n);
-  arb_mul(angle, angle, count, working);
-  set_unit(result, angle, bits);
-}
 
 }  // namespace
 
@@ -34,6 +23,8 @@ RotaryMass::RotaryMass(RotaryScore score, const RotaryFrequencies& frequencies, 
   }
   arb_exp(most, most, bits_);
   largest_ = Magnitude::of(most);
+  step_.resize(score_.planes.size());
+  for (std::size_t f = 0; f < step_.size(); ++f) frequencies_.set_turn(step_[f], f, 1, bits_);
   list_modes(settings);
   extend(settings.direct);
 }
@@ -42,35 +33,38 @@ void RotaryMass::term(arb_ptr result, const Length& i) const {
   ComplexBall turn;
   arb_set(result, score_.constant);
   for (std::size_t f = 0; f < score_.planes.size(); ++f) {
-    set_turn(turn, frequencies_, f, i + first_, bits_);
+    frequencies_.set_turn(turn, f, i + first_, bits_);
     add_real_product(result, score_.planes[f], turn, bits_);
   }
   arb_exp(result, result, bits_);
 }
 
-// Turns are multiplied up within a stride, and begin afresh with the next.
-void RotaryMass::extend(std::int64_t n) {
+// Adds E(first distance + i), begin <= i < end, end - begin <= stride: turns are multiplied up.
+void RotaryMass::add_terms(arb_ptr sum, std::int64_t begin, std::int64_t end) const {
   const std::size_t planes = score_.planes.size();
-  if (checkpoints_.empty()) checkpoints_.emplace_back();
-  std::vector<ComplexBall> step(planes), turn(planes);
-  for (std::size_t f = 0; f < planes; ++f) set_turn(step[f], frequencies_, f, 1, bits_);
+  std::vector<ComplexBall> turn(planes);
+  for (std::size_t f = 0; f < planes; ++f) {
+    frequencies_.set_turn(turn[f], f, begin + first_, bits_);
+    acb_mul(turn[f], turn[f], score_.planes[f], bits_);
+  }
   Ball exponent;
+  for (std::int64_t i = begin; i < end; ++i) {
+    arb_set(exponent, score_.constant);
+    for (std::size_t f = 0; f < planes; ++f) {
+      arb_add(exponent, exponent, turn[f].real(), bits_);
+      acb_mul(turn[f], turn[f], step_[f], bits_);
+    }
+    arb_exp(exponent, exponent, bits_);
+    arb_add(sum, sum, exponent, bits_);
+  }
+}
+
+void RotaryMass::extend(std::int64_t n) {
+  if (checkpoints_.empty()) checkpoints_.emplace_back();
   while (static_cast<std::int64_t>(checkpoints_.size() - 1) * stride < n) {
     const std::int64_t begin = static_cast<std::int64_t>(checkpoints_.size() - 1) * stride;
     Ball sum = checkpoints_.back();
-    for (std::size_t f = 0; f < planes; ++f) {
-      set_turn(turn[f], frequencies_, f, begin + first_, bits_);
-      acb_mul(turn[f], turn[f], score_.planes[f], bits_);
-    }
-    for (std::int64_t i = 0; i < stride; ++i) {
-      arb_set(exponent, score_.constant);
-      for (std::size_t f = 0; f < planes; ++f) {
-        arb_add(exponent, exponent, turn[f].real(), bits_);
-        acb_mul(turn[f], turn[f], step[f], bits_);
-      }
-      arb_exp(exponent, exponent, bits_);
-      arb_add(sum, sum, exponent, bits_);
-    }
+    add_terms(sum, begin, begin + stride);
     checkpoints_.push_back(std::move(sum));
   }
 }
@@ -80,11 +74,7 @@ void RotaryMass::sum(arb_ptr result, const Length& n) const {
   if (n >= known + stride) return by_modes(result, n);
   const std::int64_t begin = std::min(known, static_cast<std::int64_t>(n) / stride * stride);
   arb_set(result, checkpoints_[static_cast<std::size_t>(begin / stride)]);
-  Ball e;
-  for (std::int64_t i = begin; i < n; ++i) {
-    term(e, i);
-    arb_add(result, result, e, bits_);
-  }
+  add_terms(result, begin, static_cast<std::int64_t>(n));
 }
 
 void RotaryMass::mean(arb_ptr result, const Length& from) const {
@@ -128,7 +118,7 @@ void RotaryMass::list_modes(const MassSettings& settings) {
   std::vector<BallVector> bessel;                  // [plane][number]
   std::vector<std::vector<double>> logarithms;     // of I_m(A) / I_0(A), for the choice only
   std::vector<std::vector<ComplexBall>> phases(planes), turns(planes);  // powers of e^(i phi), e^(i theta)
-  std::vector<ComplexBall> at_first(planes);       // e^(i theta D0)
+  std::vector<std::vector<ComplexBall>> at_first(planes);  // of e^(i theta D0)
   Ball total;
   for (std::size_t f = 0; f < planes; ++f) {
     acb_abs(sizes[f], score_.planes[f], bits_);
@@ -156,17 +146,17 @@ void RotaryMass::list_modes(const MassSettings& settings) {
       acb_zero(phase);
       arb_add_error_2exp_si(phase.real(), 0), arb_add_error_2exp_si(phase.imag(), 0);
     }
-    set_turn(turn, frequencies_, f, 1, bits_);
-    set_turn(at_first[f], frequencies_, f, Length(std::abs(first_)), bits_);
-    if (first_ < 0) acb_conj(at_first[f], at_first[f]);
-    phases[f].resize(logarithms[f].size()), turns[f].resize(logarithms[f].size());
+    frequencies_.set_turn(turn, f, 1, bits_);
+    ComplexBall first;
+    frequencies_.set_turn(first, f, first_, bits_);
+    phases[f].resize(logarithms[f].size()), turns[f].resize(logarithms[f].size()), at_first[f].resize(logarithms[f].size());
     for (std::size_t m = 0; m < phases[f].size(); ++m) {
       acb_pow_ui(phases[f][m], phase, m, bits_);
       acb_pow_ui(turns[f][m], turn, m, bits_);
+      acb_pow_ui(at_first[f][m], first, m, bits_);
     }
   }
   // The largest set {product above 2^threshold} that is not too many: by counting, with thresholds that fall. Half of all vectors.
-  std::vector<double> best_rest(planes + 1, 0);  // I_0 is the largest
   const auto count = [&](double threshold, std::size_t most) {
     std::size_t found = 0;
     const auto walk = [&](const auto& self, std::size_t f, double log) -> void {
@@ -227,9 +217,7 @@ void RotaryMass::list_modes(const MassSettings& settings) {
         };
         acb_mul(p, phase, power(phases[f][k]), bits_);
         acb_mul(t, turn, power(turns[f][k]), bits_);
-        ComplexBall at;
-        acb_pow_ui(at, at_first[f], k, bits_);
-        acb_mul(b, start, power(at), bits_);
+        acb_mul(b, start, power(at_first[f][k]), bits_);
         self(self, f + 1, log + logarithms[f][k], s, p, t, b, leading && k == 0);
       }
     }
@@ -270,7 +258,7 @@ void RotaryMass::by_modes(arb_ptr result, const Length& n) const {
     for (std::size_t f = 0; f < planes; ++f) most[f] = std::max(most[f], static_cast<std::size_t>(std::abs(mode.m[f])));
   for (std::size_t f = 0; f < planes; ++f) {
     ComplexBall turn;
-    set_turn(turn, frequencies_, f, n, bits_);
+    frequencies_.set_turn(turn, f, n, bits_);
     powers[f].resize(most[f] + 1);
     acb_one(powers[f][0]);
     for (std::size_t m = 1; m <= most[f]; ++m) acb_mul(powers[f][m], powers[f][m - 1], turn, bits_);

@@ -58,11 +58,13 @@ class RotaryMass {
   };
   void list_modes(const MassSettings& settings);
   void by_modes(arb_ptr result, const Length& n) const;
+  void add_terms(arb_ptr sum, std::int64_t begin, std::int64_t end) const;
 
   RotaryScore score_;
   const RotaryFrequencies& frequencies_;
   std::int64_t first_;
   long bits_;
+  std::vector<ComplexBall> step_;  // e^(i theta_f)
   Magnitude largest_;
   Ball mu_;
   Magnitude excess_, drift_, rest_;  // rest_: bound of the modes that are not followed

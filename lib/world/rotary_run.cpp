@@ -15,13 +15,7 @@ void set_weight(arb_ptr result, const RotaryScore& score, const std::vector<Comp
 }
 
 void set_turns(std::vector<ComplexBall>& turns, const RotaryFrequencies& frequencies, std::int64_t n, long bits) {
-  Ball angle;
-  const long working = bits + 66;
-  for (std::size_t f = 0; f < turns.size(); ++f) {
-    frequencies.set_frequency(angle, f, working);
-    arb_mul_si(angle, angle, n, working);
-    set_unit(turns[f], angle, bits);
-  }
+  for (std::size_t f = 0; f < turns.size(); ++f) frequencies.set_turn(turns[f], f, n, bits);
 }
 
 }  // namespace

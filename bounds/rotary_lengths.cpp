@@ -1,0 +1,124 @@
+#include "bounds/rotary_lengths.hpp"
+
+#include <algorithm>
+
+#include "bounds/next_token.hpp"
+#include "lib/world/workers.hpp"
+
+namespace snellen {
+namespace {
+
+constexpr unsigned finest_level = 22;
+constexpr std::size_t most_cells = 200'000;
+constexpr std::int64_t at_once = 4096;  // lengths that are bounded one by one
+
+__extension__ using Turns = unsigned __int128;  // of 2^-128 turns
+
+// The frequency in 2^-128 turns, within 2 of it.
+Turns turns_of(const RotaryFrequencies& frequencies, std::size_t c) {
+  constexpr long bits = 192;
+  Ball turns, pi;
+  frequencies.set_unit(turns, c, bits);
+  arb_const_pi(pi, bits);
+  arb_div(turns, turns, pi, bits);
+  arb_mul_2exp_si(turns, turns, 127);
+  fmpz_t integer, high;
+  fmpz_init(integer), fmpz_init(high);
+  arf_get_fmpz(integer, arb_midref(static_cast<arb_ptr>(turns)), ARF_RND_NEAR);
+  fmpz_fdiv_q_2exp(high, integer, 64);
+  fmpz_fdiv_r_2exp(integer, integer, 64);
+  const Turns result = (Turns(fmpz_get_ui(high)) << 64) | fmpz_get_ui(integer);
+  fmpz_clear(integer), fmpz_clear(high);
+  return result;
+}
+
+// Which of the 2^finest_level arcs of the circle some cell touches.
+std::vector<std::uint64_t> marked(const std::vector<PhaseCell>& cells) {
+  std::vector<std::uint64_t> bits((std::size_t(1) << finest_level) / 64);
+  for (const PhaseCell& cell : cells) {
+    const unsigned shift = finest_level - cell.level[0];
+    for (std::uint64_t i = std::uint64_t(cell.index[0]) << shift; i < (std::uint64_t(cell.index[0]) + 1) << shift; ++i) bits[i / 64] |= std::uint64_t(1) << (i % 64);
+  }
+  return bits;
+}
+
+}  // namespace
+
+RotaryLengths::RotaryLengths(const Model& model, const Family& family, Place place, bool next_tokens, long bits, const MassSettings& settings)
+    : model_(model), place_(place), next_tokens_(next_tokens), last_(family.suffix.empty() ? family.unit[0] : family.suffix.back()),
+      world_(bits, {family.prefix.size(), family.suffix.size()}, settings) {
+  std::vector<Column> columns;
+  for (const Token token : family.prefix) columns.push_back({token, 0, 0, 0});
+  columns.push_back({family.unit[0], 0, 0, 0});
+  for (const Token token : family.suffix) columns.push_back({token, 0, 0, 0});
+  Decoder<RotaryWorld>(model_, world_).hidden(columns, memory_);
+}
+
+RotaryLengths::Vectors RotaryLengths::at(const std::vector<std::int64_t>& lengths) const {
+  std::vector<Column> columns;
+  for (const std::int64_t n : lengths) columns.push_back({last_, n, 0, 0});
+  const Decoder<RotaryWorld> decoder(model_, world_);
+  const BallMatrix x = decoder.hidden(columns, memory_), y = decoder.final(x);
+  Vectors result;
+  for (std::size_t c = 0; c < columns.size(); ++c) result.vectors.push_back(certified_column(world_, place_ == Place::final ? y : x, c));
+  result.next_tokens.resize(columns.size());
+  if (next_tokens_) result.next_tokens = certified_next_tokens(model_, balls(), y);
+  return result;
+}
+
+RotaryLengths::Frame RotaryLengths::frame(const std::optional<Length>& from) const {
+  const SharesWorld world(balls().bits(), from ? run().shares_from(*from) : BallMatrix(run().heads() * run().singles(), 1));
+  const Decoder<SharesWorld> decoder(model_, world);
+  Decoder<SharesWorld>::Memory memory = memory_;
+  const std::vector<Column> column{{last_, 0, 0, 0}};
+  SharesBlock x = decoder.hidden(column, memory), y = decoder.final(x);
+  Frame frame{y.x, y.slopes, y.x, y.slopes};
+  if (place_ == Place::hidden) frame.vector = std::move(x.x), frame.slopes = std::move(x.slopes);
+  return frame;
+}
+
+bool visit_large(const PhaseBound& bound, const RotaryFrequencies& frequencies, bool steps, std::int64_t from, std::int64_t to, std::int64_t most, const std::function<bool(std::int64_t)>& visit) {
+  if (frequencies.classes() == 1 && to - from > at_once) {
+    // n turns are known to 2 n 2^-128 < 2^-64 turns, far within the margin of the cells.
+    if (to - from > 1024 * most) return false;
+    const std::vector<std::uint64_t> bits = marked(bound.above(from, finest_level, most_cells));
+    const Turns turn = turns_of(frequencies, 0);
+    const auto is_marked = [&](Turns phase) {
+      const auto i = static_cast<std::uint64_t>(phase >> (128 - finest_level));
+      return ((bits[i / 64] >> (i % 64)) & 1) != 0;
+    };
+    Turns phase = turn * static_cast<Turns>(to);
+    bool later = is_marked(phase);  // of n + 1
+    for (std::int64_t n = to - 1; n >= from; --n) {
+      phase -= turn;
+      const bool here = is_marked(phase);
+      if ((here || (later && !steps)) && visit(n)) return true;
+      later = here;
+    }
+    return true;
+  }
+  if (to - from > most) return false;
+  Ball least;
+  arb_set_si(least, from);
+  bool later = false, first = true;
+  for (std::int64_t end = to; end > from; end -= std::min(at_once, end - from)) {
+    const std::int64_t begin = std::max(from, end - at_once);
+    const std::int64_t extra = first && !steps ? 1 : 0;  // n + 1 of the largest n
+    std::vector<char> large(static_cast<std::size_t>(end + extra - begin));
+    parallel_for(large.size(), [&](std::size_t i) {
+      Ball value;
+      arf_set_mag(arb_midref(static_cast<arb_ptr>(value)), bound.at(begin + static_cast<std::int64_t>(i)).get());
+      large[i] = arb_le(value, least) != 0 ? 0 : 1;
+    });
+    if (extra == 1) later = large.back() != 0;
+    first = false;
+    for (std::int64_t n = end - 1; n >= begin; --n) {
+      const bool here = large[static_cast<std::size_t>(n - begin)] != 0;
+      if ((here || (later && !steps)) && visit(n)) return true;
+      later = here;
+    }
+  }
+  return true;
+}
+
+}  // namespace snellen
