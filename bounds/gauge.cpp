@@ -66,6 +66,9 @@ std::optional<Gauge> Gauge::of(const InevitableQuestion& question, const Model& 
       arb_sub(row.up, logits(best, 0), logits(j, 0), world.bits());
       if (!arb_is_positive(row.up)) return std::nullopt;
       arb_inv(row.up, row.up, bits_used);
+      Ball part;  // so that kappa <= 1 leaves the logits apart
+      arb_mul_2exp_si(part, row.up, -40);
+      arb_add(row.up, row.up, part, bits_used);
       for (std::size_t k = 0; k < gauge.variables_; ++k) arb_sub(row.entries[k], slopes(j, k), slopes(best, k), bits_used);
       gauge.rows_.push_back(std::move(row));
     }

@@ -2,44 +2,51 @@
 
 #include <algorithm>
 
+#include "bounds/circle_visits.hpp"
 #include "bounds/next_token.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
 
-constexpr unsigned finest_level = 22;
-constexpr std::size_t most_cells = 200'000;
+constexpr unsigned finest_level = 29;
+constexpr std::size_t most_cells = 30'000;
 constexpr std::int64_t at_once = 4096;  // lengths that are bounded one by one
 
-__extension__ using Turns = unsigned __int128;  // of 2^-128 turns
+// The circle in 2^-turn_bits turns.
+constexpr unsigned turn_bits = 128;
 
-// The frequency in 2^-128 turns, within 2 of it.
-Turns turns_of(const RotaryFrequencies& frequencies, std::size_t c) {
-  constexpr long bits = 192;
+// The frequency, within 1 unit.
+Length turn_of(const RotaryFrequencies& frequencies, std::size_t c) {
+  constexpr long bits = turn_bits + 64;
   Ball turns, pi;
   frequencies.set_unit(turns, c, bits);
   arb_const_pi(pi, bits);
   arb_div(turns, turns, pi, bits);
-  arb_mul_2exp_si(turns, turns, 127);
-  fmpz_t integer, high;
-  fmpz_init(integer), fmpz_init(high);
+  arb_mul_2exp_si(turns, turns, turn_bits - 1);
+  fmpz_t integer;
+  fmpz_init(integer);
   arf_get_fmpz(integer, arb_midref(static_cast<arb_ptr>(turns)), ARF_RND_NEAR);
-  fmpz_fdiv_q_2exp(high, integer, 64);
-  fmpz_fdiv_r_2exp(integer, integer, 64);
-  const Turns result = (Turns(fmpz_get_ui(high)) << 64) | fmpz_get_ui(integer);
-  fmpz_clear(integer), fmpz_clear(high);
+  Length result;
+  fmpz_get_mpz(result.backend().data(), integer);
+  fmpz_clear(integer);
   return result;
 }
 
-// Which of the 2^finest_level arcs of the circle some cell touches.
-std::vector<std::uint64_t> marked(const std::vector<PhaseCell>& cells) {
-  std::vector<std::uint64_t> bits((std::size_t(1) << finest_level) / 64);
+// Cells of a circle as arcs, neighbours joined.
+std::vector<Arc> arcs_of(std::vector<PhaseCell> cells) {
+  std::vector<Arc> arcs;
   for (const PhaseCell& cell : cells) {
-    const unsigned shift = finest_level - cell.level[0];
-    for (std::uint64_t i = std::uint64_t(cell.index[0]) << shift; i < (std::uint64_t(cell.index[0]) + 1) << shift; ++i) bits[i / 64] |= std::uint64_t(1) << (i % 64);
+    const unsigned shift = turn_bits - cell.level[0];
+    arcs.push_back({Length(cell.index[0]) << shift, (Length(cell.index[0] + std::uint64_t(1)) << shift) - 1});
   }
-  return bits;
+  std::sort(arcs.begin(), arcs.end(), [](const Arc& a, const Arc& b) { return a.first < b.first; });
+  std::vector<Arc> joined;
+  for (Arc& arc : arcs) {
+    if (!joined.empty() && joined.back().last + 1 == arc.first) joined.back().last = arc.last;
+    else joined.push_back(std::move(arc));
+  }
+  return joined;
 }
 
 }  // namespace
@@ -79,22 +86,18 @@ RotaryLengths::Frame RotaryLengths::frame(const std::optional<Length>& from) con
 
 bool visit_large(const PhaseBound& bound, const RotaryFrequencies& frequencies, bool steps, std::int64_t from, std::int64_t to, std::int64_t most, const std::function<bool(std::int64_t)>& visit) {
   if (frequencies.classes() == 1 && to - from > at_once) {
-    // n turns are known to 2 n 2^-128 < 2^-64 turns, far within the margin of the cells.
-    if (to - from > 1024 * most) return false;
-    const std::vector<std::uint64_t> bits = marked(bound.above(from, finest_level, most_cells));
-    const Turns turn = turns_of(frequencies, 0);
-    const auto is_marked = [&](Turns phase) {
-      const auto i = static_cast<std::uint64_t>(phase >> (128 - finest_level));
-      return ((bits[i / 64] >> (i % 64)) & 1) != 0;
+    // The phase of n is known to n 2^-turn_bits turns, far within the margin of the cells.
+    const std::vector<Arc> arcs = arcs_of(bound.above(from, finest_level, most_cells));
+    std::int64_t last = to;
+    bool stopped = false;
+    const auto pair = [&](std::int64_t n) {
+      if (n < last && n >= from) last = n, stopped = visit(n);
+      return stopped;
     };
-    Turns phase = turn * static_cast<Turns>(to);
-    bool later = is_marked(phase);  // of n + 1
-    for (std::int64_t n = to - 1; n >= from; --n) {
-      phase -= turn;
-      const bool here = is_marked(phase);
-      if ((here || (later && !steps)) && visit(n)) return true;
-      later = here;
-    }
+    visit_arcs(turn_of(frequencies, 0), Length(1) << turn_bits, arcs, from, steps ? to - 1 : to, [&](const Length& n) {
+      const auto here = static_cast<std::int64_t>(n);
+      return pair(here) || (!steps && pair(here - 1));
+    });
     return true;
   }
   if (to - from > most) return false;
