@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "bounds/inevitable_pairs.hpp"
 #include "bounds/next_token.hpp"
@@ -20,6 +21,8 @@ constexpr std::int64_t most_bounded = 2'000'000;    // lengths of one row that a
 constexpr std::int64_t most_examined = 60'000;      // pairs of one row
 constexpr std::int64_t most_undecided = 200;
 constexpr std::size_t pairs_at_once = 32;
+constexpr std::size_t few_modes = 200, all_modes = std::numeric_limits<std::size_t>::max();  // of the masses that are followed
+constexpr long rungs = 40;                          // derivatives for shares up to 2^-0, ..., 2^-40
 constexpr unsigned longest = 62;                    // log2 of the largest length that is examined
 
 std::size_t weights_of(const Model& model) {
@@ -42,13 +45,22 @@ Length ceiling(const Magnitude& x) {
 // One row: an upper end for all n, and the pairs below it from the largest n on.
 class Search {
  public:
-  Search(const InevitableTask& task, const InevitableQuestion& question, const RotaryLengths& lengths, const std::vector<Verdict>& direct)
-      : task_(task), question_(question), lengths_(lengths), direct_(direct) {}
+  Search(const InevitableTask& task, const InevitableQuestion& question, RotaryLengths& lengths, const std::vector<Verdict>& direct)
+      : question_(question), lengths_(lengths), direct_(direct) {
+    const RotaryLengths::Frame limit = lengths.frame(Magnitude());
+    for (long rung = 0; rung <= rungs; ++rung) {
+      const Magnitude largest = shifted(Magnitude::of(1UL), -rung);
+      const RotaryLengths::Frame frame = lengths.frame(largest);
+      auto gauge = Gauge::of(question, task.model, lengths.balls(), {limit.vector, frame.slopes}, {limit.final, frame.final_slopes});
+      if (gauge) ladder_.rungs.push_back({largest, std::move(*gauge)});
+    }
+    hopeless_ = ladder_.rungs.empty();
+  }
 
   InevitableRow answer() {
     const auto count = static_cast<std::int64_t>(direct_.size());
     InevitableRow row;
-    const auto end = upper_end(count + 1);
+    const auto end = hopeless_ ? std::nullopt : upper_end(count + 1);
     proved_ = end.has_value(), upper_ = end.value_or(0);
     if (end) row.numbers["upper end of the supremum"] = end->str();
     bool whole = false;  // everything between the direct lengths and the upper end was looked at
@@ -74,21 +86,9 @@ class Search {
     return fmt::format("the supremum over {} independent phases gives an upper end of {}; too many pairs lie below it", lengths_.run().frequencies().classes(), end->str());
   }
 
-  // The gauge and the bound that hold for n >= from; none where the limit or the mass does not allow it.
-  template <class Use>
-  bool with_bound(const Length& from, const Use& use) const {
-    const RotaryLengths::Frame limit = lengths_.frame(std::nullopt), frame = lengths_.frame(from);
-    const auto gauge = Gauge::of(question_, task_.model, lengths_.balls(), {limit.vector, frame.slopes}, {limit.final, frame.final_slopes});
-    if (!gauge) return false;
-    use(PhaseBound(lengths_.run(), *gauge, from));
-    return true;
-  }
-
   // G with n kappa <= G for every n >= from; infinite where the mass is not known to be positive.
-  Magnitude largest(const Length& from, long accuracy, std::size_t most_cells) {
-    Magnitude result;
-    if (!with_bound(from, [&](const PhaseBound& bound) { result = bound.supremum(accuracy, most_cells); })) hopeless_ = true, mag_inf(result.get());
-    return result;
+  Magnitude largest(const Length& from, long accuracy, std::size_t most_cells) const {
+    return PhaseBound(lengths_.run(), ladder_, from).supremum(accuracy, most_cells);
   }
 
   // Collapse at every n >= max(from, G(from)). G falls with `from`, so that the best choice is near its limit for large `from`, which says where to look.
@@ -118,14 +118,12 @@ class Search {
     while (end > least) {
       const std::int64_t from = std::max(least, end - width);
       std::vector<std::int64_t> waiting;
-      bool enough = true;
-      const bool judged = with_bound(from, [&](const PhaseBound& bound) {
-        enough = visit_large(bound, lengths_.run().frequencies(), question_.criterion == Criterion::tolerance, from, end, most_bounded - bounded, [&](std::int64_t n) {
-          waiting.push_back(n);
-          return waiting.size() == pairs_at_once && examine(waiting);
-        });
+      const PhaseBound bound(lengths_.run(), ladder_, from);
+      const bool enough = visit_large(bound, lengths_.run().frequencies(), question_.criterion == Criterion::tolerance, from, end, most_bounded - bounded, [&](std::int64_t n) {
+        waiting.push_back(n);
+        return waiting.size() == pairs_at_once && examine(waiting);
       });
-      if (!judged || !enough) return false;
+      if (!enough) return false;
       if (!stopped_) examine(waiting);
       if (lower_) return true;
       if (stopped_) return false;
@@ -144,11 +142,16 @@ class Search {
     for (auto n = pairs.rbegin(); n != pairs.rend(); ++n)
       for (const std::int64_t length : {*n, *n + 1})
         if (needed.empty() || needed.back() < length) needed.push_back(length);
-    const RotaryLengths::Vectors found = lengths_.at(needed);
+    const auto verdict_at = [&](const RotaryLengths::Vectors& found, std::size_t a) {
+      return judge(question_, found.vectors[a], found.vectors[a + 1], found.next_tokens[a], found.next_tokens[a + 1], lengths_.balls().bits() + 32);
+    };
+    const RotaryLengths::Vectors found = lengths_.at(needed, few_modes);
     for (const std::int64_t n : pairs) {
       const auto a = static_cast<std::size_t>(std::lower_bound(needed.begin(), needed.end(), n) - needed.begin());
       ++examined_;
-      note(n, judge(question_, found.vectors[a], found.vectors[a + 1], found.next_tokens[a], found.next_tokens[a + 1], lengths_.balls().bits() + 32));
+      Verdict verdict = verdict_at(found, a);
+      if (verdict == Verdict::undecided) verdict = verdict_at(lengths_.at({n, n + 1}, all_modes), 0);
+      note(n, verdict);
       if (lower_) break;
     }
     pairs.clear();
@@ -169,9 +172,9 @@ class Search {
     }
   }
 
-  const InevitableTask& task_;
   const InevitableQuestion& question_;
-  const RotaryLengths& lengths_;
+  RotaryLengths& lengths_;
+  GaugeLadder ladder_;
   const std::vector<Verdict>& direct_;
   std::optional<Length> lower_;
   Length upper_;
@@ -182,11 +185,11 @@ class Search {
 InevitableAnswer attempt(const InevitableTask& task, long bits, const MassSettings& settings, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
   progress.begin(fmt::format("lengths under rotary positions, {} bits", bits), questions.size() + 1);
-  const RotaryLengths lengths(model, family, place, asks_next_tokens(questions), bits, settings);
+  RotaryLengths lengths(model, family, place, asks_next_tokens(questions), bits, settings);
   const std::int64_t count = std::max<std::int64_t>(1, std::min(most_direct, static_cast<std::int64_t>(limits.max_tokens)));
   std::vector<std::int64_t> direct;
   for (std::int64_t n = 1; n <= count + 1; ++n) direct.push_back(n);
-  const RotaryLengths::Vectors below = lengths.at(direct);
+  const RotaryLengths::Vectors below = lengths.at(direct, all_modes);
   progress.step();
 
   InevitableAnswer answer;
@@ -211,7 +214,7 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, const MassSettin
     answer.rows.push_back(std::move(row));
     progress.step();
   }
-  const RotaryLengths::Frame limit = lengths.frame(std::nullopt);
+  const RotaryLengths::Frame limit = lengths.frame(Magnitude());
   answer.limit = certified_column(lengths.balls(), limit.vector, 0);
   if (asks_next_tokens(questions)) answer.limit_next_token = certified_next_tokens(model, lengths.balls(), limit.final)[0];
   answer.proofs.push_back(std::move(proof));

@@ -10,7 +10,7 @@ namespace {
 
 constexpr long bits_used = 64;
 constexpr std::uint8_t deepest = 30;       // level
-constexpr std::size_t most_vertices = 8;  // of a cell whose corners are looked at one by one
+constexpr std::size_t most_corners = 3;  // log2 of the corners of a cell that are looked at one by one
 
 Magnitude inverse_of(const Length& n) {
   Ball ball;
@@ -21,7 +21,8 @@ Magnitude inverse_of(const Length& n) {
 
 }  // namespace
 
-PhaseBound::PhaseBound(const RotaryRun& run, const Gauge& gauge, const Length& from) : run_(run), gauge_(gauge) {
+PhaseBound::PhaseBound(const RotaryRun& run, const GaugeLadder& ladder, const Length& from)
+    : run_(run), ladder_(ladder), steps_(ladder.rungs.at(0).gauge.of_steps()), inverse_from_(inverse_of(from)) {
   const RotaryFrequencies& frequencies = run.frequencies();
   one_step_.resize(frequencies.planes());
   urgency_.assign(frequencies.classes(), 0);
@@ -31,15 +32,13 @@ PhaseBound::PhaseBound(const RotaryRun& run, const Gauge& gauge, const Length& f
     frequencies.set_frequency(angle, f, bits_used);
     set_unit(one_step_[f], angle, bits_used);
   }
-  const Magnitude inverse_from = inverse_of(from);
   for (std::size_t h = 0; h < run.heads(); ++h) {
     Ball density = run.inverse_density(h, from);
-    const Magnitude most = Magnitude::of(density);
+    most_dense_.push_back(Magnitude::of(density));
     Magnitude change = run.mass(h).largest_term();  // of the mass from n to n + 1
     for (std::size_t s = 0; s < run.singles(); ++s)
       if (!run.score(h, s).planes.empty()) change += run.largest_weight(h, s);
     for (std::size_t s = 0; s < run.singles(); ++s) {
-      const std::size_t k = h * run.singles() + s;
       std::vector<Magnitude> amplitudes(frequencies.planes());
       const RotaryScore& score = run.score(h, s);
       for (std::size_t f = 0; f < score.planes.size(); ++f) {
@@ -47,12 +46,11 @@ PhaseBound::PhaseBound(const RotaryRun& run, const Gauge& gauge, const Length& f
         urgency_[frequencies.class_of(f)] += static_cast<double>(frequencies.multiple(f)) * std::exp2(amplitudes[f].log2());
       }
       amplitudes_.push_back(std::move(amplitudes));
-      // n w (1/Z_(n+1) - 1/Z_n), Z >= n / most.
-      if (gauge.of_steps()) constant_ += gauge.unit(k) * run.largest_weight(h, s) * change * most * most * inverse_from;
     }
-    if (gauge.of_steps()) {  // n / Z_(n+1) = (n + 1) / Z_(n+1) less at most a part of 1 / (from + 1)
+    changes_.push_back(std::move(change));
+    if (steps_) {  // n / Z_(n+1) = (n + 1) / Z_(n+1) less at most a part of 1 / (from + 1)
       Ball part;
-      mag_set(arb_radref(static_cast<arb_ptr>(part)), inverse_from.get());
+      mag_set(arb_radref(static_cast<arb_ptr>(part)), inverse_from_.get());
       arb_add(part, part, one, bits_used);
       arb_mul(density, density, part, bits_used);
     }
@@ -65,44 +63,43 @@ PhaseBound::PhaseBound(const RotaryRun& run, const Gauge& gauge, const Length& f
 Magnitude PhaseBound::bound(const std::vector<ComplexBall>& turns, const std::vector<Magnitude>& half_widths) const {
   const RotaryFrequencies& frequencies = run_.frequencies();
   const std::size_t planes = frequencies.planes(), classes = frequencies.classes(), count = run_.heads() * run_.singles();
-  const std::size_t steps = gauge_.of_steps() ? 2 : 1;
+  const std::size_t steps = steps_ ? 2 : 1;
   std::vector<std::vector<ComplexBall>> at(steps, turns);
-  if (steps == 2)
+  if (steps_)
     for (std::size_t f = 0; f < planes; ++f) acb_mul(at[1][f], turns[f], one_step_[f], bits_used);
   std::vector<Magnitude> arcs(planes);  // of each plane
-  bool point = true;
-  for (std::size_t f = 0; f < planes; ++f) {
-    mag_mul_ui(arcs[f].get(), half_widths[frequencies.class_of(f)].get(), static_cast<ulong>(frequencies.multiple(f)));
-    point = point && arcs[f].is_zero();
-  }
-  BallVector centre(count);
+  for (std::size_t f = 0; f < planes; ++f) mag_mul_ui(arcs[f].get(), half_widths[frequencies.class_of(f)].get(), static_cast<ulong>(frequencies.multiple(f)));
+  const bool point = std::all_of(arcs.begin(), arcs.end(), [](const Magnitude& arc) { return arc.is_zero(); });
+  BallVector centre(count), ranges(count);
   std::vector<BallVector> slopes;
   for (std::size_t j = 0; j < classes; ++j) slopes.emplace_back(point ? 0 : count);
-  BallVector ranges(point ? 0 : count);
-  Magnitude remainder = constant_;
-  bool narrow = true;
-  Ball weight, change, t;
+  std::vector<Magnitude> rests(count), curved(count);  // what the mass's change adds; and the remainders of Taylor's formula
+  Magnitude largest_share;
+  bool narrow = !point;
+  Ball weight, range, change, t;
   for (std::size_t k = 0; k < count; ++k) {
     const std::size_t h = k / run_.singles(), s = k % run_.singles();
     const RotaryScore& score = run_.score(h, s);
-    if (score.planes.empty() && steps == 2) continue;  // the weight of a token of Q does not change
     for (std::size_t step = 0; step < steps; ++step) {
       const bool adds = step + 1 == steps;  // x = w(n + 1) - w(n), or w(n)
       arb_set_round(weight, score.constant, bits_used);
       for (std::size_t f = 0; f < score.planes.size(); ++f) add_real_product(weight, score.planes[f], at[step][f], bits_used);
-      if (!point) {
-        arb_set(t, weight);
-        for (std::size_t f = 0; f < score.planes.size(); ++f) {
-          Magnitude moved = arcs[f];
-          if (mag_cmp_2exp_si(moved.get(), 1) > 0) mag_set_ui(moved.get(), 2);
-          arb_add_error_mag(t, (amplitudes_[k][f] * moved).get());
-        }
-        arb_exp(t, t, bits_used);
-        (adds ? arb_add : arb_sub)(ranges[k], ranges[k], t, bits_used);
+      arb_set(range, weight);
+      for (std::size_t f = 0; f < score.planes.size(); ++f) {
+        Magnitude moved = arcs[f];
+        if (mag_cmp_2exp_si(moved.get(), 1) > 0) mag_set_ui(moved.get(), 2);
+        arb_add_error_mag(range, (amplitudes_[k][f] * moved).get());
       }
+      arb_exp(range, range, bits_used);
+      const Magnitude most = Magnitude::of(range), share = most * most_dense_[h] * inverse_from_;
+      if (largest_share < share) largest_share = share;
+      // n w(n) (1/T_(n+1) - 1/T_n).
+      if (steps_ && step == 0) rests[k] = share * changes_[h] * most_dense_[h];
+      if (score.planes.empty() && steps_) continue;  // the weight of a token of Q does not change
       arb_exp(weight, weight, bits_used);
       (adds ? arb_add : arb_sub)(centre[k], centre[k], weight, bits_used);
       if (point) continue;
+      (adds ? arb_add : arb_sub)(ranges[k], ranges[k], range, bits_used);
       // |ds| over the cell <= sum h_j |s_j| + sum of arcs^2 A; |d2s| <= sum of arcs^2 A.
       Magnitude first, second;
       for (std::size_t f = 0; f < score.planes.size(); ++f) second += arcs[f] * arcs[f] * amplitudes_[k][f];
@@ -121,41 +118,49 @@ Magnitude PhaseBound::bound(const std::vector<ComplexBall>& turns, const std::ve
       }
       first += second;
       if (mag_cmp_2exp_si(first.get(), 1) > 0) narrow = false;
-      else remainder += shifted(gauge_.unit(k) * Magnitude::of(densities_[h]) * Magnitude::of(weight) * (expm1(first) + Magnitude::of(1UL)) * (first * first + second), -1);
+      else curved[k] += shifted(most_dense_[h] * Magnitude::of(weight) * (expm1(first) + Magnitude::of(1UL)) * (first * first + second), -1);
     }
     arb_mul(centre[k], centre[k], densities_[h], bits_used);
     if (point) continue;
     arb_mul(ranges[k], ranges[k], densities_[h], bits_used);
     for (std::size_t j = 0; j < classes; ++j) arb_mul(slopes[j][k], slopes[j][k], densities_[h], bits_used);
   }
-  if (point) return gauge_(centre) + constant_;
-  if (!narrow) return gauge_(ranges) + constant_;
+  // The derivatives that hold for these shares; the shares of the step to n + 1 are among them.
+  const Gauge* gauge = nullptr;
+  for (const GaugeLadder::Rung& rung : ladder_.rungs)
+    if (!(rung.largest_share < largest_share)) gauge = &rung.gauge;
+  Magnitude result;
+  if (!gauge) return mag_inf(result.get()), result;
+  for (std::size_t k = 0; k < count; ++k) result += gauge->unit(k) * rests[k];
+  if (point) return result + (*gauge)(centre);
+  if (!narrow) return result + (*gauge)(ranges);
+  for (std::size_t k = 0; k < count; ++k) result += gauge->unit(k) * curved[k];
   for (std::size_t j = 0; j < classes; ++j) {
     Ball half;
     arf_set_mag(arb_midref(static_cast<arb_ptr>(half)), half_widths[j].get());
     for (std::size_t k = 0; k < count; ++k) arb_mul(slopes[j][k], slopes[j][k], half, bits_used);
   }
-  Magnitude taylor;
-  if ((std::size_t(1) << std::min<std::size_t>(classes, 8)) <= most_vertices) {
-    for (std::size_t vertex = 0; vertex < (std::size_t(1) << classes); ++vertex) {
+  Magnitude linear;
+  if (classes <= most_corners) {
+    for (std::size_t corner = 0; corner < (std::size_t(1) << classes); ++corner) {
       BallVector x(count);
       for (std::size_t k = 0; k < count; ++k) {
         arb_set(x[k], centre[k]);
-        for (std::size_t j = 0; j < classes; ++j) (((vertex >> j) & 1) != 0 ? arb_sub : arb_add)(x[k], x[k], slopes[j][k], bits_used);
+        for (std::size_t j = 0; j < classes; ++j) (((corner >> j) & 1) != 0 ? arb_sub : arb_add)(x[k], x[k], slopes[j][k], bits_used);
       }
-      const Magnitude value = gauge_(x);
-      if (taylor < value) taylor = value;
+      const Magnitude value = (*gauge)(x);
+      if (linear < value) linear = value;
     }
   } else {
-    taylor = gauge_(centre);
+    linear = (*gauge)(centre);
     BallVector opposite(count);
     for (std::size_t j = 0; j < classes; ++j) {
       for (std::size_t k = 0; k < count; ++k) arb_neg(opposite[k], slopes[j][k]);
-      const Magnitude up = gauge_(slopes[j]), down = gauge_(opposite);
-      taylor += up < down ? down : up;
+      const Magnitude up = (*gauge)(slopes[j]), down = (*gauge)(opposite);
+      linear += up < down ? down : up;
     }
   }
-  return taylor + remainder;
+  return result + linear;
 }
 
 Magnitude PhaseBound::over(const PhaseCell& cell) const {

@@ -16,10 +16,19 @@ struct PhaseCell {
   std::vector<std::uint8_t> level;
 };
 
+// Gauges of one question, each for shares up to a bound: the smaller the bound, the better the derivatives are known.
+struct GaugeLadder {
+  struct Rung {
+    Magnitude largest_share;
+    Gauge gauge;
+  };
+  std::vector<Rung> rungs;  // by descending bounds
+};
+
 class PhaseBound {
  public:
   // Holds for n >= from. What is referred to outlives this object.
-  PhaseBound(const RotaryRun& run, const Gauge& gauge, const Length& from);
+  PhaseBound(const RotaryRun& run, const GaugeLadder& ladder, const Length& from);
 
   // At least n kappa at every n >= from whose phases (unit(j) n / (2 pi) mod 1)_j are within 2^-60 of the cell.
   Magnitude over(const PhaseCell& cell) const;
@@ -37,12 +46,14 @@ class PhaseBound {
   std::vector<Magnitude> over_all(const std::vector<PhaseCell>& cells) const;
 
   const RotaryRun& run_;
-  const Gauge& gauge_;
+  const GaugeLadder& ladder_;
+  bool steps_;
+  Magnitude inverse_from_;
   std::vector<Ball> densities_;             // n / mass, for each head
   std::vector<ComplexBall> one_step_;       // e^(i theta_f)
   std::vector<std::vector<Magnitude>> amplitudes_;  // [share][plane]
   std::vector<double> urgency_;             // of each coordinate: how fast scores vary along it
-  Magnitude constant_;                      // what does not depend on the phases
+  std::vector<Magnitude> most_dense_, changes_;  // at least n / mass, and the change of the mass from n to n + 1, for each head
 };
 
 }  // namespace snellen

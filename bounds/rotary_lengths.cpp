@@ -61,7 +61,8 @@ RotaryLengths::RotaryLengths(const Model& model, const Family& family, Place pla
   Decoder<RotaryWorld>(model_, world_).hidden(columns, memory_);
 }
 
-RotaryLengths::Vectors RotaryLengths::at(const std::vector<std::int64_t>& lengths) const {
+RotaryLengths::Vectors RotaryLengths::at(const std::vector<std::int64_t>& lengths, std::size_t modes) {
+  world_.follow(modes);
   std::vector<Column> columns;
   for (const std::int64_t n : lengths) columns.push_back({last_, n, 0, 0});
   const Decoder<RotaryWorld> decoder(model_, world_);
@@ -73,8 +74,12 @@ RotaryLengths::Vectors RotaryLengths::at(const std::vector<std::int64_t>& length
   return result;
 }
 
-RotaryLengths::Frame RotaryLengths::frame(const std::optional<Length>& from) const {
-  const SharesWorld world(balls().bits(), from ? run().shares_from(*from) : BallMatrix(run().heads() * run().singles(), 1));
+RotaryLengths::Frame RotaryLengths::frame(const Magnitude& largest) const {
+  BallMatrix box(run().heads() * run().singles(), 1);
+  Ball end;
+  arf_set_mag(arb_midref(static_cast<arb_ptr>(end)), largest.get());
+  for (std::size_t k = 0; k < box.rows(); ++k) arb_union(box(k, 0), box(k, 0), end, balls().bits());
+  const SharesWorld world(balls().bits(), std::move(box));
   const Decoder<SharesWorld> decoder(model_, world);
   Decoder<SharesWorld>::Memory memory = memory_;
   const std::vector<Column> column{{last_, 0, 0, 0}};

@@ -24,14 +24,14 @@ class RotaryLengths {
     std::vector<CertifiedVector> vectors;
     std::vector<std::optional<Token>> next_tokens;  // none where they were not asked for
   };
-  // y(S_n) (or x(L)) at each of the lengths, ascending.
-  Vectors at(const std::vector<std::int64_t>& lengths) const;
+  // y(S_n) (or x(L)) at each of the lengths, ascending, following so many modes of the masses.
+  Vectors at(const std::vector<std::int64_t>& lengths, std::size_t modes);
 
-  // The last vector and its derivative by the shares, over all shares that occur at n >= from; without `from` at shares zero: the limit.
+  // The last vector and its derivative by the shares, over all shares from 0 to `largest`. With 0: the limit.
   struct Frame {
     BallMatrix vector, slopes, final, final_slopes;
   };
-  Frame frame(const std::optional<Length>& from) const;
+  Frame frame(const Magnitude& largest) const;
 
  private:
   const Model& model_;
@@ -39,7 +39,7 @@ class RotaryLengths {
   bool next_tokens_;
   Token last_;
   RotaryWorld world_;
-  mutable Decoder<RotaryWorld>::Memory memory_;
+  Decoder<RotaryWorld>::Memory memory_;
 };
 
 // The n with from <= n < to, from >= 1, to <= 2^62, at which n kappa(n) may exceed `from` (at n or, where pairs are judged by their vectors, at n + 1), descending: visit(n) returns true to

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <stdexcept>
 
 namespace snellen {
@@ -69,9 +70,9 @@ void RotaryMass::extend(std::int64_t n) {
   }
 }
 
-void RotaryMass::sum(arb_ptr result, const Length& n) const {
+void RotaryMass::sum(arb_ptr result, const Length& n, std::size_t followed) const {
   const auto known = static_cast<std::int64_t>(checkpoints_.size() - 1) * stride;
-  if (n >= known + stride) return by_modes(result, n);
+  if (n >= known + stride) return by_modes(result, n, followed);
   const std::int64_t begin = std::min(known, static_cast<std::int64_t>(n) / stride * stride);
   arb_set(result, checkpoints_[static_cast<std::size_t>(begin / stride)]);
   add_terms(result, begin, static_cast<std::int64_t>(n));
@@ -242,19 +243,29 @@ void RotaryMass::list_modes(const MassSettings& settings) {
     mode.size *= scale_size;
     const Magnitude most = shifted(mode.size, 1);  // |1 - e^(i m.theta n)| <= 2
     excess_ += most;
-    if (i < settings.exact_modes) followed_.push_back(std::move(mode));
-    else rest_ += most;
+    mode.size = most;
   }
+  // From the smallest on, so that each rest is a sum of its own.
+  rests_.resize(std::min(modes.size(), settings.exact_modes) + 1);
+  Magnitude rest;
+  for (std::size_t i = modes.size(); i > 0; --i) {
+    if (i < rests_.size()) rests_[i] = rest;
+    rest += modes[i - 1].size;
+  }
+  rests_[0] = rest;
+  modes.resize(rests_.size() - 1);
+  followed_ = std::move(modes);
 }
 
-void RotaryMass::by_modes(arb_ptr result, const Length& n) const {
+void RotaryMass::by_modes(arb_ptr result, const Length& n, std::size_t followed) const {
+  followed = std::min(followed, followed_.size());
   Ball count;
   set_length(count, n);
   arb_mul(result, mu_, count, bits_);
   const std::size_t planes = score_.planes.size();
   std::vector<std::vector<ComplexBall>> powers(planes);
   std::vector<std::size_t> most(planes, 0);
-  for (const Mode& mode : followed_)
+  for (const Mode& mode : std::span(followed_).first(followed))
     for (std::size_t f = 0; f < planes; ++f) most[f] = std::max(most[f], static_cast<std::size_t>(std::abs(mode.m[f])));
   for (std::size_t f = 0; f < planes; ++f) {
     ComplexBall turn;
@@ -264,7 +275,7 @@ void RotaryMass::by_modes(arb_ptr result, const Length& n) const {
     for (std::size_t m = 1; m <= most[f]; ++m) acb_mul(powers[f][m], powers[f][m - 1], turn, bits_);
   }
   ComplexBall product, factor;
-  for (const Mode& mode : followed_) {
+  for (const Mode& mode : std::span(followed_).first(followed)) {
     acb_one(product);
     for (std::size_t f = 0; f < planes; ++f) {
       if (mode.m[f] == 0) continue;
@@ -277,7 +288,7 @@ void RotaryMass::by_modes(arb_ptr result, const Length& n) const {
     acb_neg(product, product);
     add_real_product(result, mode.factor, product, bits_);
   }
-  arb_add_error_mag(result, rest_.get());
+  arb_add_error_mag(result, rests_[followed].get());
   Magnitude drift = drift_;
   mag_t size;
   mag_init(size);

@@ -23,7 +23,7 @@ struct RotaryScore {
 
 struct MassSettings {
   std::size_t most_modes = 60'000;
-  std::size_t exact_modes = 1'500;    // followed one by one; the others are bounded
+  std::size_t exact_modes = 3'000;    // kept, to be followed one by one; the others are bounded
   std::int64_t direct = 16'384;       // terms that are added up one by one
 };
 
@@ -31,8 +31,8 @@ class RotaryMass {
  public:
   RotaryMass(RotaryScore score, const RotaryFrequencies& frequencies, std::int64_t first_distance, long bits, const MassSettings& settings);
 
-  // Z_n, n >= 0.
-  void sum(arb_ptr result, const Length& n) const;
+  // Z_n, n >= 0. Beyond the terms that were added up, the `followed` largest modes are followed and the others bounded.
+  void sum(arb_ptr result, const Length& n, std::size_t followed) const;
   // E(first distance + i).
   void term(arb_ptr result, const Length& i) const;
   // Contains Z_n / n for every n >= from >= 1. Not positive where nothing better is known.
@@ -57,7 +57,7 @@ class RotaryMass {
     Magnitude size;
   };
   void list_modes(const MassSettings& settings);
-  void by_modes(arb_ptr result, const Length& n) const;
+  void by_modes(arb_ptr result, const Length& n, std::size_t followed) const;
   void add_terms(arb_ptr sum, std::int64_t begin, std::int64_t end) const;
 
   RotaryScore score_;
@@ -67,8 +67,9 @@ class RotaryMass {
   std::vector<ComplexBall> step_;  // e^(i theta_f)
   Magnitude largest_;
   Ball mu_;
-  Magnitude excess_, drift_, rest_;  // rest_: bound of the modes that are not followed
-  std::vector<Mode> followed_;
+  Magnitude excess_, drift_;
+  std::vector<Mode> followed_;     // the largest modes, by size
+  std::vector<Magnitude> rests_;   // [count]: what all modes but the `count` largest can add
   std::size_t modes_ = 0, resonances_ = 0;
   std::vector<Ball> checkpoints_;  // Z at multiples of `stride`
 };

@@ -73,7 +73,7 @@ RotaryRun::RotaryRun(const Attention& attention, const BallMatrix& q, const Ball
   }
 }
 
-BallMatrix RotaryRun::shares(const std::vector<std::int64_t>& lengths) const {
+BallMatrix RotaryRun::shares(const std::vector<std::int64_t>& lengths, std::size_t modes) const {
   const std::size_t count = singles();
   BallMatrix result(heads_.size() * count, lengths.size());
   std::vector<ComplexBall> turns(frequencies_.planes());
@@ -87,7 +87,7 @@ BallMatrix RotaryRun::shares(const std::vector<std::int64_t>& lengths) const {
         head.mass.term(term, lengths[c - 1]);
         arb_add(sums[h], sums[h], term, bits_);
       } else if (c == 0 || lengths[c] != lengths[c - 1]) {
-        head.mass.sum(sums[h], lengths[c]);
+        head.mass.sum(sums[h], lengths[c], modes);
       }
       Ball mass = sums[h];
       for (std::size_t s = 0; s < count; ++s) {
@@ -121,25 +121,6 @@ Ball RotaryRun::inverse_density(std::size_t h, const Length& from) const {
   if (arb_is_positive(density)) arb_inv(density, density, bits_);
   else arb_indeterminate(density);
   return density;
-}
-
-BallMatrix RotaryRun::shares_from(const Length& from) const {
-  BallMatrix result(heads_.size() * singles(), 1);
-  Ball count;
-  set_length(count, from);
-  for (std::size_t h = 0; h < heads_.size(); ++h) {
-    const Magnitude density = Magnitude::of(inverse_density(h, from));
-    for (std::size_t s = 0; s < singles(); ++s) {
-      Ball share, one;
-      arf_set_mag(arb_midref(static_cast<arb_ptr>(share)), (density * heads_[h].largest[s]).get());
-      arb_div(share, share, count, bits_);
-      arb_one(one);
-      if (arb_is_finite(share)) arb_min(share, share, one, bits_);
-      else arb_one(share);
-      arb_union(result(h * singles() + s, 0), result(h * singles() + s, 0), share, bits_);
-    }
-  }
-  return result;
 }
 
 BallMatrix RotaryRun::mix(const BallMatrix& shares) const {

@@ -37,10 +37,8 @@ class RotaryRun {
   // At least w_s(n) for every n.
   const Magnitude& largest_weight(std::size_t head, std::size_t single) const { return heads_[head].largest[single]; }
 
-  // shares[h * singles + s] at each of the lengths, ascending; consecutive lengths are cheap. [heads * singles, lengths].
-  BallMatrix shares(const std::vector<std::int64_t>& lengths) const;
-  // Contains alpha_s(n) for every n >= from. [heads * singles, 1].
-  BallMatrix shares_from(const Length& from) const;
+  // shares[h * singles + s] at each of the lengths, ascending; consecutive lengths are cheap. `modes` as in RotaryMass::sum. [heads * singles, lengths].
+  BallMatrix shares(const std::vector<std::int64_t>& lengths, std::size_t modes) const;
   // Contains n / (Z_n + sum of w_t(n)) for every n >= from; infinite where the mass is not known to be positive.
   Ball inverse_density(std::size_t head, const Length& from) const;
 

@@ -34,7 +34,7 @@ BallMatrix RotaryWorld::attend(const Attention& attention, const Block& q, const
   }
   std::vector<std::int64_t> lengths;
   for (const Column& column : columns) lengths.push_back(column.position);
-  return memory->mix(memory->shares(lengths));
+  return memory->mix(memory->shares(lengths, modes_));
 }
 
 SharesBlock SharesWorld::add_rows(const Block&, const TensorPtr&, std::span<const Column>) const { no_positions(); }

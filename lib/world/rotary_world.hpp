@@ -5,6 +5,7 @@
 // last token at the length n = Column::position.
 #pragma once
 
+#include <limits>
 #include <optional>
 
 #include "lib/world/ball.hpp"
@@ -21,6 +22,8 @@ class RotaryWorld {
   RotaryWorld(long bits, const RotaryShape& shape, const MassSettings& settings) : balls_(bits), shape_(shape), settings_(settings) {}
 
   const BallWorld& balls() const { return balls_; }
+  // How many modes of the masses later blocks follow; at first all that are kept.
+  void follow(std::size_t modes) { modes_ = modes; }
 
   Block embed(const TensorPtr& table, std::span<const Column> columns) const { return balls_.embed(table, columns); }
   Block add_rows(const Block& x, const TensorPtr& table, std::span<const Column> columns) const;  // std::logic_error: a run has no absolute positions
@@ -44,6 +47,7 @@ class RotaryWorld {
   BallWorld balls_;
   RotaryShape shape_;
   MassSettings settings_;
+  std::size_t modes_ = std::numeric_limits<std::size_t>::max();
 };
 
 static_assert(CertifiedWorld<RotaryWorld>);
