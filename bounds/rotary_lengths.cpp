@@ -1,6 +1,7 @@
 #include "bounds/rotary_lengths.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "bounds/circle_visits.hpp"
 #include "bounds/next_token.hpp"
@@ -9,7 +10,7 @@
 namespace snellen {
 namespace {
 
-constexpr unsigned finest_level = 29;
+constexpr unsigned finest_level = 29, beyond_window = 4;  // cells are about 2^-beyond_window of the window's mean distance of phases wide, where that is wider
 constexpr std::size_t most_cells = 30'000;
 constexpr std::int64_t at_once = 4096;  // lengths that are bounded one by one
 
@@ -92,7 +93,7 @@ RotaryLengths::Frame RotaryLengths::frame(const Magnitude& largest) const {
 bool visit_large(const PhaseBound& bound, const RotaryFrequencies& frequencies, bool steps, std::int64_t from, std::int64_t to, std::int64_t most, const std::function<bool(std::int64_t)>& visit) {
   if (frequencies.classes() == 1 && to - from > at_once) {
     // The phase of n is known to n 2^-turn_bits turns, far within the margin of the cells.
-    const std::vector<Arc> arcs = arcs_of(bound.above(from, finest_level, most_cells));
+    const std::vector<Arc> arcs = arcs_of(bound.above(from, std::min(finest_level, static_cast<unsigned>(std::bit_width(static_cast<std::uint64_t>(to - from))) + beyond_window), most_cells));
     std::int64_t last = to;
     bool stopped = false;
     const auto pair = [&](std::int64_t n) {

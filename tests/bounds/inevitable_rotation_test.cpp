@@ -1,0 +1,102 @@
+// One layer under RoPE: exact lengths against enumeration and against each other, and the bounds on the torus against the vectors that occur.
+#include "bounds/inevitable_by_rotation.hpp"
+
+#include "bounds/distance.hpp"
+#include "bounds/rotary_lengths.hpp"
+#include "tests/bounds/inevitable_by_enumeration.hpp"
+
+using namespace snellen;
+using namespace snellen::testing;
+
+namespace {
+
+InevitableAnswer rotation(const Model& model, const Family& family) {
+  SilentProgress silent;
+  const auto asked = questions();
+  const InevitableTask task{model, family, Place::final, asked, {}};
+  REQUIRE(!rotation_refuses(task));
+  return by_rotation(task, silent);
+}
+
+std::size_t exact_of(const InevitableAnswer& answer) {
+  return static_cast<std::size_t>(std::count_if(answer.rows.begin(), answer.rows.end(), [](const InevitableRow& row) { return row.answer.status == Status::exact; }));
+}
+
+}  // namespace
+
+TEST_CASE("RoPE, one layer: exact in every format, as enumeration finds and one less for one more token of the prefix") {
+  const Model model = synthetic_model(small(PositionKind::rope));
+  const InevitableAnswer answer = rotation(model, run_after({1}));
+  REQUIRE(exact_of(answer) == questions().size());
+  REQUIRE(check_by_enumeration(model, run_after({1}), answer, 400) >= 3);
+  REQUIRE(lowered_by_one(answer, rotation(model, run_after({1, 2}))) >= 10);
+}
+
+TEST_CASE("RoPE, one layer: several tokens, a suffix, grouped queries, partial rotary positions, several phases") {
+  std::size_t exact = 0;
+  const auto check = [&](RandomModel m, std::vector<Token> prefix, std::vector<Token> suffix) {
+    m.vocab = 8;
+    const Model model = synthetic_model(m);
+    Family family = run_after(std::move(prefix));
+    family.suffix = std::move(suffix);
+    const InevitableAnswer answer = rotation(model, family);
+    check_brackets(model, family, questions(), answer, 120);
+    exact += exact_of(answer);
+  };
+  check(small(PositionKind::rope), {1, 4, 3}, {5});
+  RandomModel m = small(PositionKind::rope);
+  m.kv_heads = 1, m.head_size = 6, m.rotary_dimensions = 4, m.qk_norm = true, m.gain = 0.25;
+  check(m, {1}, {});
+  REQUIRE(exact >= 25);
+}
+
+TEST_CASE("RoPE, one layer: bounds on cells hold for the pairs whose phases lie in them") {
+  const Model model = synthetic_model(small(PositionKind::rope));
+  const Family family = run_after({1, 4});
+  RotaryLengths lengths(model, family, Place::final, false, 128, {});
+  const Length from = 600;
+  std::vector<std::int64_t> all;
+  for (std::int64_t n = 600; n <= 900; ++n) all.push_back(n);
+  const RotaryLengths::Vectors found = lengths.at(all, 1000);
+  const RotaryLengths::Frame limit = lengths.frame(Magnitude());
+  Ball unit, pi;
+  lengths.run().frequencies().set_unit(unit, 0, 128);
+  arb_const_pi(pi, 128);
+  std::size_t tested = 0;
+  for (const Metric metric : {Metric::l1, Metric::l2, Metric::linf}) {
+    InevitableQuestion question = bitwise_in("bf16");
+    question.criterion = Criterion::tolerance, question.metric = metric, question.eps = Dyadic::power_of_two(-7);
+    GaugeLadder ladder;
+    for (long rung = 0; rung < 12; ++rung) {
+      const Magnitude largest = shifted(Magnitude::of(1UL), -rung);
+      const RotaryLengths::Frame frame = lengths.frame(largest);
+      ladder.rungs.push_back({largest, Gauge::of(question, model, lengths.balls(), {limit.vector, frame.slopes}, {limit.final, frame.final_slopes}).value()});
+    }
+    const PhaseBound bound(lengths.run(), ladder, from);
+    const Magnitude supremum = bound.supremum(10, 100'000);
+    for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+      // n D / eps
+      Dyadic least(200);
+      mpfr_mul_d(least.get(), distance(metric, found.vectors[i], found.vectors[i + 1], 128).lower.get(), 128.0 * static_cast<double>(all[i]), MPFR_RNDD);
+      const double value = least.to_double(MPFR_RNDD);
+      const auto at_most = [&](const Magnitude& m) {
+        REQUIRE(m.is_finite());
+        REQUIRE(value <= mag_get_d(m.get()));
+      };
+      at_most(bound.at(all[i]));
+      REQUIRE(mag_get_d(bound.at(all[i]).get()) <= 1.5 * value + 1);
+      at_most(supremum);
+      Ball phase;
+      arb_mul_si(phase, unit, all[i], 128);
+      arb_div(phase, phase, pi, 128);
+      arb_mul_2exp_si(phase, phase, -1);
+      for (const unsigned level : {0u, 6u, 14u, 24u}) {
+        const double turns = arf_get_d(arb_midref(static_cast<arb_ptr>(phase)), ARF_RND_NEAR);
+        const auto index = static_cast<std::uint32_t>(std::ldexp(turns - std::floor(turns), static_cast<int>(level)));
+        at_most(bound.over({{index}, {static_cast<std::uint8_t>(level)}}));
+        ++tested;
+      }
+    }
+  }
+  REQUIRE(tested == 3 * 300 * 4);
+}
