@@ -24,8 +24,9 @@ RotaryMass::RotaryMass(RotaryScore score, const RotaryFrequencies& frequencies, 
   }
   arb_exp(most, most, bits_);
   largest_ = Magnitude::of(most);
-  step_.resize(score_.planes.size());
-  for (std::size_t f = 0; f < step_.size(); ++f) frequencies_.set_turn(step_[f], f, 1, bits_);
+  steps_.resize(score_.planes.size());
+  for (std::size_t f = 0; f < steps_.size(); ++f)
+    for (std::int64_t i = 0; i < stride; ++i) frequencies_.set_turn(steps_[f].emplace_back(), f, i, bits_);
   list_modes(settings);
   extend(settings.direct);
 }
@@ -40,7 +41,7 @@ void RotaryMass::term(arb_ptr result, const Length& i) const {
   arb_exp(result, result, bits_);
 }
 
-// Adds E(first distance + i), begin <= i < end, end - begin <= stride: turns are multiplied up.
+// Adds E(first distance + i), begin <= i < end, end - begin <= stride. Each turn is one product: products of products would wrap, and lose half a bit each.
 void RotaryMass::add_terms(arb_ptr sum, std::int64_t begin, std::int64_t end) const {
   const std::size_t planes = score_.planes.size();
   std::vector<ComplexBall> turn(planes);
@@ -51,10 +52,7 @@ void RotaryMass::add_terms(arb_ptr sum, std::int64_t begin, std::int64_t end) co
   Ball exponent;
   for (std::int64_t i = begin; i < end; ++i) {
     arb_set(exponent, score_.constant);
-    for (std::size_t f = 0; f < planes; ++f) {
-      arb_add(exponent, exponent, turn[f].real(), bits_);
-      acb_mul(turn[f], turn[f], step_[f], bits_);
-    }
+    for (std::size_t f = 0; f < planes; ++f) add_real_product(exponent, turn[f], steps_[f][static_cast<std::size_t>(i - begin)], bits_);
     arb_exp(exponent, exponent, bits_);
     arb_add(sum, sum, exponent, bits_);
   }

@@ -64,7 +64,7 @@ class RotaryMass {
   const RotaryFrequencies& frequencies_;
   std::int64_t first_;
   long bits_;
-  std::vector<ComplexBall> step_;  // e^(i theta_f)
+  std::vector<std::vector<ComplexBall>> steps_;  // [plane][i]: e^(i theta_f i)
   Magnitude largest_;
   Ball mu_;
   Magnitude excess_, drift_;
