@@ -17,7 +17,7 @@ constexpr std::size_t most_shares = 1024;
 constexpr std::size_t most_weights = 8'000'000;     // as by majorants
 constexpr std::size_t rough_cells = 60'000, fine_cells = 400'000;
 constexpr long rough_accuracy = 3, fine_accuracy = 20;
-constexpr std::int64_t most_bounded = 2'000'000;    // lengths of one row that are bounded one by one, where the phases do not lie on a circle
+constexpr std::int64_t most_bounded = 500'000;    // lengths of one row that are bounded one by one, where the phases do not lie on a circle
 constexpr std::int64_t most_examined = 60'000;      // pairs of one row
 constexpr std::int64_t most_undecided = 200;
 constexpr std::size_t pairs_at_once = 32;
