@@ -1,4 +1,4 @@
-// The same vectors from two certified worlds that share no arithmetic: midpoint-radius balls (FLINT/Arb) and intervals (MPFI).
+// The same vectors from two certified worlds that share no arithmetic: the Euclidean balls of `certify` (FLINT/Arb) and intervals (MPFI).
 // Two enclosures of one number overlap; if they do not, one of the worlds is wrong.
 #pragma once
 

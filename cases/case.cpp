@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <numeric>
 
+#include "cases/case_table.hpp"
 #include "cases/random_model.hpp"
 #include "cases/texts.hpp"
 #include "cases/toml_section.hpp"
 #include "lib/error.hpp"
+#include "lib/files/mapped_file.hpp"
 #include "lib/files/printable.hpp"
 
 namespace snellen {
@@ -16,18 +18,6 @@ namespace {
 constexpr std::int64_t most_bits = 1'000'000;
 // Tokens that a sample may be drawn from, where they are given by their ends.
 constexpr std::int64_t most_candidates = 1 << 20;
-
-toml::table parsed(const std::string& file) {
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) throw InputError(file, "found no such file, expected a case (a .toml file)");
-  if (!std::filesystem::is_regular_file(file, error)) throw InputError(file, "found something that is not a plain file, expected a case (a .toml file)");
-  try {
-    return toml::parse_file(file);
-  } catch (const toml::parse_error& problem) {
-    const auto line = problem.source().begin.line;
-    throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + printable(problem.description()));
-  }
-}
 
 const std::initializer_list<std::string_view> model_keys = {"path", "random", "quantize"};
 
@@ -45,7 +35,10 @@ std::variant<std::filesystem::path, RandomModel> read_model(const TomlSection& f
 }
 
 std::optional<BlockFormat> read_quantize(const TomlSection& file) {
-  return file.section("model", model_keys)->choice<BlockFormat>("quantize", {{"q8_0", BlockFormat::q8_0}, {"q4_0", BlockFormat::q4_0}, {"q4_1", BlockFormat::q4_1}});
+  using Choice = std::optional<BlockFormat>;
+  return file.section("model", model_keys)
+      ->choice<Choice>("quantize", {{"none", Choice()}, {"q8_0", BlockFormat::q8_0}, {"q4_0", BlockFormat::q4_0}, {"q4_1", BlockFormat::q4_1}})
+      .value_or(Choice());
 }
 
 std::vector<Token> read_tokens(const TomlSection& section, std::string_view key) { return section.token_ids(key).value_or(std::vector<Token>{}); }
@@ -84,9 +77,10 @@ Family read_family(const TomlSection& file, Texts& texts) {
   family.from = lengths.integer("from", 0).value_or(1);
   family.to = *lengths.integer("to", 0);
   if (const auto delimiter = section.section("delimiter", {"every", "tokens"})) {
-    delimiter->require("every", "the number of run tokens in a group");
+    delimiter->require("every", "the number of run tokens in a group, 0: no delimiters");
     delimiter->require("tokens", "a list of token ids or a text");
-    family.delimiter = Delimiter{*delimiter->integer("every", 1), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
+    const Delimiter read{*delimiter->integer("every", 0), read_tokens(*delimiter, "tokens", "delimiter.tokens", texts)};
+    if (read.every > 0) family.delimiter = read;  // so that a sweep may have an axis of spacings with "none" on it
   }
   if (const auto sample = section.section("sample", {"tokens", "weights", "seed", "in_turn"})) {
     sample->require("tokens", "a list of token ids, a text, or { from, to }");
@@ -236,6 +230,20 @@ void check(const Case& c) {
 
 }  // namespace
 
+toml::table parsed_toml(const std::filesystem::path& path, const std::string& what) {
+  const std::string file = path.string();
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) throw InputError(file, "found no such file, expected " + what + " (a .toml file)");
+  if (!std::filesystem::is_regular_file(path, error)) throw InputError(file, "found something that is not a plain file, expected " + what + " (a .toml file)");
+  try {
+    // Mapped, not streamed: a stream takes a disk that fails in the middle for the end of the file, and the case would mean something else.
+    return toml::parse(MappedFile::open(path)->text(), file);
+  } catch (const toml::parse_error& problem) {
+    const auto line = problem.source().begin.line;
+    throw InputError(line > 0 ? file + ":" + std::to_string(line) : file, "found text that is not TOML, " + printable(problem.description()));
+  }
+}
+
 std::string Case::place(const std::string& key) const {
   // "family.sample.tokens", else "family.sample", else "family".
   for (std::string known = key;; known.resize(known.rfind('.'))) {
@@ -253,7 +261,7 @@ TomlSection whole(const std::filesystem::path& file, const toml::table& table, C
 }  // namespace
 
 std::optional<PaperClaim> read_claim(const std::filesystem::path& file) {
-  const toml::table table = parsed(file.string());
+  const toml::table table = parsed_toml(file, "a case");
   Case c;
   const TomlSection section = whole(file, table, c);
   read_measure(section, c);
@@ -263,11 +271,14 @@ std::optional<PaperClaim> read_claim(const std::filesystem::path& file) {
 }
 
 Case read_case(const std::filesystem::path& file, const std::optional<std::filesystem::path>& model) {
-  const toml::table table = parsed(file.string());
+  return read_case(parsed_toml(file, "a case"), file, file.stem().string(), model);
+}
+
+Case read_case(const toml::table& table, const std::filesystem::path& file, const std::string& name, const std::optional<std::filesystem::path>& model) {
   Case c;
   c.file = file;
   const TomlSection section = whole(file, table, c);
-  c.request.case_name = file.stem().string();
+  c.request.case_name = name;
   c.request.title = section.string("title").value_or(c.request.case_name);
   if (section.has("softmax")) {
     c.softmax = read_softmax(section);

@@ -79,7 +79,8 @@ TomlSection::TomlSection(std::string file, std::string name, const toml::table& 
 }
 
 std::string TomlSection::place(std::string_view key) const {
-  const auto line = lines_.find(with_name(name_, key));
+  auto line = lines_.find(with_name(name_, key));
+  if (line == lines_.end()) line = lines_.find(name_);  // a table that was put together has no place of its own, its key has
   const unsigned number = line != lines_.end() ? line->second : std::max(1u, static_cast<unsigned>(table_.source().begin.line));
   return file_ + ":" + std::to_string(number) + ": " + printable(with_name(name_, key));
 }

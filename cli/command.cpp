@@ -40,10 +40,7 @@ void prepare_threads([[maybe_unused]] int threads) {
 #ifdef _OPENMP
   if (threads > 0) omp_set_num_threads(threads);
 #endif
-  if (const auto problem = floating_point_problem_of_any_worker()) {
-    throw InputError("floating-point environment", "found that " + *problem + ", expected IEEE arithmetic (a library built with -ffast-math may have "
-                                                   "been loaded): nothing computed here could be trusted");
-  }
+  require_sound_arithmetic();
 }
 
 }  // namespace snellen

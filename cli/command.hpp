@@ -22,6 +22,9 @@ void add_tokenize(CLI::App& command, Action& chosen);
 void add_next(CLI::App& command, Action& chosen);
 void add_glasses(CLI::App& command, Action& chosen);
 void add_gallery(CLI::App& command, Action& chosen);
+void add_sweep(CLI::App& command, Action& chosen);
+void add_merge(CLI::App& command, Action& chosen);
+void add_sweep_worker(CLI::App& command, Action& chosen);  // hidden: for sweep alone
 
 // All proved or passed; refuted or failed; bad input or usage; something is undecided; stopped by Ctrl-C; a bug of Snellen (EX_SOFTWARE).
 enum ExitCode { exit_passed = 0, exit_failed = 1, exit_bad_input = 2, exit_inconclusive = 3, exit_interrupted = 130, exit_bug = 70 };

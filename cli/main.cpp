@@ -7,9 +7,12 @@
 #include <new>
 
 #include "cli/command.hpp"
+#include "cli/failures.hpp"
 #include "cli/interrupt.hpp"
 #include "lib/error.hpp"
+#include "lib/files/mapped_file.hpp"
 #include "lib/files/printable.hpp"
+#include "lib/number/environment_check.hpp"
 #include "lib/progress.hpp"
 #include "lib/version.hpp"
 
@@ -38,10 +41,14 @@ int run(int argc, char** argv) {
   add_next(command, chosen);
   add_glasses(command, chosen);
   add_gallery(command, chosen);
+  add_sweep(command, chosen);
+  add_merge(command, chosen);
+  add_sweep_worker(command, chosen);
   const auto verbs = command.get_subcommands({});
   if (argc > 1 && argv[1][0] != '-' && std::none_of(verbs.begin(), verbs.end(), [&](const CLI::App* verb) { return verb->check_name(argv[1]); })) {
     std::string names;
-    for (const CLI::App* verb : verbs) names += (names.empty() ? "" : ", ") + verb->get_name();
+    for (const CLI::App* verb : verbs)
+      if (!verb->get_group().empty()) names += (names.empty() ? "" : ", ") + verb->get_name();
     return complain(fmt::format("found \"{}\", expected one of {}", printable(argv[1]), names), exit_bad_input);
   }
   try {
@@ -53,6 +60,9 @@ int run(int argc, char** argv) {
   prepare_threads(0);
   catch_interrupts();
   const int code = chosen();
+  // Verbs that print what they computed have nothing more to say where it rests on a file that changed meanwhile, or on arithmetic that did.
+  require_mapped_files_unchanged();
+  require_sound_arithmetic();
   if (std::fflush(stdout) != 0) return complain("standard output: cannot write to it", exit_bad_input);
   return code;
 }
@@ -61,6 +71,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace snellen;
+  const Failures failures;
   try {
     return run(argc, argv);
   } catch (const InputError& error) {

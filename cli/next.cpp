@@ -1,18 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <optional>
 
 #include "bounds/greedy.hpp"
+#include "cases/prompts.hpp"
 #include "cli/command.hpp"
 #include "cli/progress.hpp"
-#include "lib/error.hpp"
-#include "lib/files/json.hpp"
 #include "lib/files/load_model.hpp"
-#include "lib/files/printable.hpp"
-#include "lib/files/tokenizer.hpp"
 
 namespace snellen {
 namespace {
@@ -24,40 +20,9 @@ struct Options {
   bool quiet = false;
 };
 
-std::vector<Token> tokens_of(const nlohmann::json& ids, const std::string& place) {
-  std::vector<Token> tokens;
-  for (const nlohmann::json& id : ids) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() > std::uint64_t{1} << 62) throw InputError(place, "found " + id.dump() + ", expected a token id");
-    tokens.push_back(id.get<Token>());
-  }
-  return tokens;
-}
-
-// A prompt a line: a JSON string for the model's own tokenizer, without the special tokens that it may put around a text, or a list of token ids.
-std::vector<std::vector<Token>> read_prompts(const Options& options) {
-  std::ifstream in(options.prompts, std::ios::binary);
-  if (!in) throw InputError(printable(options.prompts), "cannot be read, expected a file with a prompt on each line");
-  std::optional<Tokenizer> tokenizer;
-  std::vector<std::vector<Token>> prompts;
-  std::string line;
-  for (std::size_t number = 1; std::getline(in, line); ++number) {
-    const std::string place = fmt::format("{}:{}", printable(options.prompts), number);
-    const nlohmann::json prompt = parse_json(line, place);
-    if (prompt.is_array()) {
-      prompts.push_back(tokens_of(prompt, place));
-    } else if (prompt.is_string()) {
-      if (!tokenizer) tokenizer.emplace(load_tokenizer(options.model));
-      prompts.push_back(tokenizer->encode(prompt.get_ref<const std::string&>(), place).tokens);
-    } else {
-      throw InputError(place, "found " + std::string(prompt.type_name()) + ", expected a JSON string or a list of token ids");
-    }
-  }
-  return prompts;
-}
-
 int print_next_tokens(const Options& options) {
   prepare_threads(options.threads);
-  const std::vector<std::vector<Token>> prompts = read_prompts(options);
+  const std::vector<std::vector<Token>> prompts = read_prompts(options.prompts, options.model);
   const Model model = load_model(options.model);
   CommandProgress progress(options.quiet);
   const std::vector<std::optional<Token>> next = greedy_tokens(model, prompts, options.max_bits, progress);

@@ -12,18 +12,18 @@ namespace {
 
 constexpr std::chrono::milliseconds between_shows_on_terminal(100), between_shows_elsewhere(10'000);
 
+std::string rate(double per_second) {
+  return per_second >= 1 || per_second <= 0 ? fmt::format("{:.3g}/s", per_second) : fmt::format("{} each", duration(1 / per_second));
+}
+
+}  // namespace
+
 std::string duration(double seconds) {
   if (seconds < 10) return fmt::format("{:.1f} s", seconds);
   if (seconds < 120) return fmt::format("{:.0f} s", seconds);
   const auto minutes = static_cast<long>(seconds / 60 + 0.5);
   return minutes < 120 ? fmt::format("{} min", minutes) : fmt::format("{} h {} min", minutes / 60, minutes % 60);
 }
-
-std::string rate(double per_second) {
-  return per_second >= 1 || per_second <= 0 ? fmt::format("{:.3g}/s", per_second) : fmt::format("{} each", duration(1 / per_second));
-}
-
-}  // namespace
 
 CommandProgress::CommandProgress(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
 

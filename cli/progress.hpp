@@ -11,6 +11,9 @@
 
 namespace snellen {
 
+// "3.2 s", "45 s", "12 min", "2 h 5 min".
+std::string duration(double seconds);
+
 class CommandProgress final : public Progress {
  public:
   explicit CommandProgress(bool quiet);

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
+#include <optional>
 
+#include "bounds/accuracy.hpp"
 #include "bounds/evaluate.hpp"
 #include "cases/case.hpp"
 #include "cli/command.hpp"
@@ -9,7 +13,7 @@
 #include "lib/error.hpp"
 #include "lib/files/safetensors_writer.hpp"
 #include "lib/model/decoder.hpp"
-#include "lib/world/ball.hpp"
+#include "lib/world/euclidean.hpp"
 #include "reports/write.hpp"
 
 namespace snellen {
@@ -21,17 +25,42 @@ struct Options : CaseOptions {
   std::string out;
 };
 
-// The block's enclosures as two arrays of doubles [tokens, width], the lower ends rounded down and the upper ends up.
-void append_enclosures(const std::string& name, const BallWorld& world, const BallWorld::Block& x, std::vector<NamedArray>& arrays) {
+// Bits that every entry is to have, relative to the largest of its vector: then few ends are not neighbouring doubles.
+constexpr double wanted_bits = 60;
+
+// The block's enclosures as two arrays of doubles [tokens, width], the lower ends rounded down and the upper ends up. The fewest accurate bits.
+double append_enclosures(const std::string& name, const EuclideanWorld& world, const EuclideanWorld::Block& x, std::vector<NamedArray>& arrays) {
   NamedArray lower{name + ".lower", {world.tokens(x), world.width(x)}, {}}, upper{name + ".upper", lower.shape, {}};
+  double accuracy = INFINITY;
   for (std::size_t token = 0; token < world.tokens(x); ++token) {
-    for (const Enclosure& entry : certified_column(world, x, token)) {
+    const CertifiedVector vector = certified_column(world, x, token);
+    accuracy = std::min(accuracy, accurate_bits(vector));
+    for (const Enclosure& entry : vector) {
       lower.values.push_back(entry.lower.to_double(MPFR_RNDD));
       upper.values.push_back(entry.upper.to_double(MPFR_RNDU));
     }
   }
   arrays.push_back(std::move(lower));
   arrays.push_back(std::move(upper));
+  return accuracy;
+}
+
+// Every layer's states, the last ones normed; none as soon as one has fewer than `wanted` accurate bits.
+std::optional<std::vector<NamedArray>> enclosed_states(const Model& model, std::span<const Column> columns, long bits, double wanted, CommandProgress& progress) {
+  progress.begin(fmt::format("hidden states at {} bits", bits), model.layers.size());
+  const EuclideanWorld world(bits);
+  const Decoder<EuclideanWorld> decoder(model, world);
+  std::vector<NamedArray> arrays;
+  EuclideanWorld::Block x = decoder.embed(columns);
+  append_enclosures("hidden.0", world, x, arrays);
+  for (std::size_t l = 0; l < model.layers.size(); ++l) {
+    EuclideanWorld::Memory past;
+    x = decoder.layer(model.layers[l], std::move(x), columns, past);
+    if (append_enclosures(fmt::format("hidden.{}", l + 1), world, x, arrays) < wanted) return {};
+    progress.step();
+  }
+  if (append_enclosures("final", world, decoder.final(x), arrays) < wanted) return {};
+  return arrays;
 }
 
 int write_states(const Options& options) {
@@ -43,23 +72,20 @@ int write_states(const Options& options) {
   const Model model = load_model(c);
 
   const SequenceTree sequence(c.request.family.sequence(options.length));
-  const long bits = options.bits > 0 ? options.bits : predict_bits(model, sequence.columns(), 64);
+  const auto columns = sequence.columns();
   CommandProgress progress(options.quiet);
-  progress.begin(fmt::format("hidden states at {} bits", bits), model.layers.size());
-  const BallWorld world(bits);
-  const Decoder<BallWorld> decoder(model, world);
-  Decoder<BallWorld>::Memory memory;
-  std::vector<NamedArray> arrays;
-  const BallWorld::Block x = decoder.hidden(sequence.columns(), memory, [&](std::size_t layer, const BallWorld::Block& states) {
-    append_enclosures(fmt::format("hidden.{}", layer), world, states, arrays);
-    if (layer > 0) progress.step();
-  });
-  append_enclosures("final", world, decoder.final(x), arrays);
+  long bits = options.bits > 0 ? options.bits : std::min(c.request.max_bits, predict_bits(model, columns, static_cast<long>(wanted_bits)));
+  std::optional<std::vector<NamedArray>> arrays;
+  while (!arrays) {
+    const bool last = options.bits > 0 || bits == c.request.max_bits;
+    arrays = enclosed_states(model, columns, bits, last ? -INFINITY : wanted_bits, progress);
+    if (!arrays) bits = std::min(c.request.max_bits, bits + 64);
+  }
   progress.end();
 
   const std::filesystem::path folder = out.has_parent_path() ? out.parent_path() : std::filesystem::path(".");
-  write_all_or_none({{out.filename().string(), safetensors_content(arrays)}}, folder);
-  fmt::print("{} tokens, {} layers, width {}: {}\n", sequence.columns().size(), model.layers.size(), model.width, out.string());
+  write_all_or_none({{out.filename().string(), safetensors_content(*arrays)}}, folder);
+  fmt::print("{} tokens, {} layers, width {}: {}\n", columns.size(), model.layers.size(), model.width, out.string());
   return exit_passed;
 }
 

@@ -17,7 +17,7 @@ configure_package_config_file(cmake/snellen-config.cmake.in "${PROJECT_BINARY_DI
                               INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/generated/snellen-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/generated/snellen-config.cmake" "${PROJECT_BINARY_DIR}/generated/snellen-config-version.cmake"
-              cmake/SnellenDependencies.cmake cmake/FindFLINT.cmake cmake/FindMPFI.cmake DESTINATION "${package_dir}")
+              cmake/SnellenDependencies.cmake cmake/FindFLINT.cmake cmake/FindMPFI.cmake cmake/FindHDF5Serial.cmake DESTINATION "${package_dir}")
 
 # pkg-config: what ships a .pc file is required by name, the rest is linked by name. Static libraries need all of it.
 set(pc_requires mpfr gmp fmt libcrypto libpcre2-8 icu-uc)
@@ -35,6 +35,9 @@ if(NOT FLINT_HAS_ARB_MERGED)
 endif()
 if(NOT PC_flint_FOUND)
   string(APPEND pc_libs " -lflint")
+endif()
+if(HDF5Serial_FOUND)  # by path: distributions name the serial library in their own ways
+  string(APPEND pc_libs " ${HDF5Serial_LIBRARY}")
 endif()
 list(JOIN pc_requires ", " pc_requires)
 set(pc_openmp "${OpenMP_CXX_FLAGS}")

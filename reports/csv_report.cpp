@@ -7,13 +7,6 @@
 namespace snellen {
 namespace {
 
-std::string quoted(const std::string& field) {
-  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
-  std::string result = "\"";
-  for (const char c : field) result += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return result + '"';
-}
-
 // A run's distances or errors, or the exact model's distances, found by n.
 class Series {
  public:
@@ -23,7 +16,7 @@ class Series {
 
   void append_names(std::string& line, const std::vector<Metric>& metrics, const std::string& suffix) const {
     for (const Metric metric : metrics)
-      for (const char* end : {".lower", ".upper"}) line += ',' + quoted(prefix_ + std::string(name_of(metric)) + suffix + end);
+      for (const char* end : {".lower", ".upper"}) line += ',' + csv_field(prefix_ + std::string(name_of(metric)) + suffix + end);
   }
 
   void append_values(std::string& line, std::int64_t n, std::size_t metrics) const {
@@ -42,6 +35,13 @@ class Series {
 };
 
 }  // namespace
+
+std::string csv_field(const std::string& field) {
+  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+  std::string result = "\"";
+  for (const char c : field) result += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return result + '"';
+}
 
 std::string csv_report(const Certification& c) {
   const Series exact("", c.distances);

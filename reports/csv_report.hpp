@@ -16,6 +16,9 @@
 
 namespace snellen {
 
+// A field as RFC 4180 has it: in quotes where it needs them.
+std::string csv_field(const std::string& field);
+
 std::string csv_report(const Certification& c);
 
 }  // namespace snellen

@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <system_error>
 
 #include "lib/error.hpp"
+#include "lib/files/durable.hpp"
 #include "reports/certificate.hpp"
 #include "reports/csv_report.hpp"
 #include "reports/html_report.hpp"
@@ -23,43 +26,6 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const fs::path& path, const std::string& attempt, int error) {
   throw InputError(path.string(), "cannot " + attempt + ": " + std::strerror(error));
-}
-
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags) : value_(open(path.c_str(), flags | O_CLOEXEC, 0666)) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return value_; }
-  int close() {  // some systems report a full disk only here
-    const int result = ::close(value_);
-    value_ = -1;
-    return result;
-  }
-
- private:
-  int value_;
-};
-
-void write_file(const fs::path& path, const fs::path& shown, const std::string& content) {
-  Descriptor file(path, O_WRONLY | O_CREAT | O_EXCL);
-  if (file.get() < 0) fail(shown, "write the report", errno);
-  for (std::size_t done = 0; done < content.size();) {
-    const ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(shown, "write the report", errno);
-    done += static_cast<std::size_t>(count);
-  }
-  if (fsync(file.get()) != 0 || file.close() != 0) fail(shown, "write the report", errno);
-}
-
-void sync_folder(const fs::path& path) {
-  const Descriptor folder(path, O_RDONLY | O_DIRECTORY);
-  // Some file systems cannot sync a folder (EINVAL): then the order of renames is theirs to keep.
-  if (folder.get() < 0 || (fsync(folder.get()) != 0 && errno != EINVAL)) fail(path, "write the report", errno);
 }
 
 // The folder, made with its parents; those made are removed again unless kept.
@@ -95,11 +61,48 @@ class Folder {
   bool kept_ = false;
 };
 
+// One writer at a time: two that exchange the same files would leave some of each. Where the file system has no locks (ENOLCK, ENOTSUP) nothing is locked.
+class Lock {
+ public:
+  explicit Lock(const fs::path& directory) : folder_(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (folder_ < 0) fail(directory, "write reports into it", errno);
+    while (flock(folder_, LOCK_EX) != 0) {
+      if (errno == EINTR) continue;
+      if (errno == ENOLCK || errno == ENOTSUP || errno == ENOSYS) return;
+      const int error = errno;
+      close(folder_);
+      fail(directory, "lock it", error);
+    }
+    held_ = true;
+  }
+  ~Lock() { close(folder_); }  // unlocks, as the end of the process does
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  int folder_;
+  bool held_ = false;
+};
+
+constexpr std::string_view staging_prefix = ".snellen-";
+
+// What writers that were killed have left.
+void remove_leftovers(const fs::path& directory) {
+  std::error_code ignored;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator entry(directory, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
+    if (name.starts_with(staging_prefix) && name.size() == staging_prefix.size() + 6 && fs::is_directory(entry->symlink_status(ignored))) leftovers.push_back(entry->path());
+  }
+  for (const fs::path& leftover : leftovers) fs::remove_all(leftover, ignored);
+}
+
 // A folder inside the target, so that renaming out of it stays within one file system.
 class Staging {
  public:
   explicit Staging(const fs::path& directory) {
-    std::string pattern = (directory / ".snellen-XXXXXX").string();
+    std::string pattern = (directory / (std::string(staging_prefix) + "XXXXXX")).string();
     if (!mkdtemp(pattern.data())) fail(directory, "write reports into it", errno);
     path_ = pattern;
   }
@@ -121,8 +124,8 @@ class Exchange {
   Exchange(const fs::path& staging, const fs::path& directory) : staging_(staging), directory_(directory) {}
   ~Exchange() {
     if (complete_) return;
-    for (const std::string& name : placed_) unlink((directory_ / name).c_str());
-    for (const std::string& name : set_aside_) rename((staging_ / ("old-" + name)).c_str(), (directory_ / name).c_str());
+    for (auto name = placed_.rbegin(); name != placed_.rend(); ++name) unlink((directory_ / *name).c_str());
+    for (auto name = set_aside_.rbegin(); name != set_aside_.rend(); ++name) rename((staging_ / ("old-" + *name)).c_str(), (directory_ / *name).c_str());
   }
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -152,14 +155,17 @@ class Exchange {
 
 void write_all_or_none(const std::vector<File>& files, const fs::path& directory) {
   Folder folder(directory);
+  const Lock lock(folder.path());
+  if (lock.held()) remove_leftovers(folder.path());
   const Staging staging(folder.path());
-  for (const File& file : files) write_file(staging.path() / file.name, directory / file.name, file.content);
-  sync_folder(staging.path());
+  for (const File& file : files) write_new_file(staging.path() / file.name, directory / file.name, file.content, "the report");
+  sync_folder(staging.path(), "the report");
   Exchange exchange(staging.path(), folder.path());
-  // All old ones go before the first new one comes: whatever stops us here, old and new never stand side by side.
-  for (const File& file : files) exchange.set_aside(file.name);
+  // All old ones go before the first new one comes: whatever stops us here, old and new never stand side by side. The last file goes first and comes last:
+  // even where we are killed on the way, the others are there whenever it is.
+  for (auto file = files.rbegin(); file != files.rend(); ++file) exchange.set_aside(file->name);
   for (const File& file : files) exchange.place(file.name);
-  sync_folder(folder.path());
+  sync_folder(folder.path(), "the report");
   exchange.complete();
   folder.keep();
 }

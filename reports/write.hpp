@@ -23,7 +23,8 @@ Written write_reports(const Certification& c, const Environment& environment, co
 struct File {
   std::string name, content;
 };
-// The same for any set of files.
+// The same for any set of files. Where this process is killed on the way, a new set or the old one is complete, or the last of `files` is not there; the next
+// writer clears away what was left. Several processes may write into one folder: one set after the other.
 void write_all_or_none(const std::vector<File>& files, const std::filesystem::path& directory);
 
 }  // namespace snellen

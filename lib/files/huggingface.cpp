@@ -510,8 +510,12 @@ Blueprint read_mpt(ConfigFields& fields, const Weights& weights) {
 
   Attention attention = attention_of(b, 1);
   attention.rotary.reset();
-  attention.alibi = alibi_slopes(b.heads);  // build_mpt_alibi_tensor's, also where the number of heads is not a power of two
-  b.attention = [attention](std::size_t) { return attention; };
+  // Made when the layer's tensors were found: before that nothing has shown that there are so many heads.
+  b.attention = [attention](std::size_t) {
+    Attention result = attention;
+    result.alibi = alibi_slopes(result.heads);  // build_mpt_alibi_tensor's, also where the number of heads is not a power of two
+    return result;
+  };
   return b;
 }
 

@@ -1,5 +1,6 @@
 // A regular file mapped into memory, read-only. The mapping lives as long as the last tensor that reads from it.
-// The file must not be shortened meanwhile: the kernel answers a read past its end with SIGBUS.
+// The file must not change meanwhile. A read past the end of one that was shortened, or of a disk that fails, is answered with SIGBUS: mapped_file_at() says which
+// file it was. One that was written to is found out by require_mapped_files_unchanged().
 #pragma once
 
 #include <cstddef>
@@ -28,12 +29,32 @@ class MappedFile {
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
 
  private:
-  MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size);
+  // What a write changes.
+  struct Stamp {
+    std::int64_t seconds = 0, nanoseconds = 0, size = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+  static Stamp stamp_of(int descriptor);
+
+  MappedFile(std::filesystem::path path, int descriptor, const Stamp& stamp, const std::byte* data);
+  bool changed() const { return stamp_of(descriptor_) != stamp_; }
+
+  friend void require_mapped_files_unchanged();
+  friend const char* mapped_file_at(const void* address) noexcept;
 
   std::filesystem::path path_;
   std::string name_;
+  int descriptor_;
+  Stamp stamp_;
   const std::byte* data_;
   std::size_t size_;
 };
+
+// Throws InputError for a file that was written to while it was mapped, now or earlier in this process: what was read of it is perhaps neither the old nor
+// the new. To be called before anything that was computed from files leaves. (A write within the same tick of the file system's clock as the opening is not seen.)
+void require_mapped_files_unchanged();
+
+// The name of the file that is mapped at this address; null where there is none. Safe in a signal handler.
+const char* mapped_file_at(const void* address) noexcept;
 
 }  // namespace snellen

@@ -121,7 +121,7 @@ StoredTensors read_safetensors(const std::shared_ptr<const MappedFile>& file) {
     if (!expected || *expected != end - begin) {
       throw InputError(place, fmt::format("tensor {}: {} bytes of data, expected {} for {} and shape [{}]", in_quotes(name),
                                           end - begin, expected ? std::to_string(*expected) : "more than can be addressed", dtype,
-                                          fmt::join(shape, ", ")));
+                                          printable(fmt::format("{}", fmt::join(shape, ", ")))));
     }
     tensors.emplace(name, StoredTensor{file, storage, std::move(shape), file->bytes(data_begin + begin, end - begin)});
     extents.push_back({begin, end, name});

@@ -30,7 +30,7 @@ class MappedTensor final : public Tensor {
   std::size_t row_bytes_;
 };
 
-std::string shape_text(std::span<const std::size_t> shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+std::string shape_text(std::span<const std::size_t> shape) { return printable(fmt::format("[{}]", fmt::join(shape, ", "))); }
 
 }  // namespace
 

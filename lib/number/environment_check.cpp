@@ -10,6 +10,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "lib/error.hpp"
 #include "lib/number/arithmetic.hpp"
 
 namespace snellen {
@@ -63,6 +64,13 @@ std::optional<std::string> floating_point_problem_of_any_worker() {
     }
   }
   return found;
+}
+
+void require_sound_arithmetic() {
+  if (const auto problem = floating_point_problem_of_any_worker()) {
+    throw InputError("floating-point environment", "found that " + *problem + ", expected IEEE arithmetic (a library built with -ffast-math may have "
+                                                   "been loaded): nothing computed here could be trusted");
+  }
 }
 
 }  // namespace snellen

@@ -13,4 +13,8 @@ std::optional<std::string> floating_point_problem();
 // The same in the calling thread and in every OpenMP worker that it would start; the message names the worker.
 std::optional<std::string> floating_point_problem_of_any_worker();
 
+// Throws InputError where there is one. To be called before anything is computed, and again before anything that was computed leaves: a library that is loaded
+// meanwhile may have changed what its threads do.
+void require_sound_arithmetic();
+
 }  // namespace snellen

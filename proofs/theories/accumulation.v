@@ -217,4 +217,170 @@ Proof.
   change (sum m (fun i => Rabs (x i * y i))) with A. lra.
 Qed.
 
+(** ** Fused multiply-adds *)
+
+(** An accumulation in which a product is rounded by itself, or added to a sum before anything is rounded; sums are added in any order. *)
+Inductive accumulation :=
+  | product (i : nat)
+  | fused (left : accumulation) (i : nat)
+  | plus (left right : accumulation).
+
+Fixpoint products (o : accumulation) : list nat :=
+  match o with
+  | product i => i :: nil
+  | fused l i => products l ++ i :: nil
+  | plus l r => products l ++ products r
+  end.
+
+Fixpoint total_of (f : nat -> R) (o : accumulation) : R :=
+  match o with
+  | product i => f i
+  | fused l i => total_of f l + f i
+  | plus l r => total_of f l + total_of f r
+  end.
+
+Definition count_of (o : accumulation) : R := total_of (fun _ => 1) o.
+
+(** [p i] are the exact products. *)
+Fixpoint computed (p : nat -> R) (o : accumulation) : R :=
+  match o with
+  | product i => rd t emin (p i)
+  | fused l i => rd t emin (computed p l + p i)
+  | plus l r => rd t emin (computed p l + computed p r)
+  end.
+
+Let k : R := u / (1 - u).
+
+Lemma u_lt_1 : u < 1.
+Proof. unfold u. change 1 with (bpow radix2 0). apply bpow_lt. lia. Qed.
+
+Lemma k_spec : k = u + u * k.
+Proof. unfold k. pose proof u_lt_1. field. lra. Qed.
+
+Lemma k_pos : 0 < k.
+Proof. unfold k. pose proof u_lt_1. pose proof u_pos. apply Rdiv_lt_0_compat; lra. Qed.
+
+Lemma v_le_u : v <= u.
+Proof. rewrite v_spec. pose proof v_nonneg. pose proof u_pos. assert (0 <= u * v) by (apply Rmult_le_pos; lra). lra. Qed.
+
+Lemma computed_is_value p o : value t emin (computed p o).
+Proof. destruct o; cbn [computed]; now apply rounded_is_value. Qed.
+
+Lemma count_of_ge_1 o : 1 <= count_of o.
+Proof. unfold count_of. induction o as [i|l IHl i|l IHl r IHr]; cbn [total_of]; lra. Qed.
+
+(** Rounding any number: relative, or, below the normal numbers, by at most half the smallest one. *)
+Lemma rounding_error x : exists d e, Rabs d <= u /\ Rabs e <= eta /\ d * e = 0 /\ rd t emin x = x * (1 + d) + e.
+Proof.
+  destruct (relative_error_N_FLT'_ex radix2 (emin - t + 1) t t_gt_0 (fun x => negb (Z.even x)) x) as (d & e & Hd & He & Hde & E).
+  exists d, e. rewrite u_is_u_ro in Hd. fold v in Hd. fold eta in He. pose proof v_le_u. repeat split; auto. lra.
+Qed.
+
+(** What one more product costs; [s] is the computed sum of [a] products, [S] near their exact sum. *)
+Lemma with_a_product a s S T p err :
+  1 <= a -> Rabs (s - S) <= a * k * T -> Rabs S <= T -> err <= Rabs p -> err <= u * (Rabs s + Rabs p) ->
+  err + a * k * T <= (a + 1) * k * (T + Rabs p).
+Proof.
+  intros Ha Hs HS E1 E2. pose proof k_pos as Kp. pose proof u_pos as Up. pose proof k_spec as Ks. pose proof (Rabs_pos p) as Pp.
+  assert (T0 : 0 <= T) by (pose proof (Rabs_pos S); lra).
+  assert (B : Rabs s <= T + a * k * T). { replace s with (S + (s - S)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). lra. }
+  assert (AK : 0 <= a * k) by (apply Rmult_le_pos; lra).
+  assert (G : 0 <= a * k * Rabs p) by (apply Rmult_le_pos; lra).
+  assert (K1 : u * T <= k * T) by (apply Rmult_le_compat_r; [lra|]; rewrite Ks; assert (0 <= u * k) by (apply Rmult_le_pos; lra); lra).
+  assert (K2 : u * Rabs p <= k * Rabs p) by (apply Rmult_le_compat_r; [lra|]; rewrite Ks; assert (0 <= u * k) by (apply Rmult_le_pos; lra); lra).
+  destruct (Rle_or_lt (Rabs p) (u * T)) as [C|C]; [nra|].
+  assert (M : u * (a * k * T) <= a * k * Rabs p).
+  { replace (u * (a * k * T)) with (a * k * (u * T)) by ring. apply Rmult_le_compat_l; lra. }
+  assert (u * (Rabs s + Rabs p) <= u * (T + a * k * T + Rabs p)) by (apply Rmult_le_compat_l; lra). nra.
+Qed.
+
+(** What the sum of two computed sums costs. *)
+Lemma of_two_sums a b x X y Y A B err :
+  1 <= a -> 1 <= b -> Rabs (x - X) <= a * k * A -> Rabs X <= A -> Rabs (y - Y) <= b * k * B -> Rabs Y <= B ->
+  err <= Rabs x -> err <= Rabs y -> err <= u * (Rabs x + Rabs y) ->
+  err + a * k * A + b * k * B <= (a + b) * k * (A + B).
+Proof.
+  intros Ha Hb Hx HX Hy HY E1 E2 E3. pose proof k_pos as Kp. pose proof u_pos as Up. pose proof k_spec as Ks.
+  assert (A0 : 0 <= A) by (pose proof (Rabs_pos X); lra). assert (B0 : 0 <= B) by (pose proof (Rabs_pos Y); lra).
+  assert (Bx : Rabs x <= A + a * k * A). { replace x with (X + (x - X)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). lra. }
+  assert (By : Rabs y <= B + b * k * B). { replace y with (Y + (y - Y)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). lra. }
+  assert (AK : 0 <= a * k) by (apply Rmult_le_pos; lra). assert (BK : 0 <= b * k) by (apply Rmult_le_pos; lra).
+  assert (N : forall c, 1 <= c -> u * (1 + c * k) <= c * k).
+  { intros c Hc. replace (u * (1 + c * k)) with (u + c * (u * k)) by ring. replace (u * k) with (k - u) by (rewrite Ks at 1; ring). nra. }
+  destruct (Rle_or_lt B (u * A)) as [C|C]; [|destruct (Rle_or_lt A (u * B)) as [C'|C']].
+  - assert (err <= b * k * A).
+    { apply Rle_trans with (1 := E2), Rle_trans with (1 := By). apply Rle_trans with (u * A * (1 + b * k)).
+      - replace (B + b * k * B) with (B * (1 + b * k)) by ring. apply Rmult_le_compat_r; lra.
+      - replace (u * A * (1 + b * k)) with (u * (1 + b * k) * A) by ring. apply Rmult_le_compat_r; [lra|]. now apply N. }
+    assert (0 <= a * k * B) by (apply Rmult_le_pos; lra). nra.
+  - assert (err <= a * k * B).
+    { apply Rle_trans with (1 := E1), Rle_trans with (1 := Bx). apply Rle_trans with (u * B * (1 + a * k)).
+      - replace (A + a * k * A) with (A * (1 + a * k)) by ring. apply Rmult_le_compat_r; lra.
+      - replace (u * B * (1 + a * k)) with (u * (1 + a * k) * B) by ring. apply Rmult_le_compat_r; [lra|]. now apply N. }
+    assert (0 <= b * k * A) by (apply Rmult_le_pos; lra). nra.
+  - assert (E : err <= u * (A + a * k * A + (B + b * k * B))).
+    { apply Rle_trans with (1 := E3). apply Rmult_le_compat_l; lra. }
+    assert (U : u = k - u * k) by (rewrite Ks at 1; ring).
+    assert (Q : u * (A + a * k * A + (B + b * k * B)) = k * A + k * B + k * ((a - 1) * (u * A) + (b - 1) * (u * B))).
+    { replace (u * (A + a * k * A + (B + b * k * B))) with (u * (A + B) + u * k * (a * A + b * B)) by ring. rewrite U at 1. ring. }
+    assert (R1 : (a - 1) * (u * A) <= (a - 1) * B) by (apply Rmult_le_compat_l; lra).
+    assert (R2 : (b - 1) * (u * B) <= (b - 1) * A) by (apply Rmult_le_compat_l; lra).
+    assert (k * ((a - 1) * (u * A) + (b - 1) * (u * B)) <= k * ((a - 1) * B + (b - 1) * A)) by (apply Rmult_le_compat_l; lra). nra.
+Qed.
+
+(** Exact sums of products that have moved by at most [eta] each: what underflow amounts to. *)
+Lemma accumulation_error p o : exists S T,
+  Rabs (S - total_of p o) <= count_of o * eta /\ T <= total_of (fun i => Rabs (p i)) o + count_of o * eta /\ Rabs S <= T /\
+  Rabs (computed p o - S) <= count_of o * k * T.
+Proof.
+  pose proof k_pos as Kp. pose proof u_pos as Up. pose proof k_spec as Ks.
+  assert (Uk : u <= k) by (rewrite Ks; assert (0 <= u * k) by (apply Rmult_le_pos; lra); lra).
+  induction o as [i|l IH i|l IHl r IHr]; unfold count_of in *; cbn [computed total_of].
+  - destruct (rounding_error (p i)) as (d & e & Hd & He & Z & E). exists (p i + e), (Rabs (p i + e)).
+    replace (p i + e - p i) with e by ring. pose proof (Rabs_triang (p i) e). repeat split; try lra.
+    rewrite E. replace (p i * (1 + d) + e - (p i + e)) with (d * (p i + e)) by (transitivity (d * p i + d * e); [ring|rewrite Z; ring]).
+    rewrite Rabs_mult. rewrite Rmult_1_l. apply Rmult_le_compat_r; [apply Rabs_pos|lra].
+  - destruct IH as (S & T & H1 & H2 & H3 & H4). pose proof (count_of_ge_1 l) as N. unfold count_of in N.
+    set (a := total_of (fun _ => 1) l) in *. set (s := computed p l) in *.
+    destruct (rounding_error (s + p i)) as (d & e & Hd & He & Z & E). set (q := p i + e).
+    assert (F : rd t emin (s + p i) = (s + q) * (1 + d)) by (rewrite E; unfold q; transitivity ((s + p i) * (1 + d) + e + d * e); [rewrite Z; ring|ring]).
+    assert (E1 : Rabs (rd t emin (s + p i) - (s + q)) <= Rabs q).
+    { destruct (Req_dec e 0) as [E0|E0].
+      - unfold q. rewrite E0, Rplus_0_r. rewrite (Rplus_comm s). apply addition_error_operand. apply computed_is_value.
+      - assert (d = 0) as -> by (apply Rmult_integral in Z; tauto). rewrite F. replace ((s + q) * (1 + 0) - (s + q)) with 0 by ring. rewrite Rabs_R0. apply Rabs_pos. }
+    assert (E2 : Rabs (rd t emin (s + p i) - (s + q)) <= u * (Rabs s + Rabs q)).
+    { rewrite F. replace ((s + q) * (1 + d) - (s + q)) with (d * (s + q)) by ring. rewrite Rabs_mult.
+      apply Rmult_le_compat; try apply Rabs_pos; [exact Hd|apply Rabs_triang]. }
+    exists (S + q), (T + Rabs q). pose proof (Rabs_triang S q). pose proof (Rabs_triang (p i) e). repeat split.
+    + replace (S + q - (total_of p l + p i)) with ((S - total_of p l) + e) by (unfold q; ring). apply Rle_trans with (1 := Rabs_triang _ _). lra.
+    + unfold q. lra.
+    + lra.
+    + replace (rd t emin (s + p i) - (S + q)) with ((rd t emin (s + p i) - (s + q)) + (s - S)) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+      apply Rle_trans with (2 := with_a_product a s S T q _ N H4 H3 E1 E2). lra.
+  - destruct IHl as (X & A & L1 & L2 & L3 & L4). destruct IHr as (Y & B & R1 & R2 & R3 & R4).
+    pose proof (count_of_ge_1 l) as Na. pose proof (count_of_ge_1 r) as Nb. unfold count_of in Na, Nb.
+    set (a := total_of (fun _ => 1) l) in *. set (b := total_of (fun _ => 1) r) in *. set (x := computed p l) in *. set (y := computed p r) in *.
+    pose proof (computed_is_value p l) as Vx. pose proof (computed_is_value p r) as Vy. fold x in Vx. fold y in Vy.
+    assert (E1 : Rabs (rd t emin (x + y) - (x + y)) <= Rabs x) by (now apply addition_error_operand).
+    assert (E2 : Rabs (rd t emin (x + y) - (x + y)) <= Rabs y) by (rewrite (Rplus_comm x y); now apply addition_error_operand).
+    assert (E3 : Rabs (rd t emin (x + y) - (x + y)) <= u * (Rabs x + Rabs y)).
+    { apply Rle_trans with (1 := addition_error x y Vx Vy). apply Rmult_le_compat; [exact v_nonneg|apply Rabs_pos|exact v_le_u|apply Rabs_triang]. }
+    exists (X + Y), (A + B). pose proof (Rabs_triang X Y). repeat split; try lra.
+    + replace (X + Y - (total_of p l + total_of p r)) with ((X - total_of p l) + (Y - total_of p r)) by ring. apply Rle_trans with (1 := Rabs_triang _ _). lra.
+    + replace (rd t emin (x + y) - (X + Y)) with ((rd t emin (x + y) - (x + y)) + ((x - X) + (y - Y))) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+      pose proof (Rabs_triang (x - X) (y - Y)). apply Rle_trans with (2 := of_two_sums a b x X y Y A B _ Na Nb L4 L3 R4 R3 E1 E2 E3). lra.
+Qed.
+
+(** m products, each rounded or fused with its addition, in any order: m u/(1-u) sum |p_i|, and (m + m^2 u/(1-u)) halves of the smallest subnormal number. *)
+Theorem any_order_fused p o :
+  Rabs (computed p o - total_of p o) <=
+    count_of o * k * total_of (fun i => Rabs (p i)) o + count_of o * (1 + count_of o * k) * eta.
+Proof.
+  destruct (accumulation_error p o) as (S & T & H1 & H2 & H3 & H4). pose proof (count_of_ge_1 o). pose proof k_pos.
+  replace (computed p o - total_of p o) with ((computed p o - S) + (S - total_of p o)) by ring. apply Rle_trans with (1 := Rabs_triang _ _).
+  assert (count_of o * k * T <= count_of o * k * (total_of (fun i => Rabs (p i)) o + count_of o * eta)).
+  { apply Rmult_le_compat_l; [apply Rmult_le_pos; lra|exact H2]. }
+  lra.
+Qed.
+
 End Accumulation.

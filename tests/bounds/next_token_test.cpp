@@ -32,6 +32,30 @@ TEST_CASE("certified next tokens are the ones of all logits, compared") {
   REQUIRE(tested == 5 * zoo().size());
 }
 
+// y = (1 +- 1/2, 1), and rows that give the logits [1/2, 3/2] and 3/4, in both orders: the token whose lower end is largest is not certified, whichever
+// came first, and was passed on the way.
+TEST_CASE("a token that may exceed the leader keeps it from being certified, before it and after it") {
+  Model model;
+  model.width = 2;
+  BallMatrix y(2, 1);
+  arb_one(y(0, 0)), arb_one(y(1, 0));
+  mag_set_d(arb_radref(y(0, 0)), 0.5);
+  const BallWorld world(128);
+  const auto next = [&](const std::vector<double>& rows) {
+    model.vocabulary = rows.size() / 2;
+    model.unembedding.weight = std::make_shared<DenseTensor>(model.vocabulary, 2, rows);
+    return certified_next_tokens(model, world, y)[0];
+  };
+  REQUIRE(next({1, 0, 0, 0.75}) == std::nullopt);
+  REQUIRE(next({0, 0.75, 1, 0}) == std::nullopt);
+  REQUIRE(next({1, 0, 0, 0.75, 0, -1}) == std::nullopt);
+  REQUIRE(next({1, 0, 0, 1.75}) == Token{1});
+  REQUIRE(next({0, 1.75, 1, 0}) == Token{0});
+  // Exactly equal, and known exactly.
+  REQUIRE(next({0, 1, 0, 1}) == std::nullopt);
+  REQUIRE(next({0, 1, 0, 0.5}) == Token{0});
+}
+
 TEST_CASE("a tie of two logits is never decided, and a close race only by enough precision") {
   Model model = synthetic_model(zoo()[0].description);
   const BallWorld world(200);

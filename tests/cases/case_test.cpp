@@ -139,6 +139,19 @@ TEST_CASE("case: the budget of a proof for every n", "[case]") {
   CHECK(read_case(folder.write("measure.toml", small_model + small_family + "[measure]\nat = \"hidden\"\n")).request.inevitable);
 }
 
+TEST_CASE("case: none on an axis of a sweep", "[case]") {
+  const Folder folder;
+  const auto family = [&](const std::string& keys) { return read_case(folder.write("a.toml", small_model + small_family + keys)).request.family; };
+  CHECK(!family("delimiter = { every = 0, tokens = [1] }\n").delimiter);
+  CHECK(family("delimiter = { every = 1, tokens = [1] }\n").delimiter->every == 1);
+  const auto quantize = [&](const std::string& value) {
+    return read_case(folder.write("b.toml", "[model]\nrandom = { width = 32 }\nquantize = " + value + "\n" + small_family)).quantize;
+  };
+  CHECK(!quantize("\"none\""));
+  CHECK(quantize("\"q8_0\"") == BlockFormat::q8_0);
+  CHECK(quantize("\"q4_1\"") == BlockFormat::q4_1);
+}
+
 TEST_CASE("case: what is left out has a meaning", "[case]") {
   const Folder folder;
   const Case c = read_case(folder.write("short.toml", small_model + small_family));
@@ -169,6 +182,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   refuses(with("[measure]\nformat = []\n"), "bad.toml:8: measure.format: found an unknown key, expected one of formats, ");
   refuses(with("xyzzyplugh = 1\n"), "bad.toml:7: family.xyzzyplugh: found an unknown key, expected one of prefix, ");
   refuses(model("seed = 1, hiden = 3"), "bad.toml:2: model.random.hiden: found an unknown key");
+  refuses("[model]\nrandom = { width = 32 }\nquantize = \"q3\"\n" + small_family, "bad.toml:3: model.quantize: found \"q3\", expected one of none, q8_0, q4_0, q4_1");
   refuses("a = = 1\n", "bad.toml:1: found text that is not TOML");
   refuses(small_family, "bad.toml:1: model: missing, expected a table [model]");
   refuses(small_model, "bad.toml:1: family: missing");
@@ -191,7 +205,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   refuses(family("unit = [2]\nprefix = \"hello\"\n"), "bad.toml:6: family.prefix: found a text, expected a list of token ids: a random model has no tokenizer");
   refuses(family("unit = [2]\ntext = \"hello\"\n"), "bad.toml:6: family.text: found a text, expected a list of token ids: a random model has no tokenizer");
   refuses(family("unit = [2]\npair = \"both\"\n"), "bad.toml:6: family.pair: found \"both\", expected one of next, repeat-last");
-  refuses(family("unit = [2]\ndelimiter = { every = 0, tokens = [1] }\n"), "bad.toml:6: family.delimiter.every: found 0, expected an integer, at least 1");
+  refuses(family("unit = [2]\ndelimiter = { every = -1, tokens = [1] }\n"), "bad.toml:6: family.delimiter.every: found -1, expected an integer, at least 0");
   refuses(family("unit = [2]\ndelimiter = { every = 2 }\n"), "bad.toml:6: family.delimiter.tokens: missing");
   refuses(family("sample = { tokens = [2], weights = [1, 2] }\n"), "bad.toml:5: family.sample.weights: found 2 weights for 1 tokens");
   refuses(small_model + "[family]\nunit = [2]\n", "bad.toml:3: family.lengths: missing");
@@ -216,7 +230,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   refuses(with("[precision]\nmax_bits = 64\nstart_bits = 65\n"), "bad.toml:9: precision.start_bits: found 65, expected an integer from 53 to 64");
   refuses(with("\"a\\nb\" = 1\n"), "bad.toml:7: family.a\\x0ab: found an unknown key");
   refuses(with("pair = \"a\\nb\"\n"), "bad.toml:7: family.pair: found \"a\\x0ab\", expected one of next, repeat-last");
-  CHECK(refused == 51);
+  CHECK(refused == 52);
 
   CHECK_THROWS_WITH(read_case(folder.path() / "none.toml"), Catch::Matchers::EndsWith("none.toml: found no such file, expected a case (a .toml file)"));
   CHECK_THROWS_AS(read_case(folder.path()), InputError);

@@ -1,6 +1,9 @@
 #include "lib/files/mapped_file.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
 
 #include "lib/files/printable.hpp"
 #include "lib/files/sha256.hpp"
@@ -30,6 +33,35 @@ TEST_CASE("only regular files are mapped, and only their own bytes are given out
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   CHECK(refusal([&] { MappedFile::open(pipe); }).find("is not a regular file") != std::string::npos);
   CHECK(refusal([&] { MappedFile::open("/dev/null"); }).find("is not a regular file") != std::string::npos);
+}
+
+TEST_CASE("a file that is written to while it is mapped is found out, then and later, and once", "[files]") {
+  const checkpoint::Folder folder;
+  const auto path = folder.write("file", "abcdef"), other = folder.write("other", "abc");
+  // Beyond a tick of the file system's clock.
+  const auto write = [](const std::filesystem::path& where, const std::string& content) {
+    ::usleep(20'000);
+    std::ofstream(where) << content;
+  };
+  {
+    const auto file = MappedFile::open(path);
+    const auto untouched = MappedFile::open(other);
+    CHECK_NOTHROW(require_mapped_files_unchanged());
+    CHECK(mapped_file_at(file->bytes().data() + 5) == file->name());
+    CHECK(mapped_file_at(untouched->bytes().data()) == untouched->name());
+    CHECK(mapped_file_at(file->bytes().data() + 6) == nullptr);
+    CHECK(mapped_file_at(&path) == nullptr);
+    std::filesystem::rename(other, folder.path() / "renamed");  // what is mapped stays as it is
+    CHECK_NOTHROW(require_mapped_files_unchanged());
+    write(path, "abcdeX");
+    CHECK(refusal([] { require_mapped_files_unchanged(); }).find("file: was written to while it was in use") != std::string::npos);
+    CHECK(refusal([] { require_mapped_files_unchanged(); }).find("file: was written to") != std::string::npos);  // it still is
+  }
+  CHECK(refusal([] { require_mapped_files_unchanged(); }).find("file: was written to") != std::string::npos);
+  CHECK_NOTHROW(require_mapped_files_unchanged());
+  write(path, "before");
+  { const auto file = MappedFile::open(path); }
+  CHECK_NOTHROW(require_mapped_files_unchanged());
 }
 
 TEST_CASE("SHA-256 of the standard's examples, of a file, and of several", "[files]") {

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 #include "lib/error.hpp"
@@ -37,7 +38,7 @@ TEST_CASE("floats are rounded to the nearest fp16, ties to even", "[files]") {
 
 // tests/files/make_quantized_fixture.py made the blocks with somebody else's quantisers.
 TEST_CASE("blocks are the reference quantisers', bit for bit", "[files]") {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "data" / "quantizers.gguf";
+  const auto path = std::filesystem::path(std::getenv("SNELLEN_SOURCE")) / "tests/files/data" / "quantizers.gguf";
   const Gguf gguf = read_gguf(MappedFile::open(path));
   const StoredTensor& stored = gguf.tensors.at("values");
   const std::vector<double> values = read_all(*stored.tensor("values"));

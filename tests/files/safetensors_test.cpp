@@ -111,8 +111,8 @@ TEST_CASE("safetensors: what does not fit is refused, and said", "[files]") {
       {with_header("{\"a\":}", ""), "is not valid JSON"},
       {with_header("{\"a\":{\"dtype\":\"\xff\"}}", ""), "is not valid JSON"},
       {with_header("{\"a\":[[[[[[[[[[1]]]]]]]]]]}", ""), "nested more than 8 deep"},
-      {with_header("{" + std::string(100000, '['), ""), "is not valid JSON"},
-      {with_header("{\"a\":" + std::string(100000, '['), ""), "nested more than 8 deep"},
+      {with_header(std::string("{").append(100000, '['), ""), "is not valid JSON"},
+      {with_header(std::string("{\"a\":").append(100000, '['), ""), "nested more than 8 deep"},
       {with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]},"
                    "\"a\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}}", data), "key 'a' occurs twice"},
       {with_header("{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}}", data), "key 'dtype' occurs twice"},

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 
@@ -14,7 +15,7 @@ using namespace snellen;
 
 // tests/files/make_fixtures.py made the blocks, and the expected values with somebody else's dequantisers.
 TEST_CASE("block types decode to the reference's float values, bit for bit", "[files]") {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "data" / "quantized.gguf";
+  const auto path = std::filesystem::path(std::getenv("SNELLEN_SOURCE")) / "tests/files/data" / "quantized.gguf";
   const Gguf gguf = read_gguf(MappedFile::open(path));
   std::size_t types = 0, values = 0;
   for (const auto& [name, stored] : gguf.tensors) {

@@ -88,7 +88,7 @@ called() { grep -qF -- "$1" "$calls"; }
 not() { ! "$@"; }
 
 common=(g++ cmake ninja-build pkgconf libgmp-dev libmpfr-dev libmpfi-dev libflint-dev libboost-dev nlohmann-json3-dev libmimalloc-dev
-        libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libssl-dev libpcre2-dev libicu-dev catch2 gnuplot-nox)
+        libtomlplusplus-dev libcli11-dev libfmt-dev libspdlog-dev libssl-dev libpcre2-dev libicu-dev libhdf5-dev catch2 gnuplot-nox)
 
 on "$debian12" "${common[@]}" libflint-arb-dev
 call certify "cases/my first.toml" --out "a b"
@@ -109,7 +109,7 @@ check "Debian 12 has not" says "missing packages: libflint-arb-dev"
 check "no consent: usage error" exits 2
 check "no consent: nothing is done" test ! -s "$calls"
 
-on "$debian12" "${common[@]:1:17}" libflint-arb-dev
+on "$debian12" "${common[@]:1:18}" libflint-arb-dev
 call run
 check "the exact command is shown" \
   says "apt-get update && env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends g++ catch2 gnuplot-nox"

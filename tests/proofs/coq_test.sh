@@ -34,6 +34,12 @@ mapfile -t table < <(sed -nE 's/^\|.*\| *`([a-z]+)\.v`: *(.*)\|.*$/\1 \2/p' "$SN
   while read -r file names; do grep -oE '`[A-Za-z0-9_]+`' <<< "$names" | sed "s/\`//g; s/^/$file./"; done)
 ((${#table[@]} >= 20)) || fail "the table of proofs/README.md names ${#table[@]} theorems: fewer than 20"
 for name in "${table[@]}"; do grep -qxF "$name" "$scratch/theorems" || fail "proofs/README.md names $name: there is no such theorem"; done
+# Its other columns: files of the tests and of the code.
+mapfile -t paths < <(sed -nE 's/^\|(.*)\| *`[a-z]+\.v`:.*$/\1/p' "$SNELLEN_SOURCE/proofs/README.md" | grep -oE '`[^`]+`' | tr -d '`')
+((${#paths[@]} >= 30)) || fail "the table of proofs/README.md names ${#paths[@]} files: fewer than 30"
+for path in "${paths[@]}"; do
+  compgen -G "$SNELLEN_SOURCE/$path*" > "$scratch/path" || compgen -G "$SNELLEN_SOURCE/tests/$path.*" > "$scratch/path" || fail "proofs/README.md names $path: there is no such file"
+done
 "$CMAKE" "-DSOURCE=$SNELLEN_SOURCE" -P "$SNELLEN_SOURCE/cmake/CheckTheorems.cmake" || fail "bounds/ names a theorem that does not exist"
 mkdir -p "$scratch/house/bounds"
 ln -s "$SNELLEN_SOURCE/proofs" "$scratch/house/proofs"

@@ -182,3 +182,36 @@ TEST_CASE("without gnuplot the run warns and still reports", "[reports]") {
   CHECK(content_of(scratch.path() / "report.html").find("No picture: gnuplot is not installed.") != std::string::npos);
   CHECK(names_in(scratch.path()) == kReports);
 }
+
+TEST_CASE("what a killed writer left is cleared away; other folders are not", "[reports]") {
+  const Scratch scratch;
+  fs::create_directories(scratch.path() / ".snellen-a1B2c3");
+  put(scratch.path() / ".snellen-a1B2c3" / "old-report.json", "left");
+  fs::create_directories(scratch.path() / ".snellen-of-somebody-else");
+  put(scratch.path() / ".snellen-file00", "a file");
+  write_all_or_none({{"report.json", "new"}}, scratch.path());
+  CHECK(names_in(scratch.path()) == std::set<std::string>{"report.json", ".snellen-of-somebody-else", ".snellen-file00"});
+}
+
+TEST_CASE("writers in one folder come one after the other", "[reports]") {
+  const Scratch scratch;
+  std::vector<pid_t> children;
+  for (int child = 0; child < 4; ++child) {
+    const pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+      const std::string content = std::to_string(child);
+      for (int round = 0; round < 20; ++round)
+        if (error_of([&] { write_all_or_none({{"a", content}, {"b", content}, {"c", content}, {"d", content}}, scratch.path()); }) != "no error") _exit(1);
+      _exit(0);
+    }
+    children.push_back(pid);
+  }
+  for (const pid_t pid : children) {
+    int status = 0;
+    REQUIRE(waitpid(pid, &status, 0) == pid);
+    CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+  }
+  REQUIRE(names_in(scratch.path()) == std::set<std::string>{"a", "b", "c", "d"});
+  for (const char* name : {"b", "c", "d"}) CHECK(content_of(scratch.path() / name) == content_of(scratch.path() / "a"));
+}

@@ -1,24 +1,41 @@
 #!/usr/bin/env bash
 # Breaks the code on purpose, one edit of mutants.list at a time, and checks that the named test turns red: a suite that lets a mutant live does not test
 # what the edit broke. Works on a copy of the sources, with a build of its own; nothing outside WORK is touched.
-#   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [WORDS]     WORDS: only the mutants whose name or test contains them
+#   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [--sample N [--seed S]] [--part K/N] [--minutes M] [WORDS]
+# WORDS: only the mutants whose name or test contains them; --sample N: N of them, drawn by the seed; --part K/N: every N-th of them, beginning with the K-th;
+# --minutes M: none is begun after that. Each result is kept in DIR/results.tsv (a later one of the same mutant takes its place);
+# LIMIT: the seconds that a test may take (600; a slow or busy machine needs more).
+# --summary prints the table of all results that are kept, and runs nothing.
 # Exit code 0: every mutant died; 1: some lived, or a test fails on the unbroken code; 2: the list does not fit the sources. Takes minutes: each mutant
 # compiles what it touches and runs one test file. A mutant that does not compile, runs forever or crashes outside a check has not been caught by a check.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
-work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=600 words=
+work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=${LIMIT:-600} words= sample= seed=1 part= minutes= summary=0
 while (($#)); do
   case $1 in
     --work) work=$2; shift 2 ;;
     --list) list=$2; shift 2 ;;
+    --sample) sample=$2; shift 2 ;;
+    --seed) seed=$2; shift 2 ;;
+    --part) part=$2; shift 2 ;;
+    --minutes) minutes=$2; shift 2 ;;
+    --summary) summary=1; shift ;;
     *) words=$1; shift ;;
   esac
 done
+results=$work/results.tsv
+print_summary() {
+  echo "mutants killed / tried, by what they break:"
+  sort -t $'\t' -k2,2 "$results" | awk -F '\t' '{ split($3, part, "/"); folder = part[1] (part[1] == "lib" ? "/" part[2] : ""); ++tried[folder]; ++all; if ($1 == "died") { ++killed[folder]; ++dead } }
+    END { for (f in tried) printf "  %-14s %3d / %d\n", f, killed[f], tried[f] | "sort"; close("sort"); printf "  %-14s %3d / %d\n", "together", dead, all }'
+  if grep -qv '^died' "$results"; then echo "alive:"; grep -v '^died' "$results" | cut -f2,4; fi
+}
+if ((summary)); then [[ -s $results ]] && print_summary; exit; fi
 copy=$work/source build=$work/source/build
 mkdir -p "$build"
 (cd "$source" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=-) | tar --extract --touch --file=- --directory="$copy"
 # Of the tests only those that the list names are built.
-find "$copy/tests" -name '*_test.cpp' | while IFS= read -r path; do
+find "$copy/tests" -name '*_test.cpp' -print | while IFS= read -r path; do
   grep -qx "test $(basename "$path" .cpp)" "$list" || rm "$path"
 done
 
@@ -37,9 +54,26 @@ compile || { cat "$work/build.log"; exit 1; }
 
 declare -A sound
 lived=0 died=0
+began=$SECONDS number=0
+# Of this name in the sample: one of `sample` smallest of the seeded digests of all names.
+declare -A drawn
+if [[ -n $sample ]]; then
+  while IFS= read -r one; do drawn[$one]=1; done < <(sed -n 's/^name //p' "$list" | grep -F -- "$words" |
+    while IFS= read -r one; do printf '%s\t%s\n' "$(printf '%s %s' "$seed" "$one" | md5sum | cut -c1-16)" "$one"; done | sort | head -n "$sample" | cut -f2)
+fi
+touch "$results"
+keep() {  # died or lived
+  grep -vF $'\t'"$name"$'\t' "$results" > "$results.new" || true
+  printf '%s\t%s\t%s\t%s\n' "$1" "$name" "$file" "$test" >> "$results.new"
+  mv "$results.new" "$results"
+}
 judge() {
   [[ -n $name ]] || return 0
   [[ -z $words || "$name $test" == *"$words"* ]] || return 0
+  [[ -z $sample || -n ${drawn[$name]:-} ]] || return 0
+  number=$((number + 1))
+  [[ -z $part ]] || (((number - 1) % ${part#*/} == ${part%/*} - 1)) || return 0
+  [[ -z $minutes ]] || ((SECONDS - began < 60 * minutes)) || return 0
   [[ -n $file && -n $from && -n $test ]] || { echo "mutants.list: '$name' is not complete"; exit 2; }
   if [[ -z ${sound[$test]:-} ]]; then
     compile && check "$test" || { echo "FAILS  $test fails on the unbroken code"; cat "$work/test.log"; exit 1; }
@@ -55,11 +89,12 @@ judge() {
   if compile; then check "$test" || result=$?; else result=3; fi
   cp "$work/kept" "$copy/$file"
   case $result in
-    1) echo "died   $name ($test)"; died=$((died + 1)) ;;
+    1) echo "died   $name ($test)"; died=$((died + 1)); keep died; return ;;
     0) echo "LIVED  $name ($test)"; lived=$((lived + 1)) ;;
     2) echo "LIVED  $name ($test): no check failed, but it ended badly or ran for more than $limit s"; lived=$((lived + 1)) ;;
     3) echo "LIVED  $name: does not compile"; lived=$((lived + 1)) ;;
   esac
+  keep lived
 }
 
 name= file= from= to= test= every=0
@@ -79,4 +114,5 @@ while IFS= read -r line || [[ -n $line ]]; do
 done < "$list"
 judge
 echo "$died died, $lived lived"
+print_summary
 ((died + lived > 0 && lived == 0))

@@ -52,7 +52,7 @@ class Metadata {
 
   [[noreturn]] void fail(std::string_view key, const std::string& problem) const {
     const auto found = gguf_.metadata.find(key);
-    throw InputError(place(), (found == gguf_.metadata.end() ? "" : fmt::format("byte {}: ", found->second.at)) + fmt::format("{}: {}", key, problem));
+    throw InputError(place(), (found == gguf_.metadata.end() ? "" : fmt::format("byte {}: ", found->second.at)) + fmt::format("{}: {}", printable(key), problem));
   }
   bool has(std::string_view key) const { return gguf_.metadata.contains(key); }
 

@@ -25,7 +25,7 @@ const icu::Normalizer2& instance(NormalForm form) {
   return *normalizer;
 }
 
-std::string applied(NormalForm form, const std::string& text) {
+std::string applied(NormalForm form, const std::string& text, std::size_t) {  // at most 18 times as long: Unicode's own bound
   if (text.size() > std::numeric_limits<std::int32_t>::max()) throw InputError("text", "found more than 2^31 bytes, expected less");
   std::string result;
   icu::StringByteSink<std::string> sink(&result);
@@ -35,7 +35,14 @@ std::string applied(NormalForm form, const std::string& text) {
   return result;
 }
 
-std::string applied(const Replace& replace, const std::string& text) {
+// A few replacements, one after the other, can make a text of any length from one byte: no tokenizer that is used makes it longer than this.
+std::size_t longest(std::size_t original) { return (std::size_t{1} << 16) + 16 * original; }
+
+void require_no_longer(std::size_t size, std::size_t most) {
+  if (size > most) throw InputError("text", "the tokenizer's normalizer makes it longer than " + std::to_string(most) + " bytes, expected at most 64 KiB and 16 times the text");
+}
+
+std::string applied(const Replace& replace, const std::string& text, std::size_t most) {
   std::string result;
   for (const Span& span : replace.pattern.spans(text)) {
     if (span.matched) {
@@ -43,17 +50,24 @@ std::string applied(const Replace& replace, const std::string& text) {
     } else {
       result.append(text, span.begin, span.end - span.begin);
     }
+    require_no_longer(result.size(), most);
   }
   return result;
 }
 
-std::string applied(const Prepend& prepend, const std::string& text) { return text.empty() ? text : prepend.text + text; }
+std::string applied(const Prepend& prepend, const std::string& text, std::size_t most) {
+  if (text.empty()) return text;
+  require_no_longer(prepend.text.size() + text.size(), most);
+  return prepend.text + text;
+}
 
 }  // namespace
 
 std::string normalized(const Normalizer& steps, std::string text) {
+  const std::size_t most = longest(text.size());
   for (const auto& step : steps) {
-    text = std::visit([&](const auto& s) { return applied(s, text); }, step);
+    text = std::visit([&](const auto& s) { return applied(s, text, most); }, step);
+    require_no_longer(text.size(), most);
   }
   return text;
 }

@@ -1,0 +1,152 @@
+#include "cases/sweep/folder.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "lib/error.hpp"
+#include "lib/files/durable.hpp"
+#include "lib/files/json.hpp"
+#include "lib/files/printable.hpp"
+#include "lib/version.hpp"
+
+namespace snellen {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+[[noreturn]] void fail(const fs::path& path, const std::string& attempt, int error) {
+  throw InputError(printable(path.string()), "cannot " + attempt + ": " + std::strerror(error));
+}
+
+std::string text_of(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+Json manifest_of(const Sweep& sweep) {
+  Json axes = Json::array(), points = Json::array();
+  for (const SweepAxis& axis : sweep.axes) {
+    Json keys = Json::array(), numbers = Json::array();
+    for (const AxisKey& key : axis.keys) {
+      Json values = Json::array();
+      for (const auto& value : key.values) values.push_back(Json::parse(canonical_text(*value)));
+      keys.push_back({{"key", key.name}, {"values", std::move(values)}});
+    }
+    for (const auto& number : axis.numbers) numbers.push_back(number ? Json(*number) : Json(nullptr));
+    axes.push_back({{"label", axis.label}, {"names", axis.names}, {"numbers", std::move(numbers)}, {"seeds", axis.seeds}, {"keys", std::move(keys)}});
+  }
+  for (const SweepPoint& point : sweep.points) points.push_back({point.name, point.at});
+  return {{"schema", "snellen.sweep/1"},
+          {"title", sweep.title},
+          {"name", sweep.name},
+          {"sha256", sweep.sha256},
+          {"version", version().version},
+          {"distances", sweep.distances},
+          {"layout", {{"x", sweep.layout.x}, {"y", sweep.layout.y}, {"criterion", sweep.layout.criterion}, {"norm", sweep.layout.norm}}},
+          {"axes", std::move(axes)},
+          {"points", std::move(points)}};
+}
+
+SweepFolder SweepFolder::open(const fs::path& path, const Sweep& sweep, bool extend) {
+  SweepFolder folder(path);
+  for (const char* name : {"points", "claims", "runs"}) {
+    std::error_code error;
+    fs::create_directories(path / name, error);
+    if (error) fail(path / name, "make the folder", error.value());
+  }
+  folder.descriptor_ = ::open((path / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (folder.descriptor_ < 0) fail(path, "work in the folder", errno);
+  flock(folder.descriptor_, LOCK_SH);
+  const fs::path manifest = path / "sweep.json";
+  const std::string text = text_of(manifest_of(sweep));
+  if (create_file(manifest, text)) {
+    folder.read_manifest();
+    return folder;
+  }
+  folder.read_manifest();
+  if (folder.manifest_["sha256"] == sweep.sha256) {
+    if (content_of(manifest) != text) replace_file(manifest, text);  // another title or layout of the same points
+    folder.read_manifest();
+    return folder;
+  }
+  const std::string other = printable(folder.manifest_.value("title", "?"));
+  if (!extend)
+    throw InputError(printable(manifest.string()),
+                     fmt::format("found another sweep, \"{}\" of {} points, expected \"{}\" of {}: choose another folder (--out), or --extend to keep what both "
+                                 "have in common and go on with this one", other, folder.manifest_["points"].size(), printable(sweep.title), sweep.points.size()));
+  if (flock(folder.descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw InputError(printable(path.string()), fmt::format("found a process that works on another sweep, \"{}\", expected none: wait until it ends", other));
+  replace_file(manifest, text);
+  flock(folder.descriptor_, LOCK_SH);
+  folder.read_manifest();
+  return folder;
+}
+
+SweepFolder SweepFolder::open(const fs::path& path) {
+  SweepFolder folder(path);
+  std::error_code error;
+  if (!fs::is_directory(path, error)) throw InputError(printable(path.string()), "found no such folder, expected the folder of a sweep");
+  if (!fs::exists(path / "sweep.json", error)) throw InputError(printable(path.string()), "found no sweep.json, expected the folder of a sweep");
+  folder.read_manifest();
+  return folder;
+}
+
+SweepFolder::SweepFolder(SweepFolder&& other) noexcept
+    : path_(std::move(other.path_)), manifest_(std::move(other.manifest_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+SweepFolder::~SweepFolder() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+void SweepFolder::read_manifest() {
+  const std::string place = printable((path_ / "sweep.json").string());
+  manifest_ = parse_json(content_of(path_ / "sweep.json"), place);
+  if (!manifest_.is_object() || manifest_.value("schema", nlohmann::json()) != "snellen.sweep/1" || !manifest_["points"].is_array() || !manifest_["axes"].is_array())
+    throw InputError(place, "found no sweep, expected the schema snellen.sweep/1");
+}
+
+bool SweepFolder::has(const std::string& name) const {
+  std::error_code error;
+  return fs::exists(path_ / "points" / (name + ".json"), error);
+}
+
+PointRead SweepFolder::read(const std::string& name) const {
+  const fs::path file = path_ / "points" / (name + ".json");
+  PointRead read = read_point_file(file, name);
+  if (!read.problem.empty()) rename(file.c_str(), (file.string() + ".corrupt").c_str());
+  return read;
+}
+
+void SweepFolder::write(const std::string& name, const PointFile& point) const { replace_file(path_ / "points" / (name + ".json"), point_file_text(point)); }
+
+void SweepFolder::tidy() const {
+  std::error_code error;
+  for (const char* folder : {"points", "claims"})
+    for (const auto& entry : fs::directory_iterator(path_ / folder, error))
+      if (entry.path().extension() == ".tmp" || folder == std::string_view("claims")) fs::remove(entry.path(), error);
+}
+
+SweepFolder::Merging SweepFolder::merging() const {
+  const int descriptor = ::open((path_ / ".merge").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail(path_, "merge into the folder", errno);
+  while (flock(descriptor, LOCK_EX) != 0 && errno == EINTR) {
+  }
+  return Merging(descriptor);
+}
+
+SweepFolder::Merging::~Merging() { close(descriptor_); }
+
+}  // namespace snellen

@@ -1,0 +1,88 @@
+#include "reports/sweep_results.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "reports/csv_report.hpp"
+
+namespace snellen {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string text_or_empty(const Json& value) { return value.is_string() ? value.get<std::string>() : ""; }
+
+std::optional<std::int64_t> integer(const Json& value) { return value.is_number_integer() ? std::optional(value.get<std::int64_t>()) : std::nullopt; }
+
+SweepRow row_of(const Json& json) {
+  SweepRow row;
+  row.format = text_or_empty(json.at("format")), row.criterion = text_or_empty(json.at("criterion"));
+  row.norm = text_or_empty(json.at("norm")), row.eps = text_or_empty(json.at("eps"));
+  row.first = integer(json.at("first")), row.last_distinct = integer(json.at("last_distinct")), row.collapsed_from = integer(json.at("collapsed_from"));
+  row.undecided = json.at("undecided").get<std::int64_t>(), row.overflow = json.at("overflow").get<std::int64_t>();
+  const Json& known = json.at("inevitable_from");
+  row.lower = text_or_empty(known.at("lower"));
+  if (known.at("upper").is_string()) row.upper = known.at("upper").get<std::string>();
+  row.scope = text_or_empty(known.at("scope")), row.status = text_or_empty(known.at("status"));
+  if (json.at("proof").is_object()) row.overflow_from = text_or_empty(json.at("proof").at("overflow_from"));
+  return row;
+}
+
+std::string number(const std::optional<std::int64_t>& value) { return value ? std::to_string(*value) : ""; }
+
+}  // namespace
+
+bool SweepAxisSummary::numeric() const {
+  return std::all_of(numbers.begin(), numbers.end(), [](const auto& value) { return value && *value > 0; });
+}
+
+SweepResults sweep_results(const Json& manifest) {
+  SweepResults results;
+  results.title = manifest.at("title").get<std::string>(), results.name = manifest.at("name").get<std::string>();
+  results.sha256 = manifest.at("sha256").get<std::string>();
+  const Json& layout = manifest.at("layout");
+  results.x = layout.at("x").get<std::string>(), results.y = layout.at("y").get<std::string>();
+  results.criterion = layout.at("criterion").get<std::string>(), results.norm = layout.at("norm").get<std::string>();
+  for (const Json& json : manifest.at("axes")) {
+    SweepAxisSummary axis{json.at("label").get<std::string>(), json.at("names").get<std::vector<std::string>>(), {}, json.at("seeds").get<bool>()};
+    for (const Json& value : json.at("numbers")) axis.numbers.push_back(value.is_number() ? std::optional(value.get<double>()) : std::nullopt);
+    results.axes.push_back(std::move(axis));
+  }
+  results.expected = manifest.at("points").size();
+  return results;
+}
+
+void add_point(SweepResults& results, const std::string& name, const std::vector<std::size_t>& at, const std::string& body) {
+  SweepPointResult point{name, at, "", nullptr, {}, body};
+  Json json = Json::parse(body);
+  if (json.at("status") == "failed") {
+    point.error = json.at("error").get<std::string>();
+  } else {
+    point.report = std::move(json.at("report"));
+    for (const Json& row : point.report.at("collapse")) point.rows.push_back(row_of(row));
+  }
+  results.points.push_back(std::move(point));
+}
+
+std::string sweep_csv(const SweepResults& results) {
+  std::string text = "point";
+  for (const SweepAxisSummary& axis : results.axes) text += ",", text += csv_field(axis.label);
+  text += ",status,precision_bits,model_sha256,format,criterion,norm,eps,first,last_distinct,collapsed_from,undecided,overflow,lower,upper,scope,known,overflow_from,error\n";
+  for (const SweepPointResult& point : results.points) {
+    std::string head = point.name;
+    for (std::size_t a = 0; a < results.axes.size(); ++a) head += ",", head += csv_field(results.axes[a].names[point.at[a]]);
+    if (point.failed()) {
+      text += head + ",failed,,,,,,,,,,,,,,,,," + csv_field(point.error) + "\n";
+      continue;
+    }
+    head += fmt::format(",done,{},{}", point.report.at("precision_bits").get<long>(), text_or_empty(point.report.at("model").at("sha256")));
+    for (const SweepRow& row : point.rows)
+      text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},\n", head, csv_field(row.format), row.criterion, row.norm, row.eps, number(row.first),
+                          number(row.last_distinct), number(row.collapsed_from), row.undecided, row.overflow, row.lower, row.upper.value_or(""), row.scope, row.status,
+                          row.overflow_from);
+  }
+  return text;
+}
+
+}  // namespace snellen
