@@ -11,6 +11,7 @@
 #include "bounds/inevitable_by_majorant.hpp"
 #include "bounds/inevitable_by_period.hpp"
 #include "bounds/inevitable_by_phases.hpp"
+#include "bounds/inevitable_by_rotation.hpp"
 #include "bounds/inevitable_by_window.hpp"
 #include "bounds/work.hpp"
 #include "lib/error.hpp"
@@ -26,9 +27,10 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 5> ways{{{"windows", window_refuses, by_window},
+constexpr std::array<Way, 6> ways{{{"windows", window_refuses, by_window},
                                    {"eras", eras_refuse, by_eras},
                                    {"periods", period_refuses, by_period},
+                                   {"rotations", rotation_refuses, by_rotation},
                                    {"majorants", majorant_refuses, by_majorant},
                                    {"phases", phases_refuse, by_phases}}};
 
