@@ -178,7 +178,7 @@ TEST_CASE("case: what is wrong is named by line and key", "[case]") {
   const auto model = [](const std::string& keys) { return "[model]\nrandom = { " + keys + " }\n" + small_family; };
   REQUIRE(complaint(folder, small_model + small_family).empty());
 
-  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision, paper, softmax; did you mean title?");
+  refuses("titel = \"x\"\n" + with(""), "bad.toml:1: titel: found an unknown key, expected one of title, model, family, measure, inevitable, engine, precision, paper, softmax, sensitivity; did you mean title?");
   refuses(with("[measure]\nformat = []\n"), "bad.toml:8: measure.format: found an unknown key, expected one of formats, ");
   refuses(with("xyzzyplugh = 1\n"), "bad.toml:7: family.xyzzyplugh: found an unknown key, expected one of prefix, ");
   refuses(model("seed = 1, hiden = 3"), "bad.toml:2: model.random.hiden: found an unknown key");

@@ -30,6 +30,6 @@ by_pkg_config=$("$scratch/consumer")
 
 # Every header that the libraries' users may include is there.
 installed=$(find "$prefix/include/snellen" -name '*.hpp' | wc -l)
-expected=$(cd ../.. && find lib bounds cases reports -name '*.hpp' | wc -l)
+expected=$(cd ../.. && find lib bounds cases reports proofs/certificate -name '*.hpp' | wc -l)
 [[ $installed -eq $expected && $expected -gt 0 ]] || { echo "$installed headers installed, the source tree has $expected"; exit 1; }
 echo "$installed headers; $by_cmake"
