@@ -61,7 +61,11 @@ PointClaim::Attempt PointClaim::take(const std::filesystem::path& path) {
   }
   if (descriptor < 0) return fail("cannot claim the point");
   PointClaim claim(descriptor, path);
-  if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  // Who made the file waits for its lock: another process may have opened it first and looks at it, which takes a moment, and leaves it to us since nothing is written.
+  int locked;
+  do locked = flock(descriptor, made ? LOCK_EX : LOCK_EX | LOCK_NB);
+  while (locked != 0 && errno == EINTR);
+  if (locked != 0 && errno == EWOULDBLOCK) {
     claim.descriptor_ = -1;
     close(descriptor);
     return {State::held, {}};
