@@ -34,6 +34,7 @@ constexpr double float_error = 0x1p-23;
 
 // Integers of scaled rows have norms of at most this: the products of two rows stay below 2^31.
 constexpr std::int64_t largest_square = (std::int64_t{1} << 31) - 1;
+constexpr double largest_entry = 32766;
 constexpr int integer_bits = 15;  // what stands for 1
 
 constexpr std::size_t most_references = 2;
@@ -63,29 +64,26 @@ MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size
                     std::vector<double>(hidden_)};
   parallel_for(panels_of(hidden_), [&](std::size_t panel) {
     std::vector<double> scaled(length), lost(length);
+    std::vector<std::int16_t> wholes(length);
     for (std::size_t k = panel * tile; k < std::min(hidden_, (panel + 1) * tile); ++k) {
       const auto row = rows.subspan(k * length, length);
       // The finest unit with which the integers fit: a norm of 2^15.4 at most, or an entry of 2^15 - 1.
       std::int64_t square;
-      bool fits;
       for (result.exponents[k] = std::ilogb(euclidean_norm(row)) - 1;; ++result.exponents[k]) {
-        square = 0, fits = true;
-        for (std::size_t m = 0; m < length && fits; ++m) {
-          scaled[m] = std::ldexp(row[m], integer_bits - result.exponents[k]);
-          fits = std::fabs(scaled[m]) < 32767;
-          if (!fits) break;
-          const auto whole = static_cast<std::int64_t>(std::nearbyint(scaled[m]));
-          square += whole * whole;
-          fits = square <= largest_square;
+        const double unit = std::ldexp(1.0, integer_bits - result.exponents[k]);  // a factor: ldexp is slow
+        double most = 0;
+        for (std::size_t m = 0; m < length; ++m) scaled[m] = row[m] * unit, most = std::max(most, std::fabs(scaled[m]));
+        if (most > largest_entry) continue;
+        square = 0;
+        for (std::size_t m = 0; m < length; ++m) {
+          const auto whole = static_cast<std::int32_t>(scaled[m] + std::copysign(0.5, scaled[m]));
+          wholes[m] = static_cast<std::int16_t>(whole), lost[m] = scaled[m] - whole;
+          square += std::int64_t{whole} * whole;
         }
-        if (fits) break;
+        if (square <= largest_square) break;
       }
       std::int16_t* place = result.values.data() + panel * pairs * 2 * tile + 2 * (k % tile);
-      for (std::size_t m = 0; m < length; ++m) {
-        const double whole = std::nearbyint(scaled[m]);
-        place[(m / 2) * 2 * tile + m % 2] = static_cast<std::int16_t>(whole);
-        lost[m] = scaled[m] - whole;
-      }
+      for (std::size_t m = 0; m < length; ++m) place[(m / 2) * 2 * tile + m % 2] = wholes[m];
       result.sizes[k] = std::ldexp(upward(std::sqrt(static_cast<double>(square))), -integer_bits);
       result.losses[k] = std::ldexp(euclidean_norm(lost), -integer_bits);
     }
