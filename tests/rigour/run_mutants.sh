@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # Breaks the code on purpose, one edit of mutants.list at a time, and checks that the named test turns red: a suite that lets a mutant live does not test
 # what the edit broke. Works on a copy of the sources, with a build of its own; nothing outside WORK is touched.
-#   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [--sample N [--seed S]] [--part K/N] [--minutes M] [WORDS]
+#   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [--sample N [--seed S]] [--part K/N] [--minutes M] [--in-place] [WORDS]
 # WORDS: only the mutants whose name or test contains them; --sample N: N of them, drawn by the seed; --part K/N: every N-th of them, beginning with the K-th;
 # --minutes M: none is begun after that. Each result is kept in DIR/results.tsv (a later one of the same mutant takes its place);
 # LIMIT: the seconds that a test may take (600; a slow or busy machine needs more).
+# --in-place: edits this very checkout, which must have nothing uncommitted, and its build/, so that nothing is compiled twice; every file is put back at the end.
 # --summary prints the table of all results that are kept, and runs nothing.
 # Exit code 0: every mutant died; 1: some lived, or a test fails on the unbroken code; 2: the list does not fit the sources. Takes minutes: each mutant
 # compiles what it touches and runs one test file. A mutant that does not compile, runs forever or crashes outside a check has not been caught by a check.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
-work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=${LIMIT:-600} words= sample= seed=1 part= minutes= summary=0
+work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=${LIMIT:-600} words= sample= seed=1 part= minutes= summary=0 in_place=0
 while (($#)); do
   case $1 in
     --work) work=$2; shift 2 ;;
@@ -20,6 +21,7 @@ while (($#)); do
     --part) part=$2; shift 2 ;;
     --minutes) minutes=$2; shift 2 ;;
     --summary) summary=1; shift ;;
+    --in-place) in_place=1; shift ;;
     *) words=$1; shift ;;
   esac
 done
@@ -31,13 +33,20 @@ print_summary() {
   if grep -qv '^died' "$results"; then echo "alive:"; grep -v '^died' "$results" | cut -f2,4; fi
 }
 if ((summary)); then [[ -s $results ]] && print_summary; exit; fi
-copy=$work/source build=$work/source/build
-mkdir -p "$build"
-(cd "$source" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=-) | tar --extract --touch --file=- --directory="$copy"
-# Of the tests only those that the list names are built.
-find "$copy/tests" -name '*_test.cpp' -print | while IFS= read -r path; do
-  grep -qx "test $(basename "$path" .cpp)" "$list" || rm "$path"
-done
+if ((in_place)); then
+  [[ -z $(git -C "$source" status --porcelain) ]] || { echo "--in-place: there are uncommitted changes, which an edit might be mixed up with"; exit 2; }
+  copy=$source build=$source/build
+  mkdir -p "$work"
+  trap 'git -C "$source" checkout --quiet -- .' EXIT
+else
+  copy=$work/source build=$work/source/build
+  mkdir -p "$build"
+  (cd "$source" && git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- --create --file=-) | tar --extract --touch --file=- --directory="$copy"
+  # Of the tests only those that the list names are built.
+  find "$copy/tests" -name '*_test.cpp' -print | while IFS= read -r path; do
+    grep -qx "test $(basename "$path" .cpp)" "$list" || rm "$path"
+  done
+fi
 
 compile() { cmake --build "$build" --target snellen_tests --parallel "${JOBS:-2}" > "$work/build.log" 2>&1; }
 # 0: passed; 1: a check failed; 2: anything else (Catch's exit code is the number of failed checks, at most 255; beyond 127 it may be a signal's).
