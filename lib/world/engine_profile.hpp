@@ -76,7 +76,7 @@ struct EngineProfile {
   ScaleOn scale = ScaleOn::product;
   ProbabilityCast probability_cast = ProbabilityCast::after_sum;
   AlibiFrom alibi_from = AlibiFrom::query;
-  // Compilers may leave out the cast of one operation's result before the next one reads it, though the result itself is stored cast.
+  // Compilers may leave out the cast of one operation's result before the next one reads it, though the result itself is stored cast; activations and products may be computed again there.
   bool elided_casts = false;
   ActivationBlocks activation_blocks = ActivationBlocks::none;
   LibraryUlps ulps = {};

@@ -62,7 +62,12 @@ ImageWorld::ImageWorld(const EngineProfile& p, ImageObserver* observer)
 }
 
 ImageBlock ImageWorld::settled(OperationKind operation, Block image) const {
+  // A compiler that leaves out casts fuses activations and products into what reads them, and may compute them there again, from operands before their casts.
+  const bool again = profile_.elided_casts && (operation == OperationKind::activation || operation == OperationKind::product);
+  const Block computed = again ? image : Block();
   if (observer_) observer_->settle(operation, image);
+  for (std::size_t i = 0; i < computed.lower.size(); ++i)
+    image.lower[i] = std::min(image.lower[i], computed.lower[i]), image.upper[i] = std::max(image.upper[i], computed.upper[i]);
   if (profile_.elided_casts) widen_to_cells(operation, image);
   return image;
 }
