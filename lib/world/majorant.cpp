@@ -12,7 +12,7 @@ namespace snellen {
 namespace {
 
 constexpr long coarse_bits = 64;
-constexpr std::size_t most_factors = 3;  // times the width: more are folded together
+constexpr std::size_t most_factors = 5;  // times the width: more are folded together
 
 // At least |x - y|.
 Magnitude apart(arb_srcptr x, arb_srcptr y, long bits) {
@@ -433,6 +433,11 @@ MajorantBlock MajorantWorld::attend(const Attention& a, const Block& q, const Bl
 
   const std::size_t columns = q.columns(), group = a.heads / a.kv_heads;
   const MajorantAttention attention(a, shape_, decays_, q, k, v, memory, bits);
+  if (attention.turns() && memory.turning.empty()) {
+    const auto frequencies = std::make_shared<const RotaryFrequencies>(*a.rotary);
+    memory.turning.resize(a.heads * columns);
+    parallel_for(memory.turning.size(), [&](std::size_t job) { memory.turning[job] = attention.turning_head(frequencies, job / columns, job % columns); });
+  }
   for (std::size_t head = 0; head < a.heads; ++head)
     for (std::size_t c = 0; c < columns; ++c) {
       const Magnitude spread = attention.spread(head, c);
