@@ -38,7 +38,7 @@ double compare(const Model& model, const std::vector<Token>& prefix, std::size_t
     for (std::size_t c = 0; c < tokens.size(); ++c) {  // of every token, P's too
       Ball sum, t;
       for (std::size_t i = 0; i < direct.rows(); ++i) arb_sqr(t, direct(i, c), bits), arb_add(sum, sum, t, bits);
-      arb_sqrt(sum, sum, bits);
+      arb_sqrtpos(sum, sum, bits);
       REQUIRE(arf_cmp_d(arb_midref(static_cast<arb_ptr>(sum)), mag_get_d(block.largest.get()) * (1 + 1e-9)) <= 0);
     }
     for (std::size_t j = 1; j <= count; ++j) {
@@ -49,7 +49,7 @@ double compare(const Model& model, const std::vector<Token>& prefix, std::size_t
         arb_sub(t, direct(i, prefix.size() + j - 1), block.limit(i, 0), bits);
         arb_sqr(t, t, bits), arb_add(sum, sum, t, bits);
       }
-      arb_sqrt(sum, sum, bits);
+      arb_sqrtpos(sum, sum, bits);
       const double off = arf_get_d(arb_midref(static_cast<arb_ptr>(sum)), ARF_RND_NEAR), bound = mag_get_d(arb_radref(box(0, 0)));
       REQUIRE(std::isfinite(bound));
       REQUIRE(off <= bound * (1 + 1e-9) + 1e-30);
@@ -81,7 +81,7 @@ TEST_CASE("by norms: every token of a run is as near to the limit as is said") {
   compare(synthetic_model(model_of(2, 0.5)), prefix, 60);
   RandomModel m = model_of(1, 0x1p-8);  // scores near zero, no MLP: little is lost but by the norm of the output matrix
   m.width = 4, m.heads = 1, m.hidden = 0;
-  REQUIRE(compare(synthetic_model(m), {1, 1, 1, 1, 1, 1}, 60) > 0.2);
+  REQUIRE(compare(synthetic_model(m), std::vector<Token>(24, 1), 60) > 0.06);  // more than one of 24 tokens could make
   m = model_of(1, 4);  // one token of the prefix outweighs many
   m.hidden = 0;
   compare(synthetic_model(m), {1}, 60);
