@@ -9,6 +9,7 @@
 #include "bounds/family_text.hpp"
 #include "bounds/inevitable_by_eras.hpp"
 #include "bounds/inevitable_by_majorant.hpp"
+#include "bounds/inevitable_by_norms.hpp"
 #include "bounds/inevitable_by_period.hpp"
 #include "bounds/inevitable_by_phases.hpp"
 #include "bounds/inevitable_by_rotation.hpp"
@@ -22,25 +23,32 @@ namespace {
 
 struct Way {
   const char* name;
+  std::int64_t tokens;  // of the run, evaluated one by one, at the least
   std::optional<std::string> (*refuses)(const InevitableTask&);
   InevitableAnswer (*answer)(const InevitableTask&, Progress&);
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 6> ways{{{"windows", window_refuses, by_window},
-                                   {"eras", eras_refuse, by_eras},
-                                   {"periods", period_refuses, by_period},
-                                   {"rotations", rotation_refuses, by_rotation},
-                                   {"majorants", majorant_refuses, by_majorant},
-                                   {"phases", phases_refuse, by_phases}}};
+constexpr std::array<Way, 7> ways{{{"windows", least_tokens, window_refuses, by_window},
+                                   {"eras", least_tokens, eras_refuse, by_eras},
+                                   {"periods", least_tokens, period_refuses, by_period},
+                                   {"rotations", least_tokens, rotation_refuses, by_rotation},
+                                   {"majorants", least_tokens, majorant_refuses, by_majorant},
+                                   {"phases", least_tokens, phases_refuse, by_phases},
+                                   {"norms", 1, norms_refuse, by_norms}}};
 
-// What no way can say anything of, or only for more than it may cost.
+// What no way can say anything of.
 std::optional<std::string> no_proof_for_all(const InevitableTask& task) {
   const Family& family = task.family;
   if (family.sample) return family.sample->in_turn ? "tokens in turn: no way to prove it for all n" : "sampled tokens: nothing holds for all n";
   // Nothing is known of lengths that are not examined, and S_0 is a sequence of another kind. (certify() asks from 1 on.)
   if (family.from != 1) return "lengths that do not begin at 1";
-  const std::size_t least = family.prefix.size() + family.suffix.size() + static_cast<std::size_t>(least_tokens);
+  return std::nullopt;
+}
+
+// What would cost more than it may.
+std::optional<std::string> too_many_tokens(const InevitableTask& task, const Way& way) {
+  const std::size_t least = task.family.prefix.size() + task.family.suffix.size() + static_cast<std::size_t>(way.tokens);
   if (least > task.limits.max_tokens) return fmt::format("the budget allows {} tokens of this model, and a proof needs at least {}", task.limits.max_tokens, least);
   return std::nullopt;
 }
@@ -119,7 +127,13 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
     refusals.push_back(*reason);
   } else {
     for (const Way& way : ways) {
-      if (answer.decided()) break;
+      // The crude way adds nothing where another gave an end.
+      const auto ends = [](const InevitableRow& row) { return row.decided() || row.answer.status == Status::bracket; };
+      if (answer.decided() || (way.answer == by_norms && !answer.rows.empty() && std::all_of(answer.rows.begin(), answer.rows.end(), ends))) break;
+      if (const auto costly = too_many_tokens(task, way)) {
+        if (refusals.empty()) refusals.push_back(*costly);
+        continue;
+      }
       if (const auto why = way.refuses(task)) refusals.push_back(fmt::format("{}: {}", way.name, *why));
       else answer.sharpen(way.answer(task, progress));
     }

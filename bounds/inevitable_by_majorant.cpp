@@ -13,7 +13,7 @@
 namespace snellen {
 namespace {
 
-constexpr std::size_t fewest_tokens = 128, most_tokens = 1024;  // of the run, explicit
+constexpr std::size_t fewest_tokens = 128, most_tokens = 1024, most_turning_tokens = 8192;  // of the run, explicit; where queries turn
 constexpr std::size_t most_weights = 8'000'000;       // larger models take too long: a stage multiplies by all of them, column by column
 constexpr std::size_t longest_listed_window = 4096;   // whose tokens are weighed one by one
 constexpr std::size_t most_enumerated = 4000;         // columns of the pairs that are enumerated
@@ -97,7 +97,10 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
   const auto& [model, family, place, questions, limits] = task;
   const std::size_t unit = family.unit.size();
   const auto copies_of = [&](std::size_t tokens) { return static_cast<std::int64_t>((std::min(tokens, limits.max_tokens) + unit - 1) / unit); };
-  MajorantRun run(model, family, place, copies_of(fewest_tokens), copies_of(most_tokens), bits);
+  const bool turns = std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& l) { return l.attention.rotary && !l.attention.window; });
+  progress.begin(fmt::format("explicit tokens of the majorants, {} bits", bits), 1);
+  MajorantRun run(model, family, place, copies_of(fewest_tokens), copies_of(turns ? most_turning_tokens : most_tokens), bits);
+  progress.step();
   const std::int64_t copies = run.copies();
   InevitableAnswer answer;
   answer.rows.resize(questions.size());
@@ -147,7 +150,9 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
     row.theorem = theorem_of(questions[r].criterion), row.numbers = proof.numbers;
     if (hopeless[r]) row.open = fmt::format("at {} bits the limit itself cannot be judged: it lies on a boundary, or too near to one", bits);
     else if (open[r]) row.open = fmt::format("{} stages were not enough: what holds from n = {} on is still too wide", stages, (before ? before->first : first).str());
-    else if (!row.decided()) row.open = "a majorant gives an upper end; distinct pairs were only looked for among the explicit lengths";
+    else if (!row.decided())
+      row.open = fmt::format("a majorant gives an upper end, {:.3g} times the lower one; distinct pairs were only looked for among the explicit lengths",
+                             static_cast<double>(Length(*row.answer.upper)) / static_cast<double>(Length(row.answer.lower)));
   }
   for (const Criterion criterion : {Criterion::bitwise, Criterion::tolerance}) {
     proof.theorem = theorem_of(criterion);

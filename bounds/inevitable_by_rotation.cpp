@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "bounds/inevitable_pairs.hpp"
@@ -18,7 +19,7 @@ constexpr std::size_t most_weights = 8'000'000;     // as by majorants
 constexpr std::size_t rough_cells = 60'000, fine_cells = 400'000;
 constexpr long rough_accuracy = 3, fine_accuracy = 20;
 constexpr std::int64_t most_bounded = 500'000;    // lengths of one row that are bounded one by one, where the phases do not lie on a circle
-constexpr std::int64_t most_examined = 60'000;      // pairs of one row
+constexpr std::int64_t most_work = 20'000;          // of one row, in pairs that are examined by few modes
 constexpr std::int64_t most_undecided = 200;
 constexpr std::size_t pairs_at_once = 32;
 constexpr std::size_t few_modes = 200, all_modes = std::numeric_limits<std::size_t>::max();  // of the masses that are followed
@@ -45,8 +46,9 @@ Length ceiling(const Magnitude& x) {
 // One row: an upper end for all n, and the pairs below it from the largest n on.
 class Search {
  public:
-  Search(const InevitableTask& task, const InevitableQuestion& question, RotaryLengths& lengths, const std::vector<Verdict>& direct)
-      : question_(question), lengths_(lengths), direct_(direct) {
+  // `closely`: the work of a pair that is examined by all modes.
+  Search(const InevitableTask& task, const InevitableQuestion& question, RotaryLengths& lengths, const std::vector<Verdict>& direct, std::int64_t closely, Progress& progress)
+      : question_(question), lengths_(lengths), direct_(direct), closely_(closely), progress_(progress) {
     const RotaryLengths::Frame limit = lengths.frame(Magnitude());
     for (long rung = 0; rung <= rungs; ++rung) {
       const Magnitude largest = shifted(Magnitude::of(1UL), -rung);
@@ -75,6 +77,7 @@ class Search {
     if (end) row.answer.upper = upper_.str(), row.answer.status = upper_ == lower ? Status::exact : Status::bracket;
     if (examined_ > 0) row.numbers["pairs examined one by one"] = std::to_string(examined_);
     if (!row.decided()) row.open = why_open(end);
+    if (row.answer.status == Status::bracket) row.open += fmt::format("; the ends are a factor {:.3g} apart", static_cast<double>(upper_) / static_cast<double>(lower));
     return row;
   }
 
@@ -82,8 +85,19 @@ class Search {
   std::string why_open(const std::optional<Length>& end) const {
     if (hopeless_) return fmt::format("at {} bits the limit itself cannot be judged: it lies on a boundary, or too near to one", lengths_.balls().bits());
     if (!end) return "the mass of the run is not known well enough";
-    if (undecided_ > 0) return fmt::format("{} pairs stayed undecided at {} bits", undecided_, lengths_.balls().bits());
+    if (undecided_ > 0) return fmt::format("{} pairs stayed undecided at {} bits: {}", undecided_, lengths_.balls().bits(), mass_in_words());
     return fmt::format("the supremum over {} independent phases gives an upper end of {}; too many pairs lie below it", lengths_.run().frequencies().classes(), end->str());
+  }
+
+  // How well the mass of the head that is known least is known, for people.
+  std::string mass_in_words() const {
+    double excess = 0, drift = 0;
+    for (std::size_t h = 0; h < lengths_.run().heads(); ++h) {
+      const RotaryMass& mass = lengths_.run().mass(h);
+      const double mean = Magnitude::of(static_cast<arb_srcptr>(mass.mu())).log2();
+      excess = std::max(excess, std::exp2(mass.excess().log2() - mean)), drift = std::max(drift, std::exp2(mass.drift().log2() - mean));
+    }
+    return fmt::format("what turns in a head's mass adds up to as much as {:.2g} mean tokens, and {:.2g} of the mean is not followed", excess, drift);
   }
 
   // G with n kappa <= G for every n >= from; infinite where the mass is not known to be positive.
@@ -149,14 +163,23 @@ class Search {
     for (const std::int64_t n : pairs) {
       const auto a = static_cast<std::size_t>(std::lower_bound(needed.begin(), needed.end(), n) - needed.begin());
       ++examined_;
+      work(1);
       Verdict verdict = verdict_at(found, a);
-      if (verdict == Verdict::undecided) verdict = verdict_at(lengths_.at({n, n + 1}, all_modes), 0);
+      if (verdict == Verdict::undecided && worked_ < most_work) {
+        work(closely_);
+        verdict = verdict_at(lengths_.at({n, n + 1}, all_modes), 0);
+      }
       note(n, verdict);
       if (lower_) break;
     }
     pairs.clear();
-    stopped_ = lower_ || undecided_ >= most_undecided || examined_ >= most_examined;
+    stopped_ = lower_ || undecided_ >= most_undecided || worked_ >= most_work;
     return stopped_;
+  }
+
+  void work(std::int64_t units) {
+    worked_ += units;
+    while (units-- > 0) progress_.step();
   }
 
   void note(std::int64_t n, Verdict verdict) {
@@ -176,15 +199,17 @@ class Search {
   RotaryLengths& lengths_;
   GaugeLadder ladder_;
   const std::vector<Verdict>& direct_;
+  const std::int64_t closely_;
+  Progress& progress_;
   std::optional<Length> lower_;
   Length upper_;
   bool proved_ = false, stopped_ = false, hopeless_ = false;
-  std::int64_t undecided_ = 0, examined_ = 0;
+  std::int64_t undecided_ = 0, examined_ = 0, worked_ = 0;
 };
 
 InevitableAnswer attempt(const InevitableTask& task, long bits, const MassSettings& settings, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
-  progress.begin(fmt::format("lengths under rotary positions, {} bits", bits), questions.size() + 1);
+  progress.begin(fmt::format("lengths under rotary positions, {} bits: the masses of the run", bits), 1);
   RotaryLengths lengths(model, family, place, asks_next_tokens(questions), bits, settings);
   const std::int64_t count = std::max<std::int64_t>(1, std::min(most_direct, static_cast<std::int64_t>(limits.max_tokens)));
   std::vector<std::int64_t> direct;
@@ -204,15 +229,17 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, const MassSettin
   for (std::size_t h = 0; h < run.heads(); ++h) modes = std::max(modes, run.mass(h).modes()), resonances = std::max(resonances, run.mass(h).resonances());
   proof.numbers["modes of a head"] = std::to_string(2 * modes);
   proof.numbers["resonant modes of a head"] = std::to_string(resonances);
+  std::size_t number = 0;
   for (const InevitableQuestion& question : questions) {
+    progress.begin(fmt::format("lengths under rotary positions, {} bits: row {} of {}, of at most so many pairs", bits, ++number, questions.size()), most_work);
     std::vector<Verdict> verdicts;
     for (std::size_t i = 0; i + 1 < direct.size(); ++i)
       verdicts.push_back(judge(question, below.vectors[i], below.vectors[i + 1], below.next_tokens[i], below.next_tokens[i + 1], bits + 32));
-    InevitableRow row = Search(task, question, lengths, verdicts).answer();
+    const auto closely = static_cast<std::int64_t>(1 + settings.exact_modes / few_modes);
+    InevitableRow row = Search(task, question, lengths, verdicts, closely, progress).answer();
     row.theorem = proof.theorem;
     row.numbers.insert(proof.numbers.begin(), proof.numbers.end());
     answer.rows.push_back(std::move(row));
-    progress.step();
   }
   const RotaryLengths::Frame limit = lengths.frame(Magnitude());
   answer.limit = certified_column(lengths.balls(), limit.vector, 0);

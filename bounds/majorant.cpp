@@ -8,6 +8,18 @@ namespace {
 
 // Explicit tokens only enter what dies away.
 constexpr long bits_of_explicit_tokens = 64, bits_a_layer = 24;
+constexpr std::int64_t most_for_scores = 1024;  // copies, for the sake of the scores of later ones
+
+// More explicit copies are worth their cost: scores of later ones are known badly, or what turns in a head's mass is not small beside their mass.
+bool wants_more(const MajorantMemory& layer, std::int64_t copies) {
+  if (copies < most_for_scores && !(layer.parts.back().spread < Magnitude::of(1UL))) return true;
+  return std::any_of(layer.turning.begin(), layer.turning.end(), [&](const auto& head) {
+    Magnitude mass;
+    arb_get_mag_lower_nonnegative(mass.get(), head->run().mu());
+    mag_mul_ui_lower(mass.get(), mass.get(), static_cast<ulong>(copies));
+    return mass < shifted(head->run().excess(), 3);
+  });
+}
 
 }  // namespace
 
@@ -22,7 +34,7 @@ MajorantRun::MajorantRun(const Model& model, const Family& family, Place place, 
     read_copies(family, static_cast<std::size_t>(copies));
     if (copies == most) return;
     stage(copies + 1);
-    const bool settled = std::all_of(memory_.begin(), memory_.end(), [](const MajorantMemory& layer) { return layer.parts.back().spread < Magnitude::of(1UL); });
+    const bool settled = std::none_of(memory_.begin(), memory_.end(), [&](const MajorantMemory& layer) { return wants_more(layer, copies); });
     for (MajorantMemory& layer : memory_) layer.parts.clear();
     if (settled) return;
   }

@@ -25,7 +25,7 @@ struct MajorantStage {
 
 class MajorantRun {
  public:
-  // Evaluates P . U^copies token by token: `least` copies >= 1, and twice as many as long as the weights of later tokens are known badly, up to `most`. Limits are
+  // Evaluates P . U^copies token by token: `least` copies >= 1, and twice as many as long as the weights of later tokens, or a turning head's mass, are known badly, up to `most`. Limits are
   // computed to `bits`. The model and the family must not be refused (`majorant_refuses`, bounds/inevitable_by_majorant.hpp).
   MajorantRun(const Model& model, const Family& family, Place place, std::int64_t least, std::int64_t most, long bits);
 

@@ -9,6 +9,7 @@
 #include "reports/html_parts.hpp"
 #include "reports/html_style.hpp"
 #include "reports/json_report.hpp"
+#include "reports/length_scale.hpp"
 #include "reports/numbers.hpp"
 #include "reports/words.hpp"
 
@@ -270,14 +271,14 @@ Json json_of(const GalleryItem& item) {
 std::string standing_sentence(const PaperClaim& claim, const CollapseRow& row, const Certification& c) {
   const bool collapse = claim.expected.outcome == Outcome::collapses;
   switch (judge(claim.expected.outcome, row)) {
-    case Standing::holds: return fmt::format("{} for every n from {} on, for ever.", what(claim, row, true), *row.inevitable.upper);
+    case Standing::holds: return fmt::format("{} for every n from {} on, for ever.", what(claim, row, true), readable_length(*row.inevitable.upper));
     case Standing::to_horizon:
       return collapse ? fmt::format("{} for every n from {} to the horizon {}.", what(claim, row, true), *row.collapsed_from, c.to)
                       : fmt::format("{} for every n from {} to the horizon {}.", what(claim, row, false), c.from, c.to);
     case Standing::fails:
       if (collapse) return fmt::format("{} for infinitely many n: proved.", what(claim, row, false));
       return row.first ? fmt::format("{} at n = {}: proved.", what(claim, row, true), *row.first)
-                       : fmt::format("{} for every n from {} on, for ever.", what(claim, row, true), *row.inevitable.upper);
+                       : fmt::format("{} for every n from {} on, for ever.", what(claim, row, true), readable_length(*row.inevitable.upper));
     case Standing::not_yet: return fmt::format("{} still at the horizon n = {}; nothing is claimed beyond.", what(claim, row, false), c.to);
     case Standing::open: break;
   }

@@ -12,6 +12,18 @@ namespace {
 
 bool is_length(std::string_view digits) { return !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos; }
 
+// Three digits, rounded up, and the power of ten of the first one.
+struct Rounded {
+  long digits;
+  std::size_t exponent;
+};
+Rounded rounded_up(std::string_view digits) {
+  Rounded result{std::stol(std::string(digits.substr(0, 3))), digits.size() - 1};
+  if (digits.find_first_not_of('0', 3) != std::string_view::npos) ++result.digits;
+  if (result.digits == 1000) result.digits = 100, ++result.exponent;
+  return result;
+}
+
 }  // namespace
 
 double log10_of_length(std::string_view digits) {
@@ -27,11 +39,15 @@ std::string short_length(std::string_view digits) {
     return quoted.substr(1, quoted.size() - 2);
   }
   if (digits.size() <= 7) return std::string(digits);
-  long leading = std::stol(std::string(digits.substr(0, 3)));
-  std::size_t exponent = digits.size() - 1;
-  if (digits.find_first_not_of('0', 3) != std::string_view::npos) ++leading;
-  if (leading == 1000) leading = 100, ++exponent;
+  const auto [leading, exponent] = rounded_up(digits);
   return fmt::format("{}.{:02}×10^{{{}}}", leading / 100, leading % 100, exponent);
+}
+
+std::string readable_length(std::string_view digits) {
+  constexpr std::size_t most = 40;
+  if (!is_length(digits) || digits.size() <= most) return std::string(digits);
+  const auto [leading, exponent] = rounded_up(digits);
+  return fmt::format("{}.{:02}e+{}", leading / 100, leading % 100, exponent);
 }
 
 std::string decade_tics(double high) {

@@ -13,6 +13,9 @@ double log10_of_length(std::string_view digits);
 // is no length is shown as it is.
 std::string short_length(std::string_view digits);
 
+// As it is up to forty digits; a longer one, which nobody reads, with three, rounded up: "8.34e+4711".
+std::string readable_length(std::string_view digits);
+
 // "1" to "10^{k}" at 0 to k in steps that leave room, as a gnuplot list of tics over the exponents of [0, high].
 std::string decade_tics(double high);
 

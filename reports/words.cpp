@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "reports/length_scale.hpp"
 #include "reports/numbers.hpp"
 
 namespace snellen {
@@ -43,7 +44,7 @@ std::string cannot_tell(const CollapseRow& row, const Certification& c) {
 std::string headline_for_all(const CollapseRow& row, const Certification& c) {
   const bool bitwise = row.criterion == Criterion::bitwise;
   const auto distinct = last_distinct(row);
-  std::string text = fmt::format("From n = {} on{}, for ever, {}", *row.inevitable.upper, row.inevitable.status == Status::exact ? "" : " at the latest",
+  std::string text = fmt::format("From n = {} on{}, for ever, {}", readable_length(*row.inevitable.upper), row.inevitable.status == Status::exact ? "" : " at the latest",
                                  cannot_tell(row, c));
   if (distinct) text += fmt::format("; at {} {} {}", row.inevitable.status == Status::exact ? "n =" : "some n >=", *distinct, bitwise ? "it can" : "they are not");
   if (row.inevitable.status == Status::bracket) text += distinct ? ", and what lies between is not decided" : "; what lies below is not decided";
@@ -103,7 +104,7 @@ std::string enumerate(const Certification& c, Criterion criterion, std::optional
 // The paper's Corollary 6.2 for this model: from some length on the next token does not change.
 std::string next_token_sentence(const CollapseRow& row, const Certification& c) {
   const std::string token = c.limit && c.limit->next_token ? fmt::format("{}, ", *c.limit->next_token) : "";
-  const std::string from = fmt::format("The exact model's next token is {}the same for every n >= {}, for ever", token, *row.inevitable.upper);
+  const std::string from = fmt::format("The exact model's next token is {}the same for every n >= {}, for ever", token, readable_length(*row.inevitable.upper));
   if (row.inevitable.status == Status::exact) return from + (*row.inevitable.upper == "1" ? "." : "; not from any smaller n on.");
   return from + "; what lies below is not decided.";
 }
@@ -134,7 +135,7 @@ std::string collapse_start(const CollapseRow& row, std::int64_t horizon) {
   const Inevitable& known = row.inevitable;
   if (known.status == Status::never) return "never";
   if (row.basis.overflow_from) return "overflow from " + *row.basis.overflow_from;
-  if (has_start(row)) return known.lower == *known.upper ? *known.upper : known.lower + " to " + *known.upper;
+  if (has_start(row)) return known.lower == *known.upper ? *known.upper : known.lower + " to " + readable_length(*known.upper);
   if (known.scope == Scope::all) return "after " + last_distinct(row).value_or("0");
   if (row.last_distinct == horizon) return fmt::format("not by {}", horizon);
   return row.undecided == 0 && row.overflow > 0 ? "overflow" : "undecided";

@@ -12,7 +12,9 @@ namespace snellen {
 namespace {
 
 constexpr long coarse_bits = 64;
-constexpr std::size_t most_factors = 3;  // times the width: more are folded together
+constexpr long small_share = -30;  // log2 of what a factor may make of a column, beside all of them, to be folded into the rests
+// More factors than these are folded together: work grows with them.
+std::size_t most_factors(std::size_t width) { return std::max(3 * width, std::min<std::size_t>(8 * width, 512)); }
 
 // At least |x - y|.
 Magnitude apart(arb_srcptr x, arb_srcptr y, long bits) {
@@ -105,6 +107,36 @@ void MajorantWorld::tighten(Block& x) const {
   });
 }
 
+// |x - r - the other factors' part| <= |rest| + |L_g| |e_g|, and so for steps.
+void MajorantWorld::fold_small_factors(Block& x) const {
+  const std::size_t columns = x.columns(), factors = x.factor_count();
+  std::vector<bool> kept(factors);
+  for (std::size_t c = 0; c < columns; ++c) {
+    std::vector<Magnitude> sizes(factors);
+    Magnitude all;
+    for (std::size_t g = 0; g < factors; ++g) {
+      for (std::size_t i = 0; i < x.width(); ++i) sizes[g] += Magnitude::of(x.linear(i, c * factors + g));
+      sizes[g] *= decays_.supremum(x.factors[c * factors + g].deviation);
+      all += sizes[g];
+    }
+    for (std::size_t g = 0; g < factors; ++g)
+      if (!(sizes[g] < shifted(all, small_share))) kept[g] = true;
+  }
+  const auto count = static_cast<std::size_t>(std::count(kept.begin(), kept.end(), true));
+  BallMatrix linear(x.width(), columns * count);
+  std::vector<Motion> left;
+  for (std::size_t c = 0; c < columns; ++c)
+    for (std::size_t g = 0, place = c * count; g < factors; ++g) {
+      const Motion& factor = x.factors[c * factors + g];
+      for (std::size_t i = 0; i < x.width(); ++i) {
+        if (kept[g]) arb_swap(linear(i, place), x.linear(i, c * factors + g));
+        else x.rest_of(i, c).add(factor, Magnitude::of(x.linear(i, c * factors + g)));
+      }
+      if (kept[g]) left.push_back(factor), ++place;
+    }
+  x.linear = std::move(linear), x.factors = std::move(left);
+}
+
 void MajorantWorld::rebase(Block& x) const {
   const std::size_t width = x.width();
   x.linear = BallMatrix(width, x.columns() * width);
@@ -151,7 +183,8 @@ MajorantBlock MajorantWorld::add(const Block& x, const Block& y) const {
     for (std::size_t c = 0; c < sum.columns(); ++c)
       for (std::size_t g = 0; g < old; ++g) arb_add(sum.linear(i, c * all + g), sum.linear(i, c * all + g), fewer.linear(i, c * old + g), coarse_bits);
   tighten(sum);
-  if (all > most_factors * sum.width()) rebase(sum);
+  if (all > most_factors(sum.width()) / 2) fold_small_factors(sum);
+  if (sum.factor_count() > most_factors(sum.width())) rebase(sum);
   return sum;
 }
 
@@ -433,6 +466,11 @@ MajorantBlock MajorantWorld::attend(const Attention& a, const Block& q, const Bl
 
   const std::size_t columns = q.columns(), group = a.heads / a.kv_heads;
   const MajorantAttention attention(a, shape_, decays_, q, k, v, memory, bits);
+  if (attention.turns() && memory.turning.empty()) {
+    const auto frequencies = std::make_shared<const RotaryFrequencies>(*a.rotary);
+    memory.turning.resize(a.heads * columns);
+    parallel_for(memory.turning.size(), [&](std::size_t job) { memory.turning[job] = attention.turning_head(frequencies, job / columns, job % columns); });
+  }
   for (std::size_t head = 0; head < a.heads; ++head)
     for (std::size_t c = 0; c < columns; ++c) {
       const Magnitude spread = attention.spread(head, c);

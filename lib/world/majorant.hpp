@@ -56,6 +56,8 @@ class MajorantWorld {
   void keep_lesser(DecayOf<order>& x, DecayOf<order> other) const;
   // What the linear parts say of the motions, where that is less; then the ranges are cut down to what the limits and the deviations leave.
   void tighten(Block& x) const;
+  // Factors that hardly count join the rests.
+  void fold_small_factors(Block& x) const;
   // x - r = rest becomes x - r = e, one factor an entry.
   void rebase(Block& x) const;
 

@@ -33,6 +33,50 @@ Magnitude inverse_of_lower(const Magnitude& lower) {
   return result;
 }
 
+// The lower end of x.
+Ball lower_end(arb_srcptr x) {
+  Ball result;
+  arb_get_lbound_arf(arb_midref(static_cast<arb_ptr>(result)), x, coarse_bits);
+  return result;
+}
+
+// At most e^-x.
+Ball exp_of_minus(const Magnitude& x) {
+  Ball result;
+  arf_set_mag(arb_midref(static_cast<arb_ptr>(result)), x.get());
+  arb_neg(result, result);
+  arb_exp(result, result, coarse_bits);
+  return lower_end(result);
+}
+
+// At least (m + x - 1) / max(a + b x, c + d x) for every real x >= 1; a, b > 0 and all five exact. On each side of where the lines cross the quotient is monotone.
+Magnitude largest_quotient(const Ball& m, const Ball& a, const Ball& b, const Ball& c, const Ball& d) {
+  const auto quotient_at = [&](const Ball& x, const Ball& y, const Ball& z) {  // over y + z x
+    Ball above, below;
+    arb_sub_ui(above, x, 1, coarse_bits);
+    arb_add(above, above, m, coarse_bits);
+    arb_set(below, y);
+    arb_addmul(below, z, x, coarse_bits);
+    if (!arb_is_positive(below)) arb_indeterminate(below);
+    arb_div(above, above, below, coarse_bits);
+    return Magnitude::of(above);
+  };
+  const auto inverse_of = [](const Ball& x) {
+    Ball inverse;
+    arb_inv(inverse, x, coarse_bits);
+    return Magnitude::of(inverse);
+  };
+  Ball one, first, second, crossing, slope;
+  arb_one(one);
+  arb_add(first, a, b, coarse_bits), arb_add(second, c, d, coarse_bits);
+  if (arb_is_positive(d) && arb_ge(second, first)) return larger(quotient_at(one, c, d), inverse_of(d));
+  arb_sub(slope, d, b, coarse_bits);
+  if (!arb_is_positive(slope)) return larger(quotient_at(one, a, b), inverse_of(b));
+  arb_sub(crossing, a, c, coarse_bits);
+  arb_div(crossing, crossing, slope, coarse_bits);
+  return larger(larger(quotient_at(one, a, b), quotient_at(crossing, a, b)), inverse_of(d));
+}
+
 // e^x of the ends of x.
 void set_end_exponentials(arb_ptr lower, arb_ptr upper, arb_srcptr x, long bits) {
   arb_get_lbound_arf(arb_midref(lower), x, bits);
@@ -49,9 +93,16 @@ struct MajorantAttention::Query {
   std::size_t head, column, row, key_row;  // its rows in q and o; those of its key head
   BallVector limit, range;
   std::vector<Magnitude> size, plane;      // of the range: |q_i|, and the norms of its rotating planes
+  std::vector<Magnitude> moved, plane_moved;  // of the range less the limit, likewise
   std::vector<Motion> motion;
   BallVector reference;                    // a key: scores are taken less the score of its unrotated entries
   bool whole;                              // sees the whole last copy of the unit
+  const TurningHead* turning;              // or null
+};
+
+// Of the run: at least fixed + x tail for x tokens of the tail; no better than zero where nothing is known.
+struct MajorantAttention::Mass {
+  Ball fixed, tail;
 };
 
 struct MajorantAttention::Weight {
@@ -91,7 +142,8 @@ BallVector MajorantAttention::column_of(const BallMatrix& m, std::size_t row, st
 }
 
 HeadMajorant MajorantAttention::output(std::size_t head, std::size_t column) const {
-  Query query{head, column, head * a_.head_size, head / (a_.heads / a_.kv_heads) * a_.head_size, {}, {}, {}, {}, {}, {}, column + 1 >= shape_.unit};
+  Query query{head, column, head * a_.head_size, head / (a_.heads / a_.kv_heads) * a_.head_size, {}, {}, {}, {}, {}, {}, {}, {}, column + 1 >= shape_.unit, nullptr};
+  if (turns()) query.turning = memory_.turning[head * q_.columns() + column].get();
   Ball scale;
   set_root(scale, a_.scale, bits_);
   query.limit = column_of(q_.balls, query.row, column);
@@ -103,13 +155,45 @@ HeadMajorant MajorantAttention::output(std::size_t head, std::size_t column) con
     arb_mul(query.limit[i], query.limit[i], scale, bits_);
     arb_mul(query.range[i], query.range[i], scale, bits_);
     query.size.push_back(Magnitude::of(query.range[i]));
+    query.moved.push_back(distance(query.range[i], query.limit[i], coarse_bits));
     query.motion[i].add(q_.motion(query.row + i, column), factor);
-    arb_get_mid_arb(query.reference[i], k_.limit(query.key_row + i, 0));
+    if (query.turning) arb_set(query.reference[i], query.turning->reference()[i]);
+    else arb_get_mid_arb(query.reference[i], k_.limit(query.key_row + i, 0));
   }
-  for (std::size_t f = 0; f < half_; ++f) query.plane.push_back(plane_norm(query.range[f], query.range[f + half_]));
+  for (std::size_t f = 0; f < half_; ++f) {
+    query.plane.push_back(plane_norm(query.range[f], query.range[f + half_]));
+    Magnitude moved;
+    mag_hypot(moved.get(), query.moved[f].get(), query.moved[f + half_].get());
+    query.plane_moved.push_back(std::move(moved));
+  }
   HeadMajorant result = a_.window ? local(query) : global(query);
   while (result.directions.size() < direction_count()) result.directions.emplace_back(a_.head_size), result.factors.emplace_back();
   return result;
+}
+
+std::unique_ptr<const TurningHead> MajorantAttention::turning_head(std::shared_ptr<const RotaryFrequencies> frequencies, std::size_t head, std::size_t column) const {
+  const std::size_t key_row = head / (a_.heads / a_.kv_heads) * a_.head_size;
+  TurningLimits limits{column_of(q_.balls, head * a_.head_size, column), column_of(k_.balls, key_row, 0), column_of(v_.balls, key_row, 0), BallVector(a_.head_size), rotated_};
+  Ball scale;
+  set_root(scale, a_.scale, bits_);
+  for (std::size_t i = 0; i < a_.head_size; ++i) {
+    arb_mul(limits.query[i], limits.query[i], scale, bits_);
+    arb_get_mid_arb(limits.reference[i], limits.key[i]);
+  }
+  return std::make_unique<const TurningHead>(std::move(frequencies), std::move(limits), ExplicitTokens{memory_.tokens, k_.width(), key_row, own_directions_}, coarse_bits);
+}
+
+// At least |q.(key - origin) - q'.(limit - origin)|, turned by whatever angle in the planes (where there is no origin), for the queries q in the range and the limit's query q'.
+Magnitude MajorantAttention::score_change(const Query& query, const BallVector& key, const BallVector& limit, const BallVector& origin) const {
+  Magnitude sum;
+  for (std::size_t i = rotated_; i < a_.head_size; ++i)
+    sum += query.size[i] * distance(key[i], limit[i], coarse_bits) + query.moved[i] * distance(limit[i], origin[i], coarse_bits);
+  for (std::size_t f = 0; f < half_; ++f) {
+    Magnitude apart, x = distance(key[f], limit[f], coarse_bits), y = distance(key[f + half_], limit[f + half_], coarse_bits);
+    mag_hypot(apart.get(), x.get(), y.get());
+    sum += query.plane[f] * apart + query.plane_moved[f] * plane_norm(limit[f], limit[f + half_]);
+  }
+  return sum;
 }
 
 // e^(score - reference), whatever the angles of the rotating planes. q is the query's range or its limit.
@@ -161,17 +245,22 @@ void MajorantAttention::set_global_limit(const Query& query, BallVector& limit) 
   for (std::size_t i = 0; i < a_.head_size; ++i) arb_div(limit[i], limit[i], mass, bits_);
 }
 
-// An upper bound of j / Z_j for every j >= M, Z_j the mass that the token in copy j sees: at least `fixed`, and `tail` for each visible copy from M on.
-Magnitude MajorantAttention::inverse_mass(const Query& query, Ball fixed, arb_srcptr tail) const {
-  // Z_j >= fixed + (j - M [+ 1]) tail is linear in j, so that Z_j / j is least at j = M or in the limit.
-  if (query.whole) arb_add(fixed, fixed, tail, coarse_bits);
+// An upper bound of j / Z_j for every j >= M, Z_j the mass that the token in copy j sees: at least `fixed`, and `tail` for each visible copy from M on; and at least what
+// the modes say.
+Magnitude MajorantAttention::inverse_mass(const Query& query, Ball fixed, arb_srcptr tail, const Mass& by_modes) const {
   Ball m;
   set_length(m, decays_.first());
+  Magnitude by_two;
+  mag_inf(by_two.get());
+  if (const Ball a = lower_end(fixed), b = lower_end(tail); query.turning && arb_is_positive(a) && arb_is_positive(b))
+    by_two = largest_quotient(m, a, b, lower_end(by_modes.fixed), lower_end(by_modes.tail));
+  // Z_j >= fixed + (j - M [+ 1]) tail is linear in j, so that Z_j / j is least at j = M or in the limit.
+  if (query.whole) arb_add(fixed, fixed, tail, coarse_bits);
   arb_div(fixed, fixed, m, coarse_bits);
   Magnitude at_first, at_last;
   arb_get_mag_lower_nonnegative(at_first.get(), fixed);
   arb_get_mag_lower_nonnegative(at_last.get(), tail);
-  Magnitude best = inverse_of_lower(at_first < at_last ? at_first : at_last);
+  Magnitude best = smaller(by_two, inverse_of_lower(at_first < at_last ? at_first : at_last));
   if (shape_.unit > 1 || a_.softcap) return best;
 
   // Z_j >= T e^(mean score) over the T = |P| + j tokens of the prefix and the run (proofs/theories/softmax.v, `mass_by_mean_score`): an upper bound of minus that mean.
@@ -217,6 +306,30 @@ Magnitude MajorantAttention::inverse_mass(const Query& query, Ball fixed, arb_sr
   return smaller(best, by_mean);
 }
 
+// The tokens beyond the explicit ones, the newest at the least distance: their weights are at least e^-change E(D), with changes that are taken not to fall with the
+// distance, so that sum e^-change E(D) >= (mu - drift) sum e^-change - 2 excess e^-(the least change).
+void MajorantAttention::add_run_mass(const TurningHead& turning, const std::vector<Magnitude>& changes, Mass& by_modes) const {
+  Ball mean, t, count;
+  arf_set_mag(arb_midref(static_cast<arb_ptr>(t)), turning.run().drift().get());
+  arb_sub(mean, turning.run().mu(), t, coarse_bits);
+  if (!arb_is_positive(mean)) return;
+  Magnitude change;
+  for (std::size_t p = memory_.parts.size(); p-- > 0;) {
+    change = larger(change, changes[p]);
+    const RunPart& part = memory_.parts[p];
+    arb_mul(t, mean, exp_of_minus(change), coarse_bits);
+    if (part.count == 0) {
+      arb_set(by_modes.tail, t);
+      arf_set_mag(arb_midref(static_cast<arb_ptr>(t)), shifted(turning.run().excess(), 1).get());
+      mag_zero(arb_radref(static_cast<arb_ptr>(t)));
+      arb_sub(by_modes.fixed, by_modes.fixed, t, coarse_bits);
+      continue;
+    }
+    set_length(count, part.count);
+    arb_addmul(by_modes.fixed, t, count, coarse_bits);
+  }
+}
+
 HeadMajorant MajorantAttention::global(const Query& query) const {
   HeadMajorant result;
   set_global_limit(query, result.limit);
@@ -225,8 +338,12 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
   Ball t, fixed, tail;
 
   // Single tokens, each with the enclosure of its weight: the explicit ones, and what is seen of the last copy and of the suffix.
-  BallVector single(size), key(size);
+  BallVector single(size), key(size), after(size);
   std::vector<Magnitude> explicit_weights;  // at least
+  const TurningHead* turning = query.turning;
+  Mass by_modes;
+  Magnitude turned;                    // at least the change of an explicit token's score with the query, from its limit
+  std::vector<Magnitude> moved(size);  // and what that makes of the sum of w (v - o)
   for (std::size_t e = 0; e < memory_.tokens.entries; ++e) {
     const std::size_t begin = e * entry_width + query.key_row;
     for (std::size_t i = 0; i < size; ++i) arb_set(key[i], memory_.tokens.keys[begin + i]);
@@ -235,6 +352,7 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
     arb_add(fixed, fixed, weight.lower, coarse_bits);
     explicit_weights.push_back(Magnitude::of(weight.upper));
     if (e < own_directions_) {
+      arb_add(by_modes.fixed, by_modes.fixed, weight.lower, coarse_bits);
       result.directions.emplace_back(size);
       for (std::size_t i = 0; i < size; ++i) arb_sub(result.directions[e][i], memory_.tokens.values[begin + i], o[i], coarse_bits);
       continue;
@@ -243,22 +361,59 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
       arb_sub(t, memory_.tokens.values[begin + i], o[i], coarse_bits);
       arb_addmul(single[i], hull, t, coarse_bits);
     }
+    if (!turning) continue;
+    const Magnitude change = score_change(query, key, key, query.reference), more = expm1(change) * turning->largest()[e - own_directions_];
+    turned = larger(turned, change);
+    for (std::size_t i = 0; i < size; ++i) moved[i] += more * distance(memory_.tokens.values[begin + i], o[i], coarse_bits);
   }
   for (std::size_t c = query.whole ? unit : 0; c <= query.column; ++c) {
     if (query.whole && query.column < unit) break;
     const Ball hull = weight_of(query.range, query, column_of(k_.balls, query.key_row, k_.columns() + c), coarse_bits).hull(coarse_bits);
     for (std::size_t i = 0; i < size; ++i) {
       arb_sub(t, v_.range(query.key_row + i, c), o[i], coarse_bits);
-      arb_addmul(single[i], hull, t, coarse_bits);
+      arb_addmul(after[i], hull, t, coarse_bits);
     }
   }
+  bool modes_used = false;
+  if (turning) {
+    Magnitude by_hulls, by_turns;
+    for (std::size_t i = 0; i < size; ++i) {
+      by_hulls += Magnitude::of(single[i]);
+      by_turns += Magnitude::of(turning->constant()[i]) + turning->rest()[i] + moved[i];
+      for (const BallVector& direction : turning->directions()) by_turns += Magnitude::of(direction[i]);
+    }
+    modes_used = by_turns < by_hulls;
+    for (std::size_t i = 0; i < size && modes_used; ++i) {
+      arb_set(single[i], turning->constant()[i]);
+      arb_add_error_mag(single[i], (turning->rest()[i] + moved[i]).get());
+    }
+    if (arb_is_positive(turning->explicit_mass())) {
+      arb_mul(t, turning->explicit_mass(), exp_of_minus(turned), coarse_bits);
+      arb_add(by_modes.fixed, by_modes.fixed, t, coarse_bits);
+    }
+    if (const Ball modes = lower_end(by_modes.fixed), hulls = lower_end(fixed); arb_gt(modes, hulls)) fixed = modes;
+  }
+  for (std::size_t i = 0; i < size; ++i) arb_add(single[i], single[i], after[i], coarse_bits);
 
   // Whole copies of the unit: their weights times their deviations, and (several positions) times the change of the weights.
   std::vector<Magnitude> numerator, heaviest(unit);
   for (std::size_t i = 0; i < size; ++i) numerator.push_back(Magnitude::radius_of(single[i]));  // the midpoints are a direction
   std::vector<Decay> decaying(size);
-  for (const RunPart& part : memory_.parts) {
+  // Weights e^(+-change) E(D) of tokens at growing distances: against what falls with the distance from the prefix they weigh as their mean, but for an excess.
+  Magnitude mean, excess;
+  std::vector<Magnitude> changes;  // of the scores of each part
+  if (turning) {
+    mean = Magnitude::of(turning->run().mu()) + turning->run().drift();
+    excess = shifted(turning->run().excess(), 1);
+    for (const RunPart& part : memory_.parts)
+      changes.push_back(score_change(query, column_of(part.keys.balls, query.key_row, 1), column_of(part.keys.balls, query.key_row, 0), query.reference));
+    add_run_mass(*turning, changes, by_modes);
+  }
+  for (std::size_t p = 0; p < memory_.parts.size(); ++p) {
+    const RunPart& part = memory_.parts[p];
     const bool is_tail = part.count == 0;
+    Magnitude growth;
+    if (turning) mag_exp(growth.get(), changes[p].get());
     Ball mass;
     for (std::size_t b = 0; b < unit; ++b) {
       const std::size_t base = b * entry_width + query.key_row;
@@ -275,12 +430,27 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
       score = decays_.average(score);
       for (std::size_t i = 0; i < size; ++i) {
         const Magnitude apart = unit > 1 ? distance(part.values.limit(query.key_row + i, b), o[i], coarse_bits) : Magnitude();
+        const Decay& deviation = part.values.motions[base + i].deviation;
         if (!is_tail) {
-          numerator[i] += upper * (part.value_sums[base + i] + apart * score_sum);
-        } else {
-          decaying[i].add(decays_.average(part.values.motions[base + i].deviation), upper);
-          decaying[i].add(score, upper * apart);
+          Magnitude by_largest = upper * (part.value_sums[base + i] + apart * score_sum);
+          if (turning) {
+            const Magnitude most = larger(Decays(part.first).supremum(deviation), distance(part.values.range(query.key_row + i, b), part.values.limit(query.key_row + i, b), coarse_bits));
+            by_largest = smaller(by_largest, growth * (mean * part.value_sums[base + i] + excess * most));
+          }
+          numerator[i] += by_largest;
+          continue;
         }
+        const Decay average = decays_.average(deviation);
+        if (turning) {
+          const Magnitude most = excess * decays_.supremum(deviation), all = decays_.supremum(average);
+          if (growth * (mean * all + most * quotient(1, decays_.first())) < upper * all) {
+            decaying[i].add(average, growth * mean);
+            numerator[i] += growth * most;
+            continue;
+          }
+        }
+        decaying[i].add(average, upper);
+        decaying[i].add(score, upper * apart);
       }
     }
     if (is_tail) {
@@ -301,12 +471,17 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
     for (std::size_t i = 0; i < size; ++i) decaying[i].add(change, heaviest[b] * distance(v_.limit(query.key_row + i, b), o[i], coarse_bits));
   }
 
-  const Magnitude inverse = inverse_mass(query, fixed, tail), scaled = inverse * quotient(1, decays_.first());
+  const Magnitude inverse = inverse_mass(query, fixed, tail, by_modes), scaled = inverse * quotient(1, decays_.first());
   for (std::size_t e = 0; e < result.directions.size(); ++e) result.factors.push_back({Decay::inverse(explicit_weights[e] * scaled), StepDecay::unknown()});
+  const std::size_t common = result.directions.size();
   result.directions.emplace_back(size), result.factors.push_back({Decay::inverse(scaled), {}});
+  for (std::size_t d = 0; modes_used && d < turning->directions().size(); ++d) {
+    result.directions.emplace_back(size), result.factors.push_back({Decay::inverse(scaled), {}});
+    for (std::size_t i = 0; i < size; ++i) arb_set(result.directions.back()[i], turning->directions()[d][i]);
+  }
   result.rest.resize(size);
   for (std::size_t i = 0; i < size; ++i) {
-    arb_get_mid_arb(result.directions.back()[i], single[i]);
+    arb_get_mid_arb(result.directions[common][i], single[i]);
     result.rest[i].deviation = Decay::inverse(numerator[i] * scaled);
     result.rest[i].deviation.add(decaying[i], inverse);
   }
@@ -318,7 +493,7 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
 void MajorantAttention::set_global_steps(const Query& query, const std::vector<Magnitude>& explicit_weights, const Magnitude& inverse,
                                          HeadMajorant& result) const {
   if (half_ > 0) {  // a query that turns against the prefix: nothing better than two deviations
-    result.factors.back().step = StepDecay::unknown();
+    for (Motion& factor : result.factors) factor.step = StepDecay::unknown();
     for (Motion& rest : result.rest) rest.step = StepDecay::unknown();
     return;
   }

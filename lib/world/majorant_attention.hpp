@@ -1,10 +1,12 @@
 // Attention of the abstract tokens of a run (lib/world/majorant.hpp): how far a head's output is from its limit. Mathematics: proofs/majorant.md, "Attention".
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "lib/number/decay.hpp"
 #include "lib/world/ball.hpp"
+#include "lib/world/turning_head.hpp"
 
 namespace snellen {
 
@@ -58,6 +60,7 @@ struct MajorantMemory {
   std::vector<RunPart> parts;     // from copy `copies` + 1 on, without gaps
   BallVector key_total;           // the sum of the explicit keys
   BallVector value_hull;          // contains every explicit value
+  std::vector<std::unique_ptr<const TurningHead>> turning;  // [head * columns + column], where the attention `turns`: the same for all worlds
 };
 
 // One head's output at one abstract token: limit and motion, [head_size]. The deviation is sum_d directions[d] e_d + rest, e_d within factors[d].
@@ -77,18 +80,23 @@ class MajorantAttention {
   HeadMajorant output(std::size_t head, std::size_t column) const;
   Magnitude spread(std::size_t head, std::size_t column) const;
   // Of every head's output.
-  std::size_t direction_count() const { return 1 + own_directions_; }
+  std::size_t direction_count() const { return 1 + own_directions_ + (turns() ? 2 * TurningHead::pairs : 0); }
+  // Queries turn against the run: its weights are known by their modes (memory.turning).
+  bool turns() const { return half_ > 0 && !a_.window && !a_.softcap && shape_.unit == 1; }
+  std::unique_ptr<const TurningHead> turning_head(std::shared_ptr<const RotaryFrequencies> frequencies, std::size_t head, std::size_t column) const;
 
  private:
   struct Query;
   struct Weight;
-  struct Sight;
+  struct Mass;
   HeadMajorant global(const Query& query) const;
   HeadMajorant local(const Query& query) const;
   void set_global_steps(const Query& query, const std::vector<Magnitude>& explicit_weights, const Magnitude& inverse, HeadMajorant& result) const;
   void set_global_limit(const Query& query, BallVector& limit) const;
   Weight weight_of(const BallVector& q, const Query& query, const BallVector& key, long bits) const;
-  Magnitude inverse_mass(const Query& query, Ball fixed, arb_srcptr tail) const;
+  Magnitude score_change(const Query& query, const BallVector& key, const BallVector& limit, const BallVector& origin) const;
+  void add_run_mass(const TurningHead& turning, const std::vector<Magnitude>& changes, Mass& by_modes) const;
+  Magnitude inverse_mass(const Query& query, Ball fixed, arb_srcptr tail, const Mass& by_modes) const;
   BallVector column_of(const BallMatrix& m, std::size_t row, std::size_t column) const;
 
   const Attention& a_;

@@ -126,6 +126,12 @@ TEST_CASE("lengths of any size on an axis", "[reports]") {
   CHECK(short_length("1234567") == "1234567");
   CHECK(short_length("12345678") == "1.24×10^{7}");  // rounded up: collapse is proved from there on
   CHECK(short_length("12300000") == "1.23×10^{7}");
+  CHECK(readable_length("482507440") == "482507440");
+  CHECK(readable_length("1" + std::string(39, '0')) == "1" + std::string(39, '0'));
+  CHECK(readable_length("123" + std::string(4709, '0')) == "1.23e+4711");
+  CHECK(readable_length("123" + std::string(4708, '0') + "1") == "1.24e+4711");
+  CHECK(readable_length(std::string(4712, '9')) == "1.00e+4712");
+  CHECK(readable_length("none") == "none");
   CHECK(short_length("99999999") == "1.00×10^{8}");
 }
 

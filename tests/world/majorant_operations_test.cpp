@@ -268,14 +268,14 @@ TEST_CASE("majorants of norms: corners") {
   REQUIRE((tested.nearest > 0.7 && tested.nearest_step > 0.7));
 }
 
-// More factors than three times the width are folded into one an entry, e_i = x_i - limit; with fewer the sum keeps them.
+// More factors than eight times the width are folded into one an entry, e_i = x_i - limit; with fewer the sum keeps them, but for those that hardly count.
 TEST_CASE("majorants: too many factors are folded, and the deviations stay") {
-  Set many{{1, -0.5, 0, 0.25}, {0.125, 0, 0, 0}, std::vector<double>(13, 0.25), std::vector<double>(13 * width, 0.5)}, none{{1, 1, 1, 1}, {0, 0, 0.5, 0}, {}, {}};
+  Set many{{1, -0.5, 0, 0.25}, {0.125, 0, 0, 0}, std::vector<double>(33, 0.25), std::vector<double>(33 * width, 0.5)}, none{{1, 1, 1, 1}, {0, 0, 0.5, 0}, {}, {}};
   const MajorantBlock sum = world().add(block_of(many), block_of(none));
   REQUIRE(sum.factor_count() == width);
   for (std::size_t i = 0; i < width; ++i) {
     Ball exact;
-    arb_set_d(exact, 13 * 0.125 + many.rest[i] + none.rest[i]);
+    arb_set_d(exact, 33 * 0.125 + many.rest[i] + none.rest[i]);
     require_just_above(value_at(sum.deviation(i, 0), first, first), exact);
     require_just_above(value_at(sum.factors[i].deviation, first, first), exact);
     arb_mul_2exp_si(exact, exact, -3);
@@ -284,8 +284,17 @@ TEST_CASE("majorants: too many factors are folded, and the deviations stay") {
     REQUIRE((sum.rest_of(i, 0).deviation.is_zero() && sum.rest_of(i, 0).step.is_zero()));
     for (std::size_t g = 0; g < width; ++g) REQUIRE(arb_equal_si(sum.linear(i, g), i == g ? 1 : 0));
   }
-  many.factors.resize(12), many.linear.resize(12 * width);
-  REQUIRE(world().add(block_of(many), block_of(none)).factor_count() == 12);
+  many.factors.resize(32), many.linear.resize(32 * width);
+  REQUIRE(world().add(block_of(many), block_of(none)).factor_count() == 32);
+  constexpr double small = 0x1p-36;
+  for (std::size_t g = 10; g < 32; ++g) many.factors[g] = small;
+  const MajorantBlock few = world().add(block_of(many), block_of(none));
+  REQUIRE(few.factor_count() == 10);
+  for (std::size_t i = 0; i < width; ++i) {
+    Ball exact;
+    arb_set_d(exact, 22 * 0.5 * small + many.rest[i] + none.rest[i]);
+    require_just_above(value_at(few.rest_of(i, 0).deviation, first, first), exact);
+  }
 }
 
 TEST_CASE("majorants: a selection keeps each column's limit, range, deviation and factors") {
