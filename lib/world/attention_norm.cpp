@@ -9,6 +9,7 @@
 #include "lib/number/operator_norm.hpp"
 #include "lib/number/upward.hpp"
 #include "lib/world/ball_functions.hpp"
+#include "lib/world/norm_kernels.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {
@@ -22,50 +23,12 @@ constexpr double least_weight = 0x1p-200;
 constexpr double small_weight = 0x1p-60;
 
 // Tokens that a product of matrices takes at a time, so that what it loads serves several of them. No sum's order depends on it.
-constexpr std::size_t block = 4;
-
-// Eight doubles; every operation is one on each of them.
-using Lanes = double __attribute__((vector_size(64), aligned(8), may_alias));
-constexpr std::size_t lanes = sizeof(Lanes) / sizeof(double);
-SNELLEN_INLINE Lanes& lanes_at(double* x) { return *reinterpret_cast<Lanes*>(x); }
-SNELLEN_INLINE const Lanes& lanes_at(const double* x) { return *reinterpret_cast<const Lanes*>(x); }
+constexpr std::size_t block = NormKernels::block;
 
 // y += A x for A [rows, columns] given by its columns: [columns][rows].
 SNELLEN_MULTIVERSION void add_product(double* y, const double* a, const double* x, std::size_t rows, std::size_t columns) {
   for (std::size_t j = 0; j < columns; ++j)
     for (std::size_t i = 0; i < rows; ++i) y[i] += a[j * rows + i] * x[j];
-}
-
-// The same for each of several vectors: y [block][rows], x [block][columns].
-SNELLEN_MULTIVERSION void add_products(double* y, const double* a, const double* x, std::size_t rows, std::size_t columns) {
-  std::size_t i = 0;
-  for (; i + lanes <= rows; i += lanes) {
-    Lanes sum[block];
-    for (std::size_t b = 0; b < block; ++b) sum[b] = lanes_at(y + b * rows + i);
-    for (std::size_t j = 0; j < columns; ++j) {
-      const Lanes column = lanes_at(a + j * rows + i);
-      for (std::size_t b = 0; b < block; ++b) sum[b] += column * x[b * columns + j];
-    }
-    for (std::size_t b = 0; b < block; ++b) lanes_at(y + b * rows + i) = sum[b];
-  }
-  for (; i < rows; ++i)
-    for (std::size_t b = 0; b < block; ++b)
-      for (std::size_t j = 0; j < columns; ++j) y[b * rows + i] += a[j * rows + i] * x[b * columns + j];
-}
-
-// C [n, n] += the sum of x_b y_b^T: x, y [block][n].
-SNELLEN_MULTIVERSION void add_outers(double* c, const double* x, const double* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) {
-    double* row = c + i * n;
-    std::size_t j = 0;
-    for (; j + lanes <= n; j += lanes) {
-      Lanes sum = lanes_at(row + j);
-      for (std::size_t b = 0; b < block; ++b) sum += x[b * n + i] * lanes_at(y + b * n + j);
-      lanes_at(row + j) = sum;
-    }
-    for (; j < n; ++j)
-      for (std::size_t b = 0; b < block; ++b) row[j] += x[b * n + i] * y[b * n + j];
-  }
 }
 
 // Sums in eight lanes, so that the processor's vectors serve without changing the order.
@@ -299,7 +262,7 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
     };
     const auto add_block = [&] {
       std::fill(turned_by_root.begin(), turned_by_root.end(), 0.0);
-      add_products(turned_by_root.data(), key.root_columns.data(), turned.data(), size_, size_);
+      norm_kernels().add_products(turned_by_root.data(), key.root_columns.data(), turned.data(), size_, size_);
       for (std::size_t b = 0; b < sharper.size(); ++b) {
         const double length = length_of({turned_by_root.data() + b * size_, size_});
         add_pair(sharper[b], std::min(sharper[b].towards, length + q_norm * (key.root.rest + kappa * key.root.frobenius) + key.gram.frobenius * q_error));
@@ -338,7 +301,7 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
       }
       if (filled == block || (n + 1 == count && filled > 0)) {
         std::fill(values.begin() + static_cast<std::ptrdiff_t>(filled * size_), values.end(), 0.0);
-        add_outers(covariance.data(), values.data(), keys.data(), size_);
+        norm_kernels().add_outers(covariance.data(), values.data(), keys.data(), size_);
         filled = 0;
       }
     }

@@ -5,55 +5,16 @@
 #include <cmath>
 #include <optional>
 
-#include "lib/number/multiversion.hpp"
+#include "lib/number/integer_tile.hpp"
 #include "lib/number/upward.hpp"
+#include "lib/world/norm_kernels.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
 
-constexpr std::size_t tile = 16;    // lanes of a panel: a tile is tile x tile entries of a Gram matrix
-constexpr std::size_t chunk = 64;    // terms summed before the sum is added to another
-
-// Sixteen floats, a panel's; every operation is one on each of them.
-using Lanes = float __attribute__((vector_size(64), aligned(4), may_alias));
-static_assert(sizeof(Lanes) == tile * sizeof(float));
-
-// sums[i * tile + j] = sum over m < length of x[m * tile + i] y[m * tile + j], in chunks.
-SNELLEN_MULTIVERSION void gram_tile(float* sums, const float* x, const float* y, std::size_t length) {
-  constexpr std::size_t rows = 8;  // kept in registers
-  for (std::size_t first = 0; first < tile; first += rows) {
-    Lanes total[rows] = {};
-    for (std::size_t begin = 0; begin < length; begin += chunk) {
-      Lanes sum[rows] = {};
-      const std::size_t end = std::min(length, begin + chunk);
-      for (std::size_t m = begin; m < end; ++m) {
-        const Lanes column = *reinterpret_cast<const Lanes*>(y + m * tile);
-        for (std::size_t i = 0; i < rows; ++i) sum[i] += x[m * tile + first + i] * column;
-      }
-      for (std::size_t i = 0; i < rows; ++i) total[i] += sum[i];
-    }
-    for (std::size_t i = 0; i < rows; ++i) *reinterpret_cast<Lanes*>(sums + (first + i) * tile) = total[i];
-  }
-}
-
-// sums[t] += sum over i, j of x[i * count + t] matrix[i * tile + j] y[j * count + t]; count is a multiple of `side`.
-constexpr std::size_t side = tile;
-SNELLEN_MULTIVERSION void add_forms(float* sums, const float* matrix, const float* x, const float* y, std::size_t count) {
-  constexpr std::size_t rows = 8;
-  for (std::size_t begin = 0; begin < count; begin += side) {
-    Lanes total = {};
-    for (std::size_t first = 0; first < tile; first += rows) {
-      Lanes row[rows] = {};
-      for (std::size_t j = 0; j < tile; ++j) {
-        const Lanes values = *reinterpret_cast<const Lanes*>(y + j * count + begin);
-        for (std::size_t i = 0; i < rows; ++i) row[i] += matrix[(first + i) * tile + j] * values;
-      }
-      for (std::size_t i = 0; i < rows; ++i) total += row[i] * *reinterpret_cast<const Lanes*>(x + (first + i) * count + begin);
-    }
-    *reinterpret_cast<Lanes*>(sums + begin) += total;
-  }
-}
+constexpr std::size_t tile = NormKernels::tile, chunk = NormKernels::chunk;
+static_assert(tile == tile_side);
 
 std::vector<double> row_norms(std::span<const double> matrix, std::size_t rows) {
   const std::size_t length = matrix.size() / rows;
@@ -66,10 +27,15 @@ bool all_finite(std::span<const double> values) {
   return std::all_of(values.begin(), values.end(), [](double x) { return x < infinite_bound; });
 }
 
-// Roundings of floats that a term of a sum computed by gram_tile passes.
+// Roundings of floats that a term of a sum computed by float_tile passes.
 double roundings(std::size_t length) { return static_cast<double>(std::min(length, chunk) + length / chunk + 2); }
 // (1 + 2^-24)^n - 1 <= n 2^-23 for the n that occur.
 constexpr double float_error = 0x1p-23;
+
+// Integers of scaled rows have norms of at most this: the products of two rows stay below 2^31.
+constexpr std::int64_t largest_square = (std::int64_t{1} << 31) - 1;
+constexpr double largest_entry = 32766;
+constexpr int integer_bits = 15;  // what stands for 1
 
 constexpr std::size_t most_references = 2;
 
@@ -93,15 +59,33 @@ MlpNorm::MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector
 }
 
 MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size_t length) const {
-  ScaledRows result{{length, std::vector<float>(panels_of(hidden_) * length * tile)}, std::vector<int>(hidden_), std::vector<double>(hidden_)};
+  const std::size_t pairs = (length + 1) / 2;
+  ScaledRows result{pairs, std::vector<std::int16_t>(panels_of(hidden_) * pairs * 2 * tile), std::vector<int>(hidden_), std::vector<double>(hidden_),
+                    std::vector<double>(hidden_)};
   parallel_for(panels_of(hidden_), [&](std::size_t panel) {
+    std::vector<double> scaled(length), lost(length);
+    std::vector<std::int16_t> wholes(length);
     for (std::size_t k = panel * tile; k < std::min(hidden_, (panel + 1) * tile); ++k) {
       const auto row = rows.subspan(k * length, length);
-      const double norm = euclidean_norm(row);
-      result.exponents[k] = std::ilogb(norm), result.sizes[k] = std::ldexp(norm, -result.exponents[k]);
-      float* place = result.panels.values.data() + panel * length * tile + k % tile;
-      const double unit = std::ldexp(1.0, -result.exponents[k]);
-      for (std::size_t m = 0; m < length; ++m) place[m * tile] = static_cast<float>(row[m] * unit);
+      // The finest unit with which the integers fit: a norm of 2^15.4 at most, or an entry of 2^15 - 1.
+      std::int64_t square;
+      for (result.exponents[k] = std::ilogb(euclidean_norm(row)) - 1;; ++result.exponents[k]) {
+        const double unit = std::ldexp(1.0, integer_bits - result.exponents[k]);  // a factor: ldexp is slow
+        double most = 0;
+        for (std::size_t m = 0; m < length; ++m) scaled[m] = row[m] * unit, most = std::max(most, std::fabs(scaled[m]));
+        if (most > largest_entry) continue;
+        square = 0;
+        for (std::size_t m = 0; m < length; ++m) {
+          const auto whole = static_cast<std::int32_t>(scaled[m] + std::copysign(0.5, scaled[m]));
+          wholes[m] = static_cast<std::int16_t>(whole), lost[m] = scaled[m] - whole;
+          square += std::int64_t{whole} * whole;
+        }
+        if (square <= largest_square) break;
+      }
+      std::int16_t* place = result.values.data() + panel * pairs * 2 * tile + 2 * (k % tile);
+      for (std::size_t m = 0; m < length; ++m) place[(m / 2) * 2 * tile + m % 2] = wholes[m];
+      result.sizes[k] = std::ldexp(upward(std::sqrt(static_cast<double>(square))), -integer_bits);
+      result.losses[k] = std::ldexp(euclidean_norm(lost), -integer_bits);
     }
   });
   return result;
@@ -113,11 +97,12 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
   if (!fits_ || count == 0) return result;
 
   // alpha_k = a_k 2^(exponents) / 2^largest, in [-1, 1]; [hidden, in whole panels][padded], so that pairs lie side by side.
-  const std::size_t panels = panels_of(hidden_), padded = (count + side - 1) / side * side;
+  const std::size_t panels = panels_of(hidden_), padded = (count + tile - 1) / tile * tile;
   std::vector<float> alpha(panels * tile * padded), beta(gated ? alpha.size() : 0);
   std::vector<int> largest(count);
   std::vector<char> moderate(count);
-  std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the scaled rows
+  std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the integers
+  std::vector<double> lost(count);   // at least the norm of what the integers leave out: sum_k |alpha_k| |D_k G_k^T - the integers'| and the same of U
   const auto shift = [&](const ScaledRows& rows, std::size_t k) { return scaled_down_.exponents[k] + rows.exponents[k]; };
   parallel_for(count, [&](std::size_t t) {
     const auto x = a.subspan(t * hidden_, hidden_), y = gated ? b.subspan(t * hidden_, hidden_) : std::span<const double>();
@@ -133,28 +118,32 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
       const double scaled = std::ldexp(value, shift(rows, k) - largest[t]);
       place[k * padded + t] = static_cast<float>(scaled);
       crude[t] += std::fabs(scaled) * scaled_down_.sizes[k] * rows.sizes[k];
+      lost[t] += std::fabs(scaled) * (scaled_down_.losses[k] * (rows.sizes[k] + rows.losses[k]) + scaled_down_.sizes[k] * rows.losses[k]);
     };
     for (std::size_t k = 0; k < hidden_; ++k) {
       put(alpha, k, x[k], scaled_gate_);
       if (gated) put(beta, k, y[k], scaled_up_);
     }
-    crude[t] = upward(crude[t]);
+    crude[t] = upward(crude[t]), lost[t] = upward(lost[t]);
   });
 
+  const NormKernels& kernels = norm_kernels();
+  constexpr float unit = 1.0F / (std::int64_t{1} << 4 * integer_bits);
   // Row of tiles k: its sums over l >= k; whoever computes it, the additions have one order.
   std::vector<double> partial(panels * count);
   parallel_for(panels, [&](std::size_t k) {
-    alignas(32) std::array<float, tile * tile> outer, inner, product;
+    std::array<std::int32_t, tile * tile> outer, inner;
+    std::array<float, tile * tile> product;
     std::vector<float> sums(padded);
-    const auto panel = [](const ScaledRows& rows, std::size_t i) { return rows.panels.values.data() + i * rows.panels.length * tile; };
+    const auto panel = [](const ScaledRows& rows, std::size_t i) { return rows.values.data() + i * rows.pairs * 2 * tile; };
     const auto add = [&](const ScaledRows& left, const ScaledRows& right, const std::vector<float>& x, const std::vector<float>& y, std::size_t l) {
-      gram_tile(inner.data(), panel(left, k), panel(right, l), in_);
-      for (std::size_t i = 0; i < tile * tile; ++i) product[i] = outer[i] * inner[i];
-      add_forms(sums.data(), product.data(), x.data() + k * tile * padded, y.data() + l * tile * padded, padded);
+      integer_tile(inner.data(), panel(left, k), panel(right, l), left.pairs);
+      for (std::size_t i = 0; i < tile * tile; ++i) product[i] = static_cast<float>(outer[i]) * static_cast<float>(inner[i]) * unit;
+      kernels.add_forms(sums.data(), product.data(), x.data() + k * tile * padded, y.data() + l * tile * padded, padded);
     };
     for (std::size_t l = k; l < panels; ++l) {
       std::fill(sums.begin(), sums.end(), 0.0F);
-      gram_tile(outer.data(), panel(scaled_down_, k), panel(scaled_down_, l), out_);
+      integer_tile(outer.data(), panel(scaled_down_, k), panel(scaled_down_, l), scaled_down_.pairs);
       add(scaled_gate_, scaled_gate_, alpha, alpha, l);
       if (gated) {
         add(scaled_gate_, scaled_up_, alpha, beta, l);
@@ -165,15 +154,15 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
     }
   });
 
-  // Relative to the sum of the terms' absolute values, which is at most crude^2: every term passes the conversions of four weights and two factors, two
-  // sums of gram_tile, and 2 tile + 10 more operations. What underflows is below 2^-149 each.
-  const double relative = (roundings(out_) + roundings(in_) + 2 * tile + 16) * float_error;
+  // Relative to the sum of the terms' absolute values, which is at most crude^2: every term passes the conversions of two factors and of two integers, and
+  // 2 tile + 10 more operations. What underflows is below 2^-149 each.
+  constexpr double relative = (2 * tile + 16) * float_error;
   for (std::size_t t = 0; t < count; ++t) {
     if (!moderate[t]) continue;
     double sum = 0;
     for (std::size_t k = 0; k < panels; ++k) sum += partial[k * count + t];
     const double square = upward(std::max(sum, 0.0) + (relative + 0x1p-40) * crude[t] * crude[t] + 0x1p-60);
-    result[t] = upward(std::ldexp(upward(std::sqrt(square)), largest[t]));
+    result[t] = upward(std::ldexp(upward(std::sqrt(square)) + lost[t], largest[t]));
   }
   return result;
 }
@@ -181,10 +170,11 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
 // Rows and columns beyond `rows` and `columns` are not written.                                              -> [rows, columns]
 std::vector<float> MlpNorm::products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric) {
   std::vector<float> result(rows * columns);
+  const NormKernels& kernels = norm_kernels();
   parallel_for(panels_of(rows), [&](std::size_t k) {
-    alignas(32) std::array<float, tile * tile> sums;
+    std::array<float, tile * tile> sums;
     for (std::size_t l = symmetric ? k : 0; l < panels_of(columns); ++l) {
-      gram_tile(sums.data(), x.values.data() + k * x.length * tile, y.values.data() + l * y.length * tile, x.length);
+      kernels.float_tile(sums.data(), x.values.data() + k * x.length * tile, y.values.data() + l * y.length * tile, x.length);
       for (std::size_t i = 0; i < tile && k * tile + i < rows; ++i)
         for (std::size_t j = 0; j < tile && l * tile + j < columns; ++j) {
           result[(k * tile + i) * columns + l * tile + j] = sums[i * tile + j];

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -39,11 +40,13 @@ class MlpNorm {
     std::size_t length = 0;
     std::vector<float> values;
   };
-  // The columns of `down`, the rows of `gate` or `up`, each divided by a power of two near its norm.
+  // The columns of `down`, the rows of `gate` or `up`, each as integers (lib/number/integer_tile.hpp) that stand for 2^(exponent - 15) times themselves.
   struct ScaledRows {
-    Panels panels;
-    std::vector<int> exponents;   // [hidden]
-    std::vector<double> sizes;    // [hidden]: at least the norm of the row divided by 2^exponent, in [1, 2]
+    std::size_t pairs = 0;
+    std::vector<std::int16_t> values;  // [panel][pairs][16][2]
+    std::vector<int> exponents;        // [hidden]
+    std::vector<double> sizes;         // [hidden]: at least the norm of the integers / 2^15, at most 2^0.5
+    std::vector<double> losses;        // [hidden]: at least the norm of what rounding to integers took, in the same unit
   };
   ScaledRows scaled_rows(std::span<const double> rows, std::size_t length) const;  // [hidden, length]
   static std::vector<float> products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric);

@@ -57,6 +57,16 @@ TEST_CASE("Frobenius norms of Jacobians are enclosed from above, within two perc
   REQUIRE(tested == 5 * 19);
 }
 
+// Every entry is 1000.49 times a unit and rounded down: nothing averages out.
+TEST_CASE("what rounding to integers takes is part of the Frobenius norm") {
+  const std::size_t width = 576;
+  const Mlp mlp{width, 1, width, std::vector<double>(width, 1000.49), std::vector<double>(width, 1000.49 / 1024), {}};
+  const std::vector<double> a{1};
+  const double exact = mlp.jacobian(a, {}).frobenius(), bound = MlpNorm(mlp.down, mlp.gate, mlp.up, 1).frobenius_norms(a, {}, 1)[0];
+  REQUIRE(bound >= exact);
+  REQUIRE(bound <= exact * 1.0001);
+}
+
 TEST_CASE("operator norms are above the power method's, alone and by references") {
   SplitMix64 random(2);
   const std::size_t out = 48, hidden = 96, in = 40, count = 40;
