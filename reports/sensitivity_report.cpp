@@ -124,13 +124,13 @@ std::vector<std::string> sensitivity_sentences(const Sensitivity& s) {
                              factor_text(median_looseness(s, &TokenSensitivity::own)), factor_text(worst_looseness(s, &TokenSensitivity::own))));
   const std::size_t frozen = violations(s, &TokenSensitivity::frozen);
   said.push_back(frozen > 0 ? fmt::format("With attention's weights taken for constants the same bound would be wrong: the true norm is proved to exceed it at {} of {} tokens.", frozen, n)
-                            : fmt::format("With attention's weights taken for constants the same bound is not exceeded here (at most {} times the norm in the median): an "
-                                          "observation, since nothing proves it.", factor_text(median_looseness(s, &TokenSensitivity::frozen))));
+                            : fmt::format("With attention's weights taken for constants the same bound is not {}exceeded here (at most {} times the norm in the median): an "
+                                          "observation, since nothing proves it.", s.undecided ? "seen to be " : "", factor_text(median_looseness(s, &TokenSensitivity::frozen))));
   if (s.not_the_papers.empty()) {
     const std::size_t paper = papers_violations(s);
     said.push_back(paper > 0 ? fmt::format("The paper's Theorem 5.1, read literally, is violated by the truth at {} of {} tokens, proved: it takes attention's weights and the norms "
                                            "for constants.", paper, n)
-                             : std::string("The paper's Theorem 5.1, read literally, is not violated here."));
+                             : std::string("The paper's Theorem 5.1, read literally, is not ") + (s.undecided ? "seen to be " : "") + "violated here.");
   } else {
     said.push_back(fmt::format("The paper's Theorem 5.1 cannot be read literally for this model: {}.", s.not_the_papers));
   }
