@@ -12,7 +12,8 @@ namespace snellen {
 namespace {
 
 constexpr long bits_of_tokens = 64, bits_a_layer = 24;     // of the explicit tokens, of which nothing but bounds is made
-constexpr std::size_t fewest_tokens = 128, most_tokens = 512;  // explicit
+constexpr std::size_t fewest_tokens = 128, most_tokens = 256;  // explicit
+constexpr double most_bits = 64;                           // of the constant: a larger bound says nothing to anybody
 constexpr std::size_t widest = 256;                        // matrices are multiplied in balls, head by head
 
 std::string refusal(const Model& model, const Family& family) {
@@ -105,13 +106,13 @@ RunFading run_fading(const Model& model, const Family& family, Place place, cons
   for (std::size_t copies = fewest_tokens; copies <= most_tokens; copies *= 2) {
     const Attempt found = attempt(model, family, place, copies, progress);
     const Magnitude c = found.output * reader * constant(found.layers, result.layers);
-    if (!c.is_finite()) continue;
+    if (!c.is_finite() || c.log2() > most_bits) continue;
     result.from = static_cast<std::int64_t>(family.prefix.size() + copies) + 1;
     result.own = upper_of(found.layers.own), result.other = upper_of(found.layers.other);
     result.output = upper_of(found.output * reader), result.constant = upper_of(c);
     return result;
   }
-  result.refused = "the weights of late tokens could not be bounded after " + std::to_string(most_tokens) + " tokens";
+  result.refused = "after " + std::to_string(most_tokens) + " evaluated tokens the vectors of all later ones are still known too badly for a bound that says anything";
   return result;
 }
 
