@@ -40,16 +40,34 @@ Format checked_format(const TomlSection& section, std::string_view key, const st
   return *format;
 }
 
+// Of a source tree, and where an installed command has them: PREFIX/share/snellen/engines beside PREFIX/bin (cmake/SnellenInstall.cmake).
 std::vector<fs::path> folders() {
   std::vector<fs::path> result = {"cases/engines"};
   if (const char* home = std::getenv("SNELLEN_HOME"); home && *home) result.push_back(fs::path(home) / "cases/engines");
+  std::error_code error;
+  const fs::path command = fs::read_symlink("/proc/self/exe", error);
+  if (!error) result.push_back(command.parent_path().parent_path() / "share/snellen/engines");
   return result;
 }
 
 void read_sums(const TomlSection& file, EngineProfile& p) {
-  const auto sums = file.section("sums", {"order", "addition", "aligned_bits", "aligned_block", "fused", "flush_to_zero"});
+  const auto sums = file.section("sums", {"order", "lanes", "block", "combine", "chains", "addition", "aligned_bits", "aligned_block", "fused", "flush_to_zero"});
   if (!sums) return;
-  p.order = sums->choice<SumOrder>("order", {{"any", SumOrder::any}, {"sequential", SumOrder::sequential}}).value_or(p.order);
+  enum class Order { any, sequential, blocks };
+  const Order order = sums->choice<Order>("order", {{"any", Order::any}, {"sequential", Order::sequential}, {"blocks", Order::blocks}}).value_or(Order::any);
+  p.order = order == Order::sequential ? SumOrder::sequential : SumOrder::any;
+  if (order == Order::blocks) {
+    if (!sums->has("lanes") && !sums->has("block")) sums->fail("order", "found \"blocks\" without lanes or block, expected how many chains run side by side, or how many terms a block has");
+    SumBlocks blocks;
+    blocks.lanes = static_cast<std::size_t>(sums->integer("lanes", 1, 4096).value_or(1));
+    blocks.block = static_cast<std::size_t>(sums->integer("block", 1, 1 << 20).value_or(0));
+    blocks.combination = sums->choice<Combination>("combine", {{"sequential", Combination::sequential}, {"halves", Combination::halves}, {"neighbours", Combination::neighbours}}).value_or(blocks.combination);
+    blocks.fused = sums->choice<bool>("chains", {{"rounded", false}, {"fused", true}}).value_or(false);
+    p.linear_blocks = blocks;
+  } else {
+    for (const char* key : {"lanes", "block", "combine", "chains"})
+      if (sums->has(key)) sums->fail(key, "found it without order = \"blocks\", which it belongs to");
+  }
   p.addition = sums->choice<Addition>("addition", {{"nearest", Addition::nearest}, {"truncated", Addition::truncated}, {"aligned", Addition::aligned}}).value_or(p.addition);
   if (p.addition == Addition::aligned) {
     sums->require("aligned_bits", "the bits that are kept of aligned products");
@@ -59,12 +77,12 @@ void read_sums(const TomlSection& file, EngineProfile& p) {
   p.aligned_block = static_cast<int>(sums->integer("aligned_block", 1, 1024).value_or(0));
   p.fused = sums->boolean("fused").value_or(p.fused);
   p.flush_to_zero = sums->boolean("flush_to_zero").value_or(p.flush_to_zero);
-  if (p.order == SumOrder::sequential && (p.addition != Addition::nearest || p.flush_to_zero))
-    sums->fail("order", "found \"sequential\", which replays additions to nearest without flushing, expected order = \"any\" with the other settings");
+  if (order != Order::any && (p.addition != Addition::nearest || p.flush_to_zero))
+    sums->fail("order", "found an order that is replayed with additions to nearest and without flushing, expected order = \"any\" with the other settings");
 }
 
 void read_casts(const TomlSection& file, EngineProfile& p) {
-  const auto casts = file.section("casts", {"norm", "offset_norm", "bias", "scale", "probability", "alibi_from"});
+  const auto casts = file.section("casts", {"norm", "offset_norm", "bias", "scale", "probability", "alibi_from", "elided"});
   if (!casts) return;
   const auto norm = [&](std::string_view key) {
     return casts->choice<NormCast>(key, {{"before-weight", NormCast::before_weight}, {"after-weight", NormCast::after_weight}, {"any", NormCast::any}});
@@ -75,6 +93,7 @@ void read_casts(const TomlSection& file, EngineProfile& p) {
   p.scale = casts->choice<ScaleOn>("scale", {{"product", ScaleOn::product}, {"query", ScaleOn::query}, {"any", ScaleOn::any}}).value_or(p.scale);
   p.probability_cast =
       casts->choice<ProbabilityCast>("probability", {{"after-sum", ProbabilityCast::after_sum}, {"before-sum", ProbabilityCast::before_sum}}).value_or(p.probability_cast);
+  p.elided_casts = casts->boolean("elided").value_or(p.elided_casts);
   p.alibi_from = casts->choice<AlibiFrom>("alibi_from", {{"query", AlibiFrom::query}, {"last-token", AlibiFrom::last_token}}).value_or(p.alibi_from);
 }
 

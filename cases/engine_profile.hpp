@@ -12,7 +12,7 @@ namespace snellen {
 // InputError, "file.toml:LINE: key: found ..., expected ...".
 EngineProfile read_engine_profile(const std::filesystem::path& file);
 
-// A file; the name of one of cases/engines/*.toml, looked for below the current directory and the project's root (SNELLEN_HOME); or one of
+// A file; the name of one of cases/engines/*.toml, looked for below the current directory, the project's root (SNELLEN_HOME), and among what was installed with the command; or one of
 // `snellen profiles`, an engine with the order of its sums known. InputError where there is none.
 EngineProfile find_engine_profile(const std::string& name_or_file);
 // Those of cases/engines, by name.

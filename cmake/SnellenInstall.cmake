@@ -11,6 +11,7 @@ install(TARGETS ${targets} EXPORT snellen FILE_SET HEADERS DESTINATION "${header
 install(EXPORT snellen NAMESPACE snellen:: FILE snellen-targets.cmake DESTINATION "${package_dir}")
 if(TARGET snellen)
   install(TARGETS snellen snellen-check)
+  install(DIRECTORY cases/engines/ DESTINATION share/snellen/engines)  # where cases/engine_profile.cpp looks, from the command's own place
 endif()
 
 configure_package_config_file(cmake/snellen-config.cmake.in "${PROJECT_BINARY_DIR}/generated/snellen-config.cmake"

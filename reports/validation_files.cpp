@@ -29,6 +29,8 @@ Json json_of(const OperationVerdict& o) {
   if (o.worst)
     worst = {{"token", o.worst->token}, {"entry", o.worst->entry}, {"value", number(o.worst->value)}, {"lower", number(o.worst->image.lower)}, {"upper", number(o.worst->image.upper)},
              {"ulps_outside", number(o.worst->ulps)}};
+  Json directions = Json::array();
+  for (const Directional& d : o.directions) directions.push_back({{"distance", number(d.distance)}, {"reach", number(d.reach)}, {"relative", number(d.relative)}});
   return {{"operation", o.operation.name},
           {"layer", o.operation.layer ? Json(*o.operation.layer) : Json(nullptr)},
           {"tensor", o.source},
@@ -39,6 +41,7 @@ Json json_of(const OperationVerdict& o) {
           {"outside", o.outside},
           {"determined", o.determined},
           {"worst", std::move(worst)},
+          {"directions", std::move(directions)},
           {"hints", o.hints},
           {"caught", {{"any_above_ulps", number(o.surely_caught)}, {"any_above_relative", number(o.surely_relative)}, {"smallest_ulps", number(o.least_caught)}, {"smallest_relative", number(o.least_relative)}}},
           {"envelope_to_signal", number(o.resolution)},
@@ -120,8 +123,9 @@ std::string validation_junit(const ValidationReport& report) {
     text += fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" skipped=\"{}\" errors=\"0\">\n", suite, v.operations.size(), failures, skipped);
     for (const OperationVerdict& o : v.operations) {
       text += fmt::format("    <testcase classname=\"{}\" name=\"{}\"", suite, xml_escaped(o.operation.name));
-      if (o.verdict == Judgement::fail) text += fmt::format("><failure message=\"{}\"/></testcase>\n", xml_escaped(where(*o.worst)));
-      else if (o.verdict == Judgement::inconclusive) text += fmt::format("><skipped message=\"the envelope is {} times the signal\"/></testcase>\n", rough(o.resolution));
+      if (o.verdict == Judgement::fail) text += fmt::format("><failure message=\"{}\"/></testcase>\n", xml_escaped(evidence(o)));
+      else if (o.verdict == Judgement::inconclusive) text += fmt::format("><skipped message=\"the envelope is {} times the signal; smallest change of an entry that would have been caught: {} of its vector's largest\"/></testcase>\n", rough(o.resolution),
+                                                                           rough(o.least_relative));
       else text += "/>\n";
     }
     text += "  </testsuite>\n";

@@ -26,7 +26,7 @@ std::string figure(const Picture& picture, const std::string& label, const std::
 std::string chip(Judgement judgement) { return fmt::format("<span class=\"chip {0}\">{0}</span>", name_of(judgement)); }
 
 std::string operation_row(const OperationVerdict& o) {
-  std::string more = o.worst ? html_escaped(where(*o.worst)) : "";
+  std::string more = html_escaped(evidence(o));
   for (const std::string& hint : o.hints) more += "<br>" + html_escaped(hint);
   if (!o.carried.empty()) {
     more += (more.empty() ? "" : "<br>") + std::string("with ");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "reports/validation_words.hpp"
 
@@ -15,6 +16,21 @@ std::string where(const Outside& o) {
   if (!std::isfinite(o.value)) return fmt::format("token {}, entry {}: {} where [{:.9g}, {:.9g}] is possible", o.token, o.entry, o.value, o.image.lower, o.image.upper);
   if (o.image.lower <= o.value && o.value <= o.image.upper) return fmt::format("token {}, entry {}: {:.17g} is no value of the profile's format", o.token, o.entry, o.value);
   return fmt::format("token {}, entry {}: {:.9g}, {} ulps outside [{:.9g}, {:.9g}]", o.token, o.entry, o.value, rough(o.ulps), o.image.lower, o.image.upper);
+}
+
+std::string evidence(const OperationVerdict& o) {
+  if (o.worst) return where(*o.worst);
+  if (o.directions.empty()) return "";
+  const auto excess = [](const Directional& d) { return d.reach > 0 ? d.distance / d.reach : d.distance > 0 ? std::numeric_limits<double>::infinity() : 0; };
+  std::size_t farthest = 0, widest = 0;
+  for (std::size_t t = 0; t < o.directions.size(); ++t) {
+    if (excess(o.directions[t]) > excess(o.directions[farthest])) farthest = t;
+    if (o.directions[t].relative > o.directions[widest].relative) widest = t;
+  }
+  const Directional &far = o.directions[farthest], &wide = o.directions[widest];
+  if (far.proves_failure())
+    return fmt::format("token {}: at least {} from the exact layer along its deviation, where no engine of the profile is farther than {}", farthest, rough(far.distance), rough(far.reach));
+  return fmt::format("along each token's deviation from the exact layer: a change above {} of what the layer adds is caught", rough(2 * wide.relative));
 }
 
 std::string_view name_of(Judgement judgement) {
@@ -32,7 +48,7 @@ std::vector<std::vector<std::string>> validation_table(const Validation& v) {
   for (const OperationVerdict& o : v.operations) {
     rows.push_back({o.operation.name, std::string(name_of(o.verdict)), std::to_string(o.outside),
                     fmt::format("{:.0f}%", 100.0 * static_cast<double>(o.determined) / static_cast<double>(std::max<std::size_t>(o.entries, 1))), rough(o.resolution),
-                    rough(o.median_use), rough(o.surely_relative), o.worst ? where(*o.worst) : ""});
+                    rough(o.median_use), rough(o.surely_relative), evidence(o)});
   }
   return rows;
 }
@@ -43,7 +59,7 @@ std::string validation_sentence(const Validation& v) {
     for (const std::string& name : first->carried) carried += (carried.empty() ? "" : ", ") + name;
     for (const std::string& hint : first->hints) hints += (hints.empty() ? " Perhaps: " : "; ") + hint;
     return fmt::format("FAIL: {} is the first operation that no rounding of the profile {} explains{}. {} of {} entries, from token {} on; {}.{}", first->operation.name, v.profile,
-                       carried.empty() ? "" : " (or one before it that was not dumped: " + carried + ")", first->outside, first->entries, *first->first_token, where(*first->worst),
+                       carried.empty() ? "" : " (or one before it that was not dumped: " + carried + ")", first->outside, first->entries, *first->first_token, evidence(*first),
                        hints.empty() ? "" : hints + ".");
   }
   if (v.verdict == Judgement::inconclusive) {
@@ -51,7 +67,8 @@ std::string validation_sentence(const Validation& v) {
     std::size_t count = 0;
     for (const OperationVerdict& o : v.operations)
       if (o.verdict == Judgement::inconclusive && ++count <= 5)
-        names += fmt::format("{}{} (smallest change of an entry that would have been caught: {} of its vector's largest)", names.empty() ? "" : ", ", o.operation.name, rough(o.least_relative));
+        names += fmt::format("{}{} (smallest change of an entry that would have been caught: {} of its vector's largest{})", names.empty() ? "" : ", ", o.operation.name, rough(o.least_relative),
+                             o.directions.empty() ? "" : "; " + evidence(o));
     return fmt::format("INCONCLUSIVE: {} of {} operations have envelopes too wide to tell: {}{}. The others are explained by rounding of the profile {}.", count, v.operations.size(), names,
                        count > 5 ? ", ..." : "", v.profile);
   }

@@ -21,33 +21,22 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr slong working_bits = 128;
 constexpr Token no_token = -1;
 
-class Ball {
- public:
-  Ball() { arb_init(value_); }
-  Ball(const Ball& other) : Ball() { arb_set(value_, other.value_); }
-  Ball& operator=(const Ball& other) { return arb_set(value_, other.value_), *this; }
-  ~Ball() { arb_clear(value_); }
-  arb_ptr get() { return value_; }
-  arb_srcptr get() const { return value_; }
-
- private:
-  arb_t value_;
-};
-
 Ball ball_of(const Enclosure& x) {
   Ball result;
-  if (!x.is_finite()) arb_indeterminate(result.get());
-  else arb_set_interval_mpfr(result.get(), x.lower.get(), x.upper.get(), working_bits);
+  if (!x.is_finite()) arb_indeterminate(result);
+  else arb_set_interval_mpfr(result, x.lower.get(), x.upper.get(), working_bits);
   return result;
 }
 
+arf_srcptr middle_of(arb_srcptr x) { return arb_midref(x); }
+
 CertifiedError ends_of(const Ball& x) {
-  if (!arb_is_finite(x.get())) return {-infinity, infinity};
+  if (!arb_is_finite(x)) return {-infinity, infinity};
   arf_t end;
   arf_init(end);
-  arb_get_lbound_arf(end, x.get(), working_bits);
+  arb_get_lbound_arf(end, x, working_bits);
   const double lower = arf_get_d(end, ARF_RND_FLOOR);
-  arb_get_ubound_arf(end, x.get(), working_bits);
+  arb_get_ubound_arf(end, x, working_bits);
   const double upper = arf_get_d(end, ARF_RND_CEIL);
   arf_clear(end);
   return {lower, upper};
@@ -91,30 +80,30 @@ StateError compared(const std::string& name, const World& world, const typename 
 // log of the sum of e^x, shifted by an exact number near the largest.
 Ball log_sum_exp(const std::vector<Ball>& x) {
   double shift = -infinity;
-  for (const Ball& entry : x) shift = std::max(shift, arf_get_d(arb_midref(entry.get()), ARF_RND_NEAR));
+  for (const Ball& entry : x) shift = std::max(shift, arf_get_d(middle_of(entry), ARF_RND_NEAR));
   Ball sum, term;
   for (const Ball& entry : x) {
     Ball moved, by;
-    arb_set_d(by.get(), shift);
-    arb_sub(moved.get(), entry.get(), by.get(), working_bits);
-    arb_exp(term.get(), moved.get(), working_bits);
-    arb_add(sum.get(), sum.get(), term.get(), working_bits);
+    arb_set_d(by, shift);
+    arb_sub(moved, entry, by, working_bits);
+    arb_exp(term, moved, working_bits);
+    arb_add(sum, sum, term, working_bits);
   }
-  arb_log(sum.get(), sum.get(), working_bits);
+  arb_log(sum, sum, working_bits);
   Ball by;
-  arb_set_d(by.get(), shift);
-  arb_add(sum.get(), sum.get(), by.get(), working_bits);
+  arb_set_d(by, shift);
+  arb_add(sum, sum, by, working_bits);
   return sum;
 }
 
 void cap(std::vector<Ball>& logits, const std::optional<double>& softcap) {
   if (!softcap) return;
   Ball c;
-  arb_set_d(c.get(), *softcap);
+  arb_set_d(c, *softcap);
   for (Ball& x : logits) {
-    arb_div(x.get(), x.get(), c.get(), working_bits);
-    arb_tanh(x.get(), x.get(), working_bits);
-    arb_mul(x.get(), x.get(), c.get(), working_bits);
+    arb_div(x, x, c, working_bits);
+    arb_tanh(x, x, working_bits);
+    arb_mul(x, x, c, working_bits);
   }
 }
 
@@ -124,13 +113,13 @@ TokenLogProbability probability(const CertifiedVector& exact_logits, std::span<c
   bool numbers = true;
   for (std::size_t i = 0; i < engine.size(); ++i) {
     numbers = numbers && std::isfinite(engine_logits[i]);
-    if (numbers) arb_set_d(engine[i].get(), engine_logits[i]);
+    if (numbers) arb_set_d(engine[i], engine_logits[i]);
   }
   TokenLogProbability result;
   if (next == no_token) {
     std::size_t best = 0;
     for (std::size_t i = 1; i < exact.size(); ++i)
-      if (arf_cmp(arb_midref(exact[i].get()), arb_midref(exact[best].get())) > 0) best = i;
+      if (arf_cmp(middle_of(exact[i]), middle_of(exact[best])) > 0) best = i;
     next = static_cast<Token>(best);
   }
   result.next = next;
@@ -140,16 +129,16 @@ TokenLogProbability probability(const CertifiedVector& exact_logits, std::span<c
   const Ball exact_total = log_sum_exp(exact), engine_total = log_sum_exp(engine);
   const auto at = static_cast<std::size_t>(next);
   Ball p, q, delta, divergence;
-  arb_sub(p.get(), exact[at].get(), exact_total.get(), working_bits);
-  arb_sub(q.get(), engine[at].get(), engine_total.get(), working_bits);
-  arb_sub(delta.get(), q.get(), p.get(), working_bits);
+  arb_sub(p, exact[at], exact_total, working_bits);
+  arb_sub(q, engine[at], engine_total, working_bits);
+  arb_sub(delta, q, p, working_bits);
   for (std::size_t i = 0; i < exact.size(); ++i) {  // sum p_i (log p_i - log q_i)
     Ball log_p, difference, weight;
-    arb_sub(log_p.get(), exact[i].get(), exact_total.get(), working_bits);
-    arb_sub(difference.get(), engine[i].get(), engine_total.get(), working_bits);
-    arb_sub(difference.get(), log_p.get(), difference.get(), working_bits);
-    arb_exp(weight.get(), log_p.get(), working_bits);
-    arb_addmul(divergence.get(), weight.get(), difference.get(), working_bits);
+    arb_sub(log_p, exact[i], exact_total, working_bits);
+    arb_sub(difference, engine[i], engine_total, working_bits);
+    arb_sub(difference, log_p, difference, working_bits);
+    arb_exp(weight, log_p, working_bits);
+    arb_addmul(divergence, weight, difference, working_bits);
   }
   result.exact = ends_of(p), result.engine = ends_of(q), result.delta = ends_of(delta), result.divergence = ends_of(divergence);
   result.divergence.lower = std::max(0.0, result.divergence.lower);  // Gibbs' inequality

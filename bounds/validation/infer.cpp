@@ -36,13 +36,22 @@ std::vector<Change> changes() {
   result.push_back({"the scale on the query", [](EngineProfile& p) { return p.scale != ScaleOn::query && (p.scale = ScaleOn::query, true); }});
   result.push_back({"the scale on the product", [](EngineProfile& p) { return p.scale != ScaleOn::product && (p.scale = ScaleOn::product, true); }});
   result.push_back({"probabilities cast before their sum", [](EngineProfile& p) { return p.probability_cast != ProbabilityCast::before_sum && (p.probability_cast = ProbabilityCast::before_sum, true); }});
+  result.push_back({"casts between operations left out", [](EngineProfile& p) { return !p.elided_casts && (p.elided_casts = true); }});
   result.push_back({"biases in the accumulator", [](EngineProfile& p) { return p.bias != BiasIn::accumulator && (p.bias = BiasIn::accumulator, true); }});
   for (const bool fused : {false, true}) {
     result.push_back({fused ? "chains of fused multiply-adds from the first term to the last" : "sums from the first term to the last", [fused](EngineProfile& p) {
                         if (p.order == SumOrder::sequential && p.fused == fused) return false;
-                        p.order = SumOrder::sequential, p.fused = fused, p.flush_to_zero = false, p.addition = Addition::nearest;
+                        p.order = SumOrder::sequential, p.linear_blocks.reset(), p.fused = fused, p.flush_to_zero = false, p.addition = Addition::nearest;
                         return true;
                       }});
+    for (const std::size_t lanes : {8, 16, 32, 64}) {
+      const std::string text = (fused ? "linear maps in chains of fused multiply-adds, " : "linear maps in chains, ") + std::to_string(lanes) + " side by side";
+      result.push_back({text, [fused, lanes](EngineProfile& p) {
+                          if (p.linear_blocks) return false;
+                          p.order = SumOrder::any, p.linear_blocks = SumBlocks{.lanes = lanes, .fused = fused}, p.flush_to_zero = false, p.addition = Addition::nearest;
+                          return true;
+                        }});
+    }
   }
   return result;
 }

@@ -15,8 +15,8 @@ namespace {
 
 class Judge final : public ImageObserver {
  public:
-  Judge(const Model& model, std::size_t tokens, const Dump& dump, const EngineProfile& profile, Validation& result, Progress& progress)
-      : model_(model), dump_(dump), profile_(profile), program_(operations_of(model)), last_hidden_("hidden." + std::to_string(model.layers.size())), tokens_(tokens), result_(result), progress_(progress) {}
+  Judge(const Model& model, std::span<const Column> columns, const Dump& dump, const EngineProfile& profile, Validation& result, Progress& progress)
+      : model_(model), dump_(dump), profile_(profile), program_(operations_of(model)), last_hidden_("hidden." + std::to_string(model.layers.size())), columns_(columns), tokens_(columns.size()), result_(result), progress_(progress) {}
 
   std::size_t steps() const { return program_.size(); }
 
@@ -31,6 +31,7 @@ class Judge final : public ImageObserver {
     const DumpedTensor dumped = dump_.read(operation, tokens_);
     OperationVerdict verdict = judged(model_, profile_, operation, image, dumped);
     verdict.carried = carried(next_ - 1);
+    if (const auto layer = whole_layer(next_ - 1)) judge_along(*layer, operation, image, dumped, verdict);
     if (verdict.verdict == Judgement::fail && explained_++ < most_explained) verdict.hints = explanations(model_, profile_, operation, image, dumped, before_final_.get());
     result_.operations.push_back(std::move(verdict));
     take_dumped(model_, profile_, operation, dumped, image);
@@ -38,6 +39,35 @@ class Judge final : public ImageObserver {
   }
 
  private:
+  // The layer whose output this operation is, where its input was dumped and nothing inside it.
+  std::optional<std::size_t> whole_layer(std::size_t operation) const {
+    std::optional<std::size_t> layer;
+    for (std::size_t l = 0; l < model_.layers.size() && !layer; ++l)
+      if (program_[operation].name == "hidden." + std::to_string(l + 1)) layer = l;
+    if (!layer || !dump_.contains("hidden." + std::to_string(*layer))) return std::nullopt;
+    for (const OperationName& other : program_)
+      if (other.layer == layer && other.name != program_[operation].name && dump_.contains(other.name)) return std::nullopt;
+    return layer;
+  }
+
+  void judge_along(std::size_t layer, const OperationName& operation, const ImageBlock& image, const DumpedTensor& dumped, OperationVerdict& verdict) const {
+    const OperationName& source = *std::find_if(program_.begin(), program_.end(), [&](const OperationName& o) { return o.name == "hidden." + std::to_string(layer); });
+    ImageBlock before(image.width, image.tokens), after(image.width, image.tokens);
+    take_dumped(model_, profile_, source, dump_.read(source, tokens_), before);
+    take_dumped(model_, profile_, operation, dumped, after);
+    verdict.directions = directional(model_, layer, columns_, profile_, before, after);
+    for (std::size_t t = 0; t < verdict.directions.size(); ++t) {
+      const Directional& along = verdict.directions[t];
+      if (along.proves_failure()) verdict.tokens[t] = Judgement::fail;
+      else if (verdict.tokens[t] == Judgement::inconclusive && along.relative < 1) verdict.tokens[t] = Judgement::pass;
+    }
+    if (verdict.directions.empty()) return;
+    verdict.verdict = *std::max_element(verdict.tokens.begin(), verdict.tokens.end());
+    verdict.first_token.reset();
+    for (std::size_t t = 0; t < tokens_ && !verdict.first_token; ++t)
+      if (verdict.tokens[t] == Judgement::fail) verdict.first_token = t;
+  }
+
   // The operations between what was dumped and this one, in program order.
   std::vector<std::string> carried(std::size_t operation) const {
     std::set<std::size_t> between, open(program_[operation].inputs.begin(), program_[operation].inputs.end());
@@ -58,6 +88,7 @@ class Judge final : public ImageObserver {
   const std::vector<OperationName> program_;
   static constexpr std::size_t most_explained = 20;  // what comes after the first failures follows from them more often than not
   const std::string last_hidden_;
+  const std::span<const Column> columns_;
   std::size_t tokens_, next_ = 0, explained_ = 0;
   std::unique_ptr<ImageBlock> before_final_;
   Validation& result_;
@@ -82,7 +113,7 @@ Validation validate(const Model& model, std::span<const Column> columns, const D
   result.lint = lint(model, columns, dump, profile);
   for (const Finding& finding : result.lint.findings)
     if (finding.fatal) throw InputError(dump.place(), finding.text);
-  Judge judge(model, columns.size(), dump, profile, result, progress);
+  Judge judge(model, columns, dump, profile, result, progress);
   progress.begin("operations of " + dump.place(), judge.steps());
   try {
     const ImageWorld world(profile, &judge);

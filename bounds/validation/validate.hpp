@@ -4,13 +4,16 @@
 // its image under the profile (lib/world/image.hpp) contains every result of every engine of the profile (proofs/validation.md, `engine_in_image`). So an entry
 // outside is a proof that this operation is not the profile's: `fail`. An entry inside proves nothing wrong; where the image is so wide that it would also
 // hold a vector of zeros (its radius is at least the vector, in the 2-norm) or has an infinite end, the answer is `inconclusive`. NaN is never a pass.
-// Operations that were not dumped are carried as images to the next one that was.
+// Operations that were not dumped are carried as images to the next one that was. Of a layer of which only input and output were dumped, each token is also judged along the direction
+// in which it deviates from the exact layer (directional.hpp): `fail` where that is farther than any engine of the profile can be, and a `pass`, too, says only that this direction holds
+// no proof, while a layer that did nothing would have been noticed.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "bounds/validation/directional.hpp"
 #include "bounds/validation/dump.hpp"
 #include "bounds/validation/lint.hpp"
 #include "lib/model/columns.hpp"
@@ -47,6 +50,7 @@ struct OperationVerdict {
   double resolution = 0;               // largest |radius|_2 / |values|_2 of a token
   // Half the width of images over the distance of the value from their middles, as a median over entries whose image is no point: how much of the room was used.
   double median_use = 0;
+  std::vector<Directional> directions;  // of each token, where this is a layer's output and nothing inside the layer was dumped
   double tolerance_absolute = 0, tolerance_relative = 0;  // for an engine's own tests: |a - b| <= absolute + relative |b| holds for any two results of the profile
 };
 

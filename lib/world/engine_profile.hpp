@@ -13,6 +13,15 @@ namespace snellen {
 
 // How sums of products are ordered: in any order; from the first term to the last (then a result is exact, not enclosed).
 enum class SumOrder { any, sequential };
+// How partial sums become one: from the first to the last; each of the first half plus its partner in the second, and so on with that half; or neighbours in pairs.
+enum class Combination { sequential, halves, neighbours };
+// The order of a linear map's sums where it is known: blocks of `block` terms (0: one block), in each of them `lanes` chains side by side, term i of the block in
+// chain i mod lanes, combined to the block's sum; the blocks' sums are added from the first to the last.
+struct SumBlocks {
+  std::size_t lanes = 1, block = 0;
+  Combination combination = Combination::halves;
+  bool fused = false;  // chains of fused multiply-adds
+};
 // How one addition rounds: to nearest; towards zero; or, as tensor cores do, `block` products and the running sum aligned to the largest of them, cut to
 // `bits` bits, added exactly and cut again.
 enum class Addition { nearest, truncated, aligned };
@@ -54,6 +63,7 @@ struct EngineProfile {
   Format rope_table;         // cos and sin
   Format rotation;           // products and sum of the rotation
   SumOrder order = SumOrder::any;
+  std::optional<SumBlocks> linear_blocks = {};  // of linear maps, in place of `order`
   Addition addition = Addition::nearest;
   int aligned_bits = 0, aligned_block = 0;
   bool fused = false;          // multiplications may be fused with the additions that follow them
@@ -66,6 +76,8 @@ struct EngineProfile {
   ScaleOn scale = ScaleOn::product;
   ProbabilityCast probability_cast = ProbabilityCast::after_sum;
   AlibiFrom alibi_from = AlibiFrom::query;
+  // Compilers may leave out the cast of one operation's result before the next one reads it, though the result itself is stored cast; activations and products may be computed again there.
+  bool elided_casts = false;
   ActivationBlocks activation_blocks = ActivationBlocks::none;
   LibraryUlps ulps = {};
 };

@@ -62,9 +62,31 @@ ImageWorld::ImageWorld(const EngineProfile& p, ImageObserver* observer)
 }
 
 ImageBlock ImageWorld::settled(OperationKind operation, Block image) const {
+  // A compiler that leaves out casts fuses activations and products into what reads them, and may compute them there again, from operands before their casts.
+  const bool again = profile_.elided_casts && (operation == OperationKind::activation || operation == OperationKind::product);
+  const Block computed = again ? image : Block();
   if (observer_) observer_->settle(operation, image);
+  for (std::size_t i = 0; i < computed.lower.size(); ++i)
+    image.lower[i] = std::min(image.lower[i], computed.lower[i]), image.upper[i] = std::max(image.upper[i], computed.upper[i]);
+  if (profile_.elided_casts) widen_to_cells(operation, image);
   return image;
 }
+
+// What the next operation may read where the cast of this one's result is left out: anything that rounds to it. Embeddings are stored as they are.
+void ImageWorld::widen_to_cells(OperationKind operation, Block& image) const {
+  const ImageArithmetic& f = operation == OperationKind::scores ? score_ : operation == OperationKind::probabilities ? probability_ : storage_;
+  if (operation == OperationKind::embedding || f.format().precision >= profile_.accumulator.precision) return;
+  const double least = f.format().smallest_normal().to_double(MPFR_RNDU);
+  for (std::size_t i = 0; i < image.lower.size(); ++i) {
+    Range x{image.lower[i], image.upper[i]};
+    x = {x.lower - f.ulp(x.lower) / 2, x.upper + f.ulp(x.upper) / 2};
+    if (profile_.flush_to_zero && x.lower <= least && x.upper >= -least) x = hull(x, {-least, least});
+    image.lower[i] = x.lower, image.upper[i] = x.upper;
+  }
+}
+
+// Of operands that may be wider than `storage` an operation is rounded in the accumulator's format first.
+Range ImageWorld::stored(const Range& direct, const Range& wide) const { return profile_.elided_casts ? hull(direct, storage_.cast(wide)) : direct; }
 
 std::vector<Range> ImageWorld::stored_vector(const Tensor& tensor) const {
   std::vector<Range> values;
@@ -114,11 +136,15 @@ ImageBlock ImageWorld::scale(const Block& x, const Root& factor) const {
 }
 
 ImageBlock ImageWorld::add(const Block& x, const Block& y) const {
-  return settled(OperationKind::sum, each_entry(x.width, x.tokens, [&](std::size_t r, std::size_t c) { return storage_.add(x.at(r, c), y.at(r, c)); }));
+  return settled(OperationKind::sum, each_entry(x.width, x.tokens, [&](std::size_t r, std::size_t c) {
+                   return stored(storage_.add(x.at(r, c), y.at(r, c)), linear_sum_.arithmetic().add(x.at(r, c), y.at(r, c)));
+                 }));
 }
 
 ImageBlock ImageWorld::multiply(const Block& x, const Block& y) const {
-  return settled(OperationKind::product, each_entry(x.width, x.tokens, [&](std::size_t r, std::size_t c) { return storage_.multiply(x.at(r, c), y.at(r, c)); }));
+  return settled(OperationKind::product, each_entry(x.width, x.tokens, [&](std::size_t r, std::size_t c) {
+                   return stored(storage_.multiply(x.at(r, c), y.at(r, c)), linear_sum_.arithmetic().multiply(x.at(r, c), y.at(r, c)));
+                 }));
 }
 
 void ImageWorld::norm_part(const Norm& n, std::span<const Range> weight, std::span<const Range> bias, std::span<const Range> in, std::span<Range> out) const {

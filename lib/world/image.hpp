@@ -76,6 +76,8 @@ class ImageWorld {
     Range cos, sin;
   };
   Block settled(OperationKind operation, Block image) const;
+  void widen_to_cells(OperationKind operation, Block& image) const;
+  Range stored(const Range& direct, const Range& wide) const;
   std::vector<Range> stored_vector(const Tensor& tensor) const;
   Range activated(Activation activation, const ImageArithmetic& f, const Range& x) const;
   const std::vector<Turn>& turns(const Rotary& rotary, std::int64_t position) const;

@@ -1,10 +1,12 @@
 // Linear maps of the image world.
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 
 #include "lib/number/upward.hpp"
 #include "lib/world/image.hpp"
 #include "lib/world/image_blocks.hpp"
+#include "lib/world/image_replay.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {
@@ -82,14 +84,8 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
   const auto offsets = profile_.activation_blocks == ActivationBlocks::ggml ? block_offsets(weight.storage()) : std::nullopt;
   const BlockSums block_sums = offsets ? sums_of_blocks(x, *offsets) : BlockSums();
   const std::vector<Range> bias = map.bias ? stored_vector(*map.bias) : std::vector<Range>();
-  const bool replay = linear_sum_.sequential() && operands.radius.empty();
-  const Format formats[] = {profile_.operand, profile_.operand};
-  const auto single = replay ? Accumulator<float>::make(profile_.accumulator, formats) : std::nullopt;
-  const auto wide = replay ? Accumulator<double>::make(profile_.accumulator, formats) : std::nullopt;
-  const bool fused = replay && linear_sum_.fused();
-  if (fused && (linear_sum_.format().precision != (single ? 24 : 53) || operand.format().precision > linear_sum_.format().precision))
-    throw std::invalid_argument("profile " + profile_.name + ": fused sums are replayed in fp32 and fp64 only");
-  if (replay && !single && !wide) throw std::invalid_argument("profile " + profile_.name + ": its products cannot be replayed");
+  const bool known_order = linear_sum_.sequential() || profile_.linear_blocks;
+  const auto replay = known_order && operands.radius.empty() ? std::optional<ImageReplay>(std::in_place, profile_, linear_sum_) : std::nullopt;
 
   Block y(out, tokens);
   parallel_for((out + image_lanes - 1) / image_lanes, [&](std::size_t tile) {
@@ -108,23 +104,12 @@ ImageBlock ImageWorld::linear(const Linear& map, const Block& input) const {
         for (std::size_t begin = 0; begin < in; begin += offsets->block) bounds.push_back(offset_bound(std::span(row).subspan(begin, offsets->block), offsets->levels));
       }
     }
-    std::vector<float> narrow_weights, narrow_inputs;
-    if (single) narrow_weights.assign(weights.begin(), weights.end());
-
     double sums[image_rows * image_lanes], magnitudes[image_rows * image_lanes], spread[image_rows * image_lanes] = {}, unused[image_rows * image_lanes];
     for (std::size_t c = 0; c < tokens; c += image_rows) {
       const std::size_t count = std::min(image_rows, tokens - c);
       const double* inputs = operands.middle.data() + c * in;
-      if (single) {
-        float exact[image_rows * image_lanes] = {};
-        narrow_inputs.assign(inputs, inputs + count * in);
-        if (fused) fused_chains(narrow_weights.data(), narrow_inputs.data(), in, count, in, exact);
-        else (*single)(narrow_weights.data(), narrow_inputs.data(), in, count, in, exact);
-        std::copy_n(exact, count * image_lanes, sums);
-      } else if (wide) {
-        std::fill(std::begin(sums), std::end(sums), 0.0);
-        if (fused) fused_chains(weights.data(), inputs, in, count, in, sums);
-        else (*wide)(weights.data(), inputs, in, count, in, sums);
+      if (replay) {
+        (*replay)(weights.data(), inputs, in, count, in, sums);
       } else {
         image_products(weights.data(), inputs, in, count, in, sums, magnitudes);
         if (!operands.radius.empty()) image_products(weights.data(), operands.radius.data() + c * in, in, count, in, unused, spread);

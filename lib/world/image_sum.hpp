@@ -10,7 +10,6 @@
 #include <span>
 #include <vector>
 
-#include "lib/world/accumulator.hpp"
 #include "lib/world/engine_profile.hpp"
 #include "lib/world/image_arithmetic.hpp"
 

@@ -33,6 +33,7 @@ holds() {
 dump=$model/expected.safetensors
 expects "a true engine" 0 "PASS: rounding of the profile fp64 explains all 5 dumped operations of 16 tokens." --model "$model" --tokens $tokens --dump "$dump" --profile fp64 --out true
 for file in validation.json validation.html validation.xml validation.md tolerances.csv; do holds "$file is written" test -s true/$file; done
+holds "whole layers are judged along their deviations" grep -q '"directions": \[' true/validation.json
 holds "the JSON says so" grep -q '"schema": "snellen.validation/1"' true/validation.json
 holds "JUnit counts" grep -q 'tests="5" failures="0" skipped="0"' true/validation.xml
 holds "a picture of the growth" grep -q '<svg' true/validation.html
@@ -63,9 +64,13 @@ sed -i 's/bf16/bf61/' wide.toml
 expects "a format that is none" 2 'wide.toml:3: formats.accumulator: found "bf61"' --model "$model" --tokens $tokens --dump "$dump" --profile wide.toml
 printf '[formats]\nstorage = "fp64"\naccumulator = "fp32"\n[sums]\nordr = "any"\n' >wide.toml
 expects "an unknown key" 2 "wide.toml:5: sums.ordr: found an unknown key" --model "$model" --tokens $tokens --dump "$dump" --profile wide.toml
+printf '[formats]\nstorage = "fp64"\naccumulator = "fp64"\n[sums]\norder = "blocks"\n' >wide.toml
+expects "blocks of no size" 2 'found "blocks" without lanes or block' --model "$model" --tokens $tokens --dump "$dump" --profile wide.toml
+printf '[formats]\nstorage = "fp64"\naccumulator = "fp64"\n[sums]\nlanes = 16\n' >wide.toml
+expects "lanes without blocks" 2 'wide.toml:5: sums.lanes: found it without order = "blocks"' --model "$model" --tokens $tokens --dump "$dump" --profile wide.toml
 for profile in "$SNELLEN_HOME"/cases/engines/*.toml; do
   expects "$(basename "$profile") is read" 2 "found no tensor" --model "$model" --tokens $tokens --dump "$model/model.safetensors" --profile "$(basename "$profile" .toml)"
 done
 
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -ge 38 ]
+[ $failures -eq 0 ] && [ $tested -ge 42 ]

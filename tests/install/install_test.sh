@@ -32,4 +32,10 @@ by_pkg_config=$("$scratch/consumer")
 installed=$(find "$prefix/include/snellen" -name '*.hpp' | wc -l)
 expected=$(cd ../.. && find lib bounds cases reports proofs/certificate -name '*.hpp' | wc -l)
 [[ $installed -eq $expected && $expected -gt 0 ]] || { echo "$installed headers installed, the source tree has $expected"; exit 1; }
+# Profiles of engines are found by their names, anywhere.
+checkpoint=$PWD/../engines/fixtures/tiny/llama
+cd "$scratch"
+env -u SNELLEN_HOME "$prefix/bin/snellen" validate --local --quiet --model "$checkpoint" --tokens 13,17,1,9,2,30,8,10,11,12,27,0,0,25,15,26 --dump "$checkpoint/expected.safetensors" \
+  --profile fp64 --out validation > validation.log || { cat validation.log; exit 1; }
+
 echo "$installed headers; $by_cmake"

@@ -202,6 +202,90 @@ TEST_CASE("fused chains are replayed bit by bit") {
   }
 }
 
+// Chains side by side, combined, block after block: written out here once more, in floats.
+TEST_CASE("declared blocks and lanes are replayed bit by bit, and an ulp of one weight shows") {
+  std::mt19937_64 random(6);
+  const FormatArithmetic f(*find_format("fp32"));
+  constexpr std::size_t in = 75, out = 19, tokens = 5;
+  std::vector<double> weights(out * in);
+  for (double& w : weights) w = value_of(random, f);
+  ImageBlock x(in, tokens);
+  for (std::size_t i = 0; i < in * tokens; ++i) x.lower[i] = x.upper[i] = value_of(random, f);
+  const auto partial = [&](std::size_t r, std::size_t t, std::size_t begin, std::size_t end, std::size_t step, bool fused) {
+    float sum = 0;
+    for (std::size_t i = begin; i < end; i += step) {
+      const float w = static_cast<float>(weights[r * in + i]), v = static_cast<float>(x.lower[t * in + i]);
+      sum = fused ? std::fma(w, v, sum) : sum + w * v;
+    }
+    return sum;
+  };
+  std::size_t checked = 0, differing = 0;
+  for (const std::size_t lanes : {1, 4, 8, 16}) {
+    for (const std::size_t block : {0, 32, 40}) {
+      for (const Combination combination : {Combination::sequential, Combination::halves, Combination::neighbours}) {
+        for (const bool fused : {false, true}) {
+          EngineProfile profile = open_profile("fp32");
+          profile.linear_blocks = SumBlocks{lanes, block, combination, fused};
+          const ImageBlock y = ImageWorld(profile, nullptr).linear({std::make_shared<DenseTensor>(out, in, weights), nullptr}, x);
+          for (std::size_t t = 0; t < tokens; ++t) {
+            for (std::size_t r = 0; r < out; ++r) {
+              float total = 0;
+              const std::size_t size = block == 0 ? in : block;
+              for (std::size_t begin = 0; begin < in; begin += size) {
+                std::vector<float> parts;
+                for (std::size_t l = 0; l < lanes; ++l) parts.push_back(partial(r, t, begin + l, std::min(in, begin + size), lanes, fused));
+                while (parts.size() > 1) {
+                  std::vector<float> fewer;
+                  if (combination == Combination::sequential) {
+                    fewer = parts;
+                    fewer[1] = fewer[0] + fewer[1];
+                    fewer.erase(fewer.begin());
+                  } else {
+                    for (std::size_t i = 0; i < parts.size() / 2; ++i)
+                      fewer.push_back(combination == Combination::halves ? parts[i] + parts[i + parts.size() / 2] : parts[2 * i] + parts[2 * i + 1]);
+                  }
+                  parts = fewer;
+                }
+                total = begin == 0 ? parts[0] : total + parts[0];
+              }
+              CHECK(y.at(r, t).is_point());
+              CHECK(y.at(r, t).lower == total);
+              differing += total != partial(r, t, 0, in, 1, fused);
+              ++checked;
+            }
+          }
+        }
+      }
+    }
+  }
+  CHECK(checked == 4 * 3 * 3 * 2 * tokens * out);
+  CHECK(differing > checked / 4);  // orders matter
+}
+
+TEST_CASE("where casts may be left out, the next operation reads all that rounds to what is stored") {
+  std::mt19937_64 random(8);
+  EngineProfile profile = open_profile("bf16-acc32");
+  profile.operand = profile.cache = *find_format("fp32"), profile.elided_casts = true;
+  const ImageWorld world(profile, nullptr);
+  const FormatArithmetic wide(*find_format("fp32")), narrow(*find_format("bf16"));
+  constexpr std::size_t width = 40;
+  std::size_t changed = 0;
+  for (int trial = 0; trial < 50; ++trial) {
+    ImageBlock a(width, 1), b(width, 1), c(width, 1);
+    for (ImageBlock* x : {&a, &b, &c})
+      for (std::size_t i = 0; i < width; ++i) x->lower[i] = x->upper[i] = value_of(random, narrow);
+    // (a + b) c with the sum kept in fp32, or cast: both are what the engine may have.
+    const ImageBlock product = world.multiply(world.add(a, b), c);
+    for (std::size_t i = 0; i < width; ++i) {
+      const double sum = wide.add(a.lower[i], b.lower[i]), kept = narrow(wide.multiply(sum, c.lower[i])), cast = narrow(wide.multiply(narrow(sum), c.lower[i]));
+      CHECK(product.at(i, 0).lower <= std::min(kept, cast));
+      CHECK(product.at(i, 0).upper >= std::max(kept, cast));
+      changed += kept != cast;
+    }
+  }
+  CHECK(changed > 50);
+}
+
 // Without an observer images are carried through the whole decoder: every emulated engine of the profile stays inside, operation by operation.
 TEST_CASE("carried images contain a whole run") {
   std::size_t finite = 0, entries = 0;
