@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "bounds/validation/judge.hpp"
+
 namespace snellen {
 
 Comparison compare(const Model& model, std::size_t tokens, const std::vector<const Dump*>& dumps, const std::vector<const Validation*>& validations) {
@@ -16,7 +18,9 @@ Comparison compare(const Model& model, std::size_t tokens, const std::vector<con
     std::vector<DumpedTensor> tensors;
     for (const Dump* dump : dumps) tensors.push_back(dump->read(operation, tokens));
     double magnitude = 0;
+    const std::size_t width = tensors.front().width;
     for (std::size_t i = 0; i < tensors.front().values.size(); ++i) {
+      if (!visible_entry(model, operation, i % width, i / width, tokens)) continue;
       double low = tensors.front().values[i], high = low;
       bool same = true;
       for (const DumpedTensor& tensor : tensors) {

@@ -42,14 +42,14 @@ double median(std::vector<double>& values) {
   return *middle;
 }
 
+}  // namespace
+
 bool visible_entry(const Model& model, const OperationName& operation, std::size_t row, std::size_t token, std::size_t entries) {
   if (operation.kind != OperationKind::scores && operation.kind != OperationKind::probabilities) return true;
   const std::size_t entry = row % entries;
   const auto& window = model.layers[*operation.layer].attention.window;
   return entry <= token && !(window && token - entry >= *window);
 }
-
-}  // namespace
 
 OperationVerdict judged(const Model& model, const EngineProfile& profile, const OperationName& operation, const ImageBlock& image, const DumpedTensor& dumped) {
   const std::size_t tokens = dumped.tokens;

@@ -5,6 +5,9 @@
 
 namespace snellen {
 
+// Does `token` see this row of its scores or probabilities [heads * entries]? True of every other operation. What is not seen engines fill with -infinity, or the lowest number that they have.
+bool visible_entry(const Model& model, const OperationName& operation, std::size_t row, std::size_t token, std::size_t entries);
+
 // Every entry inside, outside, or not to be told; without `carried` and `hints`.
 OperationVerdict judged(const Model& model, const EngineProfile& profile, const OperationName& operation, const ImageBlock& image, const DumpedTensor& dumped);
 

@@ -42,6 +42,9 @@ struct CertificateFormat {
   bool top_code_is_nan = false;
 };
 
+// What a name means: the shipped formats. Nothing for another name.
+std::optional<CertificateFormat> known_format(const std::string& name);
+
 struct ListedDistances {
   std::int64_t n = 0;
   struct Interval { std::string lower, upper; };  // hex floats

@@ -129,22 +129,6 @@ CertificateSequences read_sequences(const Json& json, const std::string& place) 
   return s;
 }
 
-// What a name means. A format of another shape under a known name would make every claim about it say something else.
-std::optional<CertificateFormat> format_by_name(const std::string& name) {
-  static const std::array<CertificateFormat, 9> known{{{"e5m2", 3, -14, 15, "infinity", false},
-                                                       {"e4m3", 4, -6, 8, "nan", true},
-                                                       {"e5m2-saturating", 3, -14, 15, "saturate", false},
-                                                       {"e4m3-saturating", 4, -6, 8, "saturate", true},
-                                                       {"fp16", 11, -14, 15, "infinity", false},
-                                                       {"bf16", 8, -126, 127, "infinity", false},
-                                                       {"tf32", 11, -126, 127, "infinity", false},
-                                                       {"fp32", 24, -126, 127, "infinity", false},
-                                                       {"fp64", 53, -1022, 1023, "infinity", false}}};
-  for (const CertificateFormat& format : known)
-    if (format.name == name) return format;
-  return std::nullopt;
-}
-
 CertificateFormat read_format(const std::string& name, const Json& json, const std::string& place) {
   Fields f(json, place);
   constexpr std::int64_t most_exponent = std::int64_t{1} << 28;
@@ -152,7 +136,7 @@ CertificateFormat read_format(const std::string& name, const Json& json, const s
                            f.boolean("top_code_is_nan")};
   format.emax = f.integer("emax", format.emin, most_exponent);
   f.nothing_else();
-  const auto meant = format_by_name(name);
+  const auto meant = known_format(name);
   const bool user = name == fmt::format("p{}:{}:{}", format.precision, format.emin, format.emax) && format.overflow == "infinity" && !format.top_code_is_nan;
   const bool same = meant && meant->precision == format.precision && meant->emin == format.emin && meant->emax == format.emax && meant->overflow == format.overflow &&
                     meant->top_code_is_nan == format.top_code_is_nan;
@@ -221,7 +205,7 @@ void check_numbers(const CertificateClaim& claim, const std::string& fact, const
 
   const std::string by_criterion(theorem_of_criterion(text("criterion")));
   const bool fits = fact == "inevitable" ? is_one_of(claim.theorem, {"inevitable_by_eras", "window_kinds", "inevitable_by_kinds", "inevitable_by_majorant", "inevitable_by_steps",
-                                                                     "inevitable_by_phases", by_criterion})
+                                                                     "inevitable_by_phases", "inevitable_by_rotation", by_criterion})
                     : fact == "limit.tail" ? is_one_of(claim.theorem, {"convex_hull", "window_kinds", "periodic_hull", "inevitable_by_majorant"})
                     : fact == "engine"     ? claim.theorem == "fixed_point_forever"
                     : fact == "tokens"     ? claim.theorem == "argmax_margin"
@@ -268,6 +252,22 @@ CertificateClaim read_claim(const Json& json, const std::string& place) {
 }
 
 }  // namespace
+
+// What a name means. A format of another shape under a known name would make every claim about it say something else.
+std::optional<CertificateFormat> known_format(const std::string& name) {
+  static const std::array<CertificateFormat, 9> known{{{"e5m2", 3, -14, 15, "infinity", false},
+                                                       {"e4m3", 4, -6, 8, "nan", true},
+                                                       {"e5m2-saturating", 3, -14, 15, "saturate", false},
+                                                       {"e4m3-saturating", 4, -6, 8, "saturate", true},
+                                                       {"fp16", 11, -14, 15, "infinity", false},
+                                                       {"bf16", 8, -126, 127, "infinity", false},
+                                                       {"tf32", 11, -126, 127, "infinity", false},
+                                                       {"fp32", 24, -126, 127, "infinity", false},
+                                                       {"fp64", 53, -1022, 1023, "infinity", false}}};
+  for (const CertificateFormat& format : known)
+    if (format.name == name) return format;
+  return std::nullopt;
+}
 
 Certificate certificate_from(const Json& json, const std::string& file, bool ignore_digest) {
   const std::string place = file + ": ";

@@ -37,11 +37,16 @@ class Findings {
   // Runs judge(claim) on every claim of these facts that is open and may be decided yet.
   template <class F>
   void ask(std::initializer_list<std::string_view> facts, const F& judge) {
+    ask(facts, [](const CertificateClaim&) { return true; }, judge);
+  }
+  // Of those for which concerns(claim) holds.
+  template <class C, class F>
+  void ask(std::initializer_list<std::string_view> facts, const C& concerns, const F& judge) {
     for (std::size_t i = 0; i < claims_.size(); ++i) {
       if (!list_[i].is_open() || list_[i].settled) continue;
       const auto fact = fact_of(claims_[i].id);
       for (const std::string_view wanted : facts)
-        if (fact && *fact == wanted) list_[i] = judge(claims_[i]);
+        if (fact && *fact == wanted && concerns(claims_[i])) list_[i] = judge(claims_[i]);
     }
   }
   bool any_open(std::initializer_list<std::string_view> facts) const {

@@ -1,4 +1,4 @@
-// Claims about every n, to infinity: "inevitable" and "limit.tail".
+// Claims about every n, to infinity: "inevitable" and "limit.tail", and "engine".
 #pragma once
 
 #include "lib/model/model.hpp"
@@ -12,5 +12,12 @@ void check_runs(const Model& model, const Certificate& certificate, const Option
 
 // Windows in every layer: from some length on pairs come back to finitely many kinds (`window_kinds`, proofs/periodic.md).
 void check_windows(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
+
+// Slopes in every layer, and a run of several tokens, a suffix or a repeated last token (`periodic_hull`, proofs/periodic.md). Before check_horizon: claims about a single length's distance from such a
+// limit, too. Whether it is such a case.
+bool check_periods(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
+
+// What an emulated engine gives for ever: runs of one token where a token's bits do not depend on where it stands (`engine_settles`, proofs/engines.md).
+void check_engines(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
 
 }  // namespace snellen::check

@@ -115,7 +115,7 @@ std::optional<std::int64_t> window_reach(const Model& model) {
 }
 
 std::optional<std::vector<std::int64_t>> limit_tokens(const Model& model, const CertificateSequences& s, const std::string& text) {
-  if (s.every > 0 || s.unit.empty() || s.repeat_last || !std::holds_alternative<NoPositions>(model.positions)) return std::nullopt;
+  if (s.every > 0 || s.unit.empty() || !std::holds_alternative<NoPositions>(model.positions)) return std::nullopt;
   if (s.unit.size() == 1 && s.suffix.empty() && text == list_text(s.unit)) return s.unit;
   const auto reach = window_reach(model);
   if (!reach) return std::nullopt;

@@ -2,7 +2,10 @@
 
 #include <bit>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
+
+#include "proofs/checker/fixed_dot.hpp"
 
 namespace snellen::check {
 namespace {
@@ -12,40 +15,6 @@ std::vector<double> doubles(const Tensor& tensor, std::size_t row) {
   tensor.read_row(row, values);
   return values;
 }
-
-// A row of weights as MPFR numbers, exactly, and two numbers to add in.
-class Dot {
- public:
-  Dot(const std::vector<double>& weights, long bits) : weights_(weights.size()) {
-    for (std::size_t j = 0; j < weights.size(); ++j) {
-      mpfr_init2(&weights_[j], 53);
-      mpfr_set_d(&weights_[j], weights[j], MPFR_RNDN);
-    }
-    mpfr_init2(&term_, bits);
-  }
-  ~Dot() {
-    for (__mpfr_struct& weight : weights_) mpfr_clear(&weight);
-    mpfr_clear(&term_);
-  }
-  Dot(const Dot&) = delete;
-  Dot& operator=(const Dot&) = delete;
-
-  // sum += weights . x: of a positive weight the lower ends make the lower end, of a negative one the upper ends.
-  void add_to(Number& sum, const Vector& x) {
-    for (std::size_t j = 0; j < weights_.size(); ++j) {
-      const int sign = mpfr_sgn(&weights_[j]);
-      if (sign == 0) continue;
-      mpfr_mul(&term_, &weights_[j], sign > 0 ? lower(x[j]) : upper(x[j]), MPFR_RNDD);
-      mpfr_add(lower(sum), lower(sum), &term_, MPFR_RNDD);
-      mpfr_mul(&term_, &weights_[j], sign > 0 ? upper(x[j]) : lower(x[j]), MPFR_RNDU);
-      mpfr_add(upper(sum), upper(sum), &term_, MPFR_RNDU);
-    }
-  }
-
- private:
-  std::vector<__mpfr_struct> weights_;
-  __mpfr_struct term_;
-};
 
 }  // namespace
 
@@ -61,10 +30,12 @@ std::vector<Vector> Operations::linear(const Linear& map, const std::vector<Vect
     if (x.size() != map.weight->columns()) throw std::logic_error("linear: the weight's columns are not the vector's size");
   const Vector bias = map.bias ? row(*map.bias, 0) : Vector();
   std::vector<Vector> ys(xs.size(), zeros(out));
+  std::vector<std::optional<FixedVector>> fixed(xs.size());
+  for_each_index(xs.size(), xs.size() * map.weight->columns() >= 500, [&](std::size_t c) { fixed[c].emplace(xs[c], bits()); });
   for_each_index(out, out * map.weight->columns() * xs.size() >= 20'000, [&](std::size_t i) {
-    Dot dot(doubles(*map.weight, i), bits());
+    const FixedRow weights(doubles(*map.weight, i));
     for (std::size_t c = 0; c < xs.size(); ++c) {
-      dot.add_to(ys[c][i], xs[c]);
+      weights.times(*fixed[c], ys[c][i]);
       if (map.bias) a_.add(ys[c][i], ys[c][i], bias[i]);
     }
   });

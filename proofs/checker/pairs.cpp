@@ -59,7 +59,7 @@ const CertificateFormat& PairVectors::format(const ClaimNumbers& numbers) const 
 Number PairVectors::distance_at(std::int64_t n, const std::string& norm) const { return distance(arithmetic(), norm, vectors_[first_[index(n)]], vectors_[second_[index(n)]]); }
 
 std::optional<Number> PairVectors::distance_from_limit(std::int64_t n, const std::string& norm) const {
-  return limit_.empty() ? std::nullopt : std::optional(distance(arithmetic(), norm, vectors_[first_[index(n)]], limit_));
+  return limit_.empty() ? std::nullopt : std::optional(distance_from(n, limit_, norm));
 }
 
 Letter PairVectors::verdict_at(std::int64_t n, const ClaimNumbers& numbers) const {

@@ -16,6 +16,7 @@ class PairVectors {
   // After S_n, where it is certain and some claim speaks of next tokens.
   std::optional<std::int64_t> token_at(std::int64_t n) const { return tokens_[first_[index(n)]]; }
   std::optional<Number> distance_from_limit(std::int64_t n, const std::string& norm) const;
+  Number distance_from(std::int64_t n, const Vector& y, const std::string& norm) const { return distance(arithmetic(), norm, vectors_[first_[index(n)]], y); }
   // Of the row that a claim's numbers are about.
   Letter verdict_at(std::int64_t n, const ClaimNumbers& numbers) const;
   // The same where both vectors of the pair are known to be one: it collapses unless it overflows or has no certain next token.

@@ -16,6 +16,7 @@ class Budget {
   explicit Budget(double work) : left_(work) {}
   bool affords(double products) const { return products <= left_; }
   void spend(double products) { left_ -= products; }
+  double left() const { return left_; }
 
  private:
   double left_;

@@ -377,6 +377,21 @@ TEST_CASE("runs that differ are compared from where they differ") {
   CHECK(first.operation.kind == OperationKind::linear);  // sums in another order
   REQUIRE(first.allowed);
   CHECK(first.largest <= *first.allowed);
+
+  // What a token does not see is no difference: -infinity for one engine, its lowest number for another.
+  std::vector<NamedArray> masked = emulated_dump(model, sequence.columns(), profile);
+  const std::size_t heads = 4, tokens = 6;
+  masked.push_back({"layer.0.scores", {heads, tokens, tokens}, std::vector<double>(heads * tokens * tokens, 0.5)});
+  std::vector<NamedArray> lowest = masked;
+  for (std::size_t h = 0; h < heads; ++h)
+    for (std::size_t t = 0; t < tokens; ++t)
+      for (std::size_t e = t + 1; e < tokens; ++e) {
+        masked.back().values[(h * tokens + t) * tokens + e] = -INFINITY;
+        lowest.back().values[(h * tokens + t) * tokens + e] = -3e38;
+      }
+  const Dump infinite = dump_of(masked), finite = dump_of(lowest);
+  const Validation c = validate(model, sequence.columns(), infinite, any_order(profile), progress), d = validate(model, sequence.columns(), finite, any_order(profile), progress);
+  CHECK(!compare(model, 6, {&infinite, &finite}, {&c, &d}).first);
 }
 
 TEST_CASE("names of other people") {

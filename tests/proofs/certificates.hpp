@@ -49,8 +49,20 @@ inline std::vector<Example> examples() {
   RandomModel windowed = tiny(PositionKind::rope);
   windowed.layers = 2, windowed.window = 3;
   all.push_back(example("window", synthetic_model(windowed), small_request(7, {"e4m3", "bf16"}, true)));
-  all.push_back(example("eras", synthetic_model(tiny(PositionKind::none)), small_request(8, {"e5m2"}, true)));
+  CertifyRequest with_engine = small_request(8, {"e5m2"}, true);
+  with_engine.profiles.push_back(find_profile("bf16").value());
+  all.push_back(example("eras", synthetic_model(tiny(PositionKind::none)), with_engine));
   return all;
+}
+
+// With claims about emulated engines for every n.
+inline Example engine_example() {
+  RandomModel model = tiny(PositionKind::none);
+  model.width = 8, model.heads = 2;
+  CertifyRequest request = small_request(20, {"e5m2", "bf16"}, true);
+  request.criteria = {Criterion::bitwise, Criterion::argmax, Criterion::tolerance};
+  for (const char* profile : {"bf16", "bf16-acc32"}) request.profiles.push_back(find_profile(profile).value());
+  return example("engine", synthetic_model(model), request);
 }
 
 inline std::vector<check::Finding> findings(const Model& model, const Certificate& c) { return check::check(model, c, {}); }

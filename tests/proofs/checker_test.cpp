@@ -95,6 +95,44 @@ TEST_CASE("families of every form: a delimiter, a suffix, a sample, a last token
   CHECK(all_verified(request));
 }
 
+TEST_CASE("runs of two tokens, suffixes and repeated last tokens under slopes: for every n") {
+  std::size_t for_all = 0;
+  const auto all_verified = [&](std::string name, const CertifyRequest& request, std::size_t layers) {
+    RandomModel description = testing::tiny(PositionKind::alibi);
+    description.layers = layers;
+    const testing::Example example = testing::example(std::move(name), synthetic_model(description), request);
+    const Certificate c = certificate_from(example.certificate, "certificate");
+    const std::vector<check::Finding> found = testing::findings(example.model, c);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CAPTURE(example.name, c.claims[i].statement, found[i].reason);
+      CHECK(found[i].status == check::Status::verified);
+      for_all += c.claims[i].scope == "all";
+    }
+  };
+  CertifyRequest request = testing::small_request(10, {"e5m2"}, true);
+  request.criteria = {Criterion::tolerance, Criterion::argmax};  // close after fewer copies than bitwise
+  request.family.unit = {2, 4}, request.family.pair = Pair::repeat_last;
+  all_verified("two tokens, the last repeated", request, 1);
+  request.family.pair = Pair::next, request.family.unit = {2}, request.family.suffix = {3, 5}, request.at = Place::hidden;
+  all_verified("one token and a suffix", request, 1);
+  CHECK(for_all >= 5);
+}
+
+TEST_CASE("claims that rest on rotations are read, and named as open") {
+  const testing::Example example = testing::example("rotations", synthetic_model(testing::tiny(PositionKind::rope)), testing::small_request(6, {"e4m3"}, true));
+  const Certificate c = certificate_from(example.certificate, "certificate");
+  const std::vector<check::Finding> found = testing::findings(example.model, c);
+  std::size_t open = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CAPTURE(c.claims[i].statement, found[i].reason);
+    if (c.claims[i].scope == "horizon") CHECK(found[i].status == check::Status::verified);
+    if (c.claims[i].scope == "horizon") continue;
+    CHECK(found[i].reason == "this program proves nothing for every n of rotary positions");
+    ++open;
+  }
+  CHECK(open >= 1);
+}
+
 TEST_CASE("what is false is refuted, with its place; what is left out is named") {
   const std::vector<testing::Example> examples = testing::examples();
   Certificate c = certificate_from(examples[0].certificate, "certificate");

@@ -111,7 +111,8 @@ class Tamperer {
   }
   bool lower_from(Json& c) {
     Json* claim = any_claim(c, [](const Json& one) {
-      return (is(one, "collapse") && one["numbers"]["from"] != "1") || (is(one, "inevitable") && one["numbers"].contains("distinct at") && one["numbers"].contains("from"));
+      const bool sharp = is(one, "collapse") || (is(one, "engine") && one["numbers"]["status"] == "exact");
+      return (sharp && one["numbers"]["from"] != "1") || (is(one, "inevitable") && one["numbers"].contains("distinct at") && one["numbers"].contains("from"));
     });
     if (!claim) return false;
     const std::int64_t from = std::stoll((*claim)["numbers"]["from"].get<std::string>());

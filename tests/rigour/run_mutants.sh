@@ -103,7 +103,9 @@ while IFS= read -r line || [[ -n $line ]]; do
     '#'*) ;;
     '') judge; name= file= from= to= test= every=0 ;;
     every) every=1 ;;
-    'name '*) name=${line#name } ;;
+    'name '*)
+      [[ -z $name ]] || { echo "mutants.list: an empty line is missing between '$name' and '${line#name }'"; exit 2; }
+      name=${line#name } ;;
     'file '*) file=${line#file } ;;
     'from '*) from=${line#from } ;;
     'to '*) to=${line#to } ;;
