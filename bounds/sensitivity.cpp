@@ -4,61 +4,23 @@
 #include <cmath>
 
 #include "bounds/family_text.hpp"
+#include "bounds/forward_pass.hpp"
 #include "bounds/next_token.hpp"
 #include "bounds/over_squashing.hpp"
 #include "bounds/reverse_sweep.hpp"
 #include "lib/number/ball_enclosure.hpp"
 #include "lib/world/ball_functions.hpp"
 #include "lib/world/ball_slopes.hpp"
-#include "lib/world/influence.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
 
 constexpr long sweep_guard = 48;           // bits of the sweep beyond the accuracy of the states
+constexpr long bits_a_layer = 9;           // that cotangents are expected to lose
 constexpr long norm_bits = 128;            // of norms, and of the facts about attention
 constexpr std::size_t batch_balls = 3'000'000;  // that the widest block of one batch may take
 constexpr std::size_t whole_width = 128;   // up to which all of J is the default
-
-Dyadic upper_of(const Magnitude& bound) {
-  arf_t x;
-  arf_init(x);
-  arf_set_mag(x, bound.get());
-  Dyadic result = Dyadic::of(x, MPFR_RNDU);
-  arf_clear(x);
-  return result;
-}
-
-// The layers' inputs, how far every token reaches, and the last vectors.
-struct ForwardPass {
-  std::vector<BallMatrix> states;
-  std::vector<std::vector<Magnitude>> blocks;  // of each layer: at least |d x_n(l+1) / d x_i(l)|_2, row n
-  Reach reach;  // of what derivatives are taken of: y, or x(L)
-  BallMatrix y;
-};
-
-ForwardPass forward(const Model& model, std::span<const Column> columns, Place place, long bits, Progress& progress) {
-  const InfluenceWorld world(bits);
-  const Decoder<InfluenceWorld> decoder(model, world);
-  progress.begin("forward at " + std::to_string(bits) + " bits", model.layers.size());
-  ForwardPass result;
-  InfluenceWorld::Block x = world.input(decoder.embed(columns));
-  result.states.push_back(world.hull(x));
-  result.reach = x.reach;
-  for (const Layer& layer : model.layers) {
-    InfluenceWorld::Memory past;
-    x = decoder.layer(layer, world.input(std::move(x)), columns, past);
-    result.states.push_back(world.hull(x));
-    result.reach = after(x.reach, result.reach);
-    result.blocks.push_back(std::move(x.reach.moving));
-    progress.step();
-  }
-  const InfluenceWorld::Block y = decoder.final(world.input(std::move(x)));
-  if (place == Place::final) result.reach = after(y.reach, result.reach);
-  result.y = world.hull(y);
-  return result;
-}
 
 // What is differentiated: e_d for every coordinate d, or one row of the unembedding (less another) times the soft-cap's slope.
 class Outputs {
@@ -232,6 +194,14 @@ std::vector<Claim> claims_of(const Sensitivity& s) {
        {"the chain rule, step by step, at balls that contain the exact states"}},
       {"sensitivity.influence", "The 2-norm of " + what + " is at most own_bound, for every i.", "influence_bound", Scope::horizon, numbers,
        {"the bounds of each layer's blocks at the states that occur: proofs/norms.md and proofs/sensitivity.md"}}};
+  if (s.run.refused.empty()) {
+    claims.push_back({"sensitivity.run", "For every t >= from and every earlier token i, |J_{t,i}|_2 is at most constant (1 + H_t)^(layers - 1) / t, H_t = 1 + 1/2 + ... + 1/t.",
+                      "sensitivity_fades", Scope::all,
+                      {{"from", std::to_string(s.run.from)}, {"layers", std::to_string(s.run.layers)}, {"constant", s.run.constant.decimal(6, MPFR_RNDU)},
+                       {"own", s.run.own.decimal(6, MPFR_RNDU)}, {"other", s.run.other.decimal(6, MPFR_RNDU)}},
+                      {"a run of one token without a suffix, no positions or rotary ones, no window",
+                       "own and other bound the blocks of every layer at every token: the first ones evaluated, all later ones in one world"}});
+  }
   if (s.not_the_papers.empty()) {
     claims.push_back({"sensitivity.paper", "theorem_5_1 is the bound of the paper's Theorem 5.1 for changes that leave attention's weights and the norms' factors as they are.", "over_squashing",
                       Scope::horizon, numbers, {"attention's weights are constants", "the norms divide by constants, the least root of a token that occurs"}});
@@ -286,10 +256,11 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
   long sweep_bits = 0;
   std::optional<Outputs> outputs;
   std::vector<std::shared_ptr<const AttentionStep>> steps(result.not_the_papers.empty() ? model.layers.size() : 0);
-  for (long accuracy = 64 + 12 * static_cast<long>(result.layers), given = request.start_bits.value_or(0);;) {
+  // Bits of the states beyond those asked for: what a layer loses, as the bound "Influence" says of real models; more if that was not enough.
+  for (long accuracy = 64 + bits_a_layer * static_cast<long>(result.layers), given = request.start_bits.value_or(0);;) {
     const long wanted = given > 0 ? std::exchange(given, 0) : predict_bits(model, columns, accuracy);
     const long bits = std::min(wanted, request.max_bits);
-    pass = forward(model, columns, place, bits, progress);
+    pass = forward_pass(model, columns, place, bits, progress);
     sweep_bits = std::min(accuracy, bits) + sweep_guard;
     if (result.of == Output::logit && !result.token) {
       result.token = certified_token(model, pass.y, last, bits);
@@ -328,6 +299,7 @@ Sensitivity sensitivity(const Model& model, const CertifyRequest& request, const
   for (std::size_t i = 0; i < tokens; ++i)
     result.tokens.push_back({sequence[i], norms[i], paper.empty() ? std::nullopt : std::optional(paper[i]), frozen[i], own[i]});
 
+  result.run = run_fading(model, request.family, place, factor, progress);
   result.claims = claims_of(result);
 
   // The heat map: a second walk with the other rows; the last one is there already.

@@ -8,6 +8,7 @@
 
 #include "bounds/attention_facts.hpp"
 #include "bounds/certify.hpp"
+#include "bounds/run_fading.hpp"
 #include "lib/number/matrix_norms.hpp"
 
 namespace snellen {
@@ -64,6 +65,7 @@ struct Sensitivity {
   std::vector<LayerFacts> by_layer;
   Enclosure last_rank;                       // of x(L)
   std::string not_the_papers;                // why Theorem 5.1 cannot be read literally; empty where it can
+  RunFading run;                             // for every longer sequence of the family
   std::vector<Claim> claims;
   std::vector<std::string> assumptions, warnings;
 };

@@ -64,6 +64,20 @@ std::string layer_table(const Sensitivity& s) {
                body);
 }
 
+// For all lengths without end, or why not.
+std::string run_section(const Sensitivity& s) {
+  const RunFading& run = s.run;
+  if (!run.refused.empty()) return fmt::format("<p class=\"note\">Nothing is proved of longer sequences: {}.</p>\n", html_escaped(run.refused));
+  const auto bound = [](const Dyadic& x) { return scientific(rough_text(x, MPFR_RNDU)); };
+  const std::string row = cell(bound(run.own)) + cell(bound(run.other)) + cell(bound(run.output)) + cell(bound(run.constant)) + cell(bound(run.at(run.from)));
+  return fmt::format("<p>From {0} tokens on, for every n and every earlier token i: |J<sub>n,i</sub>|<sub>2</sub> &le; C (1 + H<sub>n</sub>)<sup>{1}</sup> / n, H<sub>n</sub> = 1 + 1/2 + &hellip; + 1/n "
+                     "(<code>sensitivity_fades</code>). Nobody evaluated them all: in every layer and at every token |d x<sub>n</sub>' / d x<sub>n</sub>|<sub>2</sub> &le; own and "
+                     "n |d x<sub>n</sub>' / d x<sub>i</sub>|<sub>2</sub> &le; other, the first tokens evaluated, all later ones in one world; C = output &middot; C<sub>{2}</sub>, C<sub>0</sub> = 0, "
+                     "C<sub>l+1</sub> = (own + other) C<sub>l</sub> + other own<sup>l</sup>.</p>\n", run.from, run.layers - 1, run.layers) +
+         table(column("own", "number") + column("other", "number") + column("output", "number") + column("C", "number") + column(fmt::format("bound at<br>n = {}", run.from), "number"),
+               "<tr>" + row + "</tr>\n");
+}
+
 std::string guide(const Sensitivity& s) {
   const std::string output = s.of == Output::vector ? "y_n" : "the logit";
   std::vector<std::string> items = {
@@ -102,6 +116,7 @@ std::string sensitivity_page(const Sensitivity& s, const SensitivityPictures& pi
     body += section("As the sequence grows", figure(pictures.growth, "Sensitivity to some tokens as more are read",
                                                     "The same numbers, followed token by token, as more tokens are read: S_n for growing n, where the sequence has no suffix."));
   }
+  body += section("For every length", run_section(s));
   body += section("Layer by layer", figure(pictures.by_layer, "Attention sink, entropy, spread of the scores and effective rank by layer",
                                            "Of the last token, the mean over the heads; the rank is that of all tokens' vectors. Certified, drawn at the middle of each enclosure.") +
                                         layer_table(s));

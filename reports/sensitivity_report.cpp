@@ -74,6 +74,12 @@ Json bound_json(const Dyadic& bound) { return {{"upper", upper_text(bound)}, {"u
 
 Json finite_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 
+Json run_json(const RunFading& run) {
+  if (!run.refused.empty()) return {{"refused", run.refused}};
+  return {{"from", run.from}, {"layers", run.layers}, {"own", bound_json(run.own)}, {"other", bound_json(run.other)}, {"output", bound_json(run.output)},
+          {"constant", bound_json(run.constant)}};
+}
+
 Json facts_json(const HeadFacts& facts) {
   return {{"sink", json_of(facts.sink)}, {"entropy", json_of(facts.entropy)}, {"logit_spread", json_of(facts.spread)}};
 }
@@ -118,15 +124,20 @@ std::vector<std::string> sensitivity_sentences(const Sensitivity& s) {
                              factor_text(median_looseness(s, &TokenSensitivity::own)), factor_text(worst_looseness(s, &TokenSensitivity::own))));
   const std::size_t frozen = violations(s, &TokenSensitivity::frozen);
   said.push_back(frozen > 0 ? fmt::format("With attention's weights taken for constants the same bound would be wrong: the true norm is proved to exceed it at {} of {} tokens.", frozen, n)
-                            : fmt::format("With attention's weights taken for constants the same bound is not exceeded here (at most {} times the norm in the median): an "
-                                          "observation, since nothing proves it.", factor_text(median_looseness(s, &TokenSensitivity::frozen))));
+                            : fmt::format("With attention's weights taken for constants the same bound is not {}exceeded here (at most {} times the norm in the median): an "
+                                          "observation, since nothing proves it.", s.undecided ? "seen to be " : "", factor_text(median_looseness(s, &TokenSensitivity::frozen))));
   if (s.not_the_papers.empty()) {
     const std::size_t paper = papers_violations(s);
     said.push_back(paper > 0 ? fmt::format("The paper's Theorem 5.1, read literally, is violated by the truth at {} of {} tokens, proved: it takes attention's weights and the norms "
                                            "for constants.", paper, n)
-                             : std::string("The paper's Theorem 5.1, read literally, is not violated here."));
+                             : std::string("The paper's Theorem 5.1, read literally, is not ") + (s.undecided ? "seen to be " : "") + "violated here.");
   } else {
     said.push_back(fmt::format("The paper's Theorem 5.1 cannot be read literally for this model: {}.", s.not_the_papers));
+  }
+  if (s.run.refused.empty()) {
+    said.push_back(fmt::format("For every length, proved: from {} tokens on, what any earlier token can do to the output of n tokens is at most {} {} / n (2-norm), H_n = 1 + 1/2 + ... + 1/n; "
+                               "at {} tokens that is {}.", s.run.from, up(s.run.constant), s.run.layers == 1 ? std::string() : fmt::format("(1 + H_n)^{}", s.run.layers - 1), s.run.from,
+                               up(s.run.at(s.run.from))));
   }
   if (s.undecided) said.push_back(fmt::format("Undecided: the least accurate norm has {:.0f} bits at the stated maximum of precision.", std::max(0.0, s.accurate_bits)));
   return said;
@@ -211,6 +222,7 @@ Json sensitivity_json(const Sensitivity& s) {
           {"against", s.against ? Json(*s.against) : Json(nullptr)},
           {"value", s.value ? json_of(*s.value) : Json(nullptr)},
           {"precision_bits", s.precision_bits},
+          {"accurate_bits", finite_or_null(std::floor(s.accurate_bits))},
           {"undecided", s.undecided},
           {"not_the_papers_model", s.not_the_papers.empty() ? Json(nullptr) : Json(s.not_the_papers)},
           {"own_bound_times_median", finite_or_null(median_looseness(s, &TokenSensitivity::own))},
@@ -219,6 +231,7 @@ Json sensitivity_json(const Sensitivity& s) {
           {"rows", std::move(rows)},
           {"layers", std::move(layers)},
           {"last_effective_rank", json_of(s.last_rank)},
+          {"run", run_json(s.run)},
           {"claims", std::move(claims)},
           {"assumptions", s.assumptions},
           {"warnings", s.warnings}};

@@ -26,4 +26,13 @@ Enclosure enclosure_between(arb_srcptr low, arb_srcptr high, long bits) {
 
 Enclosure enclosure_of(arb_srcptr ball, long bits) { return enclosure_between(ball, ball, bits); }
 
+Dyadic upper_of(const Magnitude& bound) {
+  arf_t x;
+  arf_init(x);
+  arf_set_mag(x, bound.get());
+  Dyadic result = Dyadic::of(x, MPFR_RNDU);
+  arf_clear(x);
+  return result;
+}
+
 }  // namespace snellen

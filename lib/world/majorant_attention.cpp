@@ -1,6 +1,7 @@
 #include "lib/world/majorant_attention.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "lib/world/ball_functions.hpp"
 
@@ -141,7 +142,7 @@ BallVector MajorantAttention::column_of(const BallMatrix& m, std::size_t row, st
   return result;
 }
 
-HeadMajorant MajorantAttention::output(std::size_t head, std::size_t column) const {
+MajorantAttention::Query MajorantAttention::query_of(std::size_t head, std::size_t column) const {
   Query query{head, column, head * a_.head_size, head / (a_.heads / a_.kv_heads) * a_.head_size, {}, {}, {}, {}, {}, {}, {}, {}, column + 1 >= shape_.unit, nullptr};
   if (turns()) query.turning = memory_.turning[head * q_.columns() + column].get();
   Ball scale;
@@ -166,6 +167,11 @@ HeadMajorant MajorantAttention::output(std::size_t head, std::size_t column) con
     mag_hypot(moved.get(), query.moved[f].get(), query.moved[f + half_].get());
     query.plane_moved.push_back(std::move(moved));
   }
+  return query;
+}
+
+HeadMajorant MajorantAttention::output(std::size_t head, std::size_t column) const {
+  const Query query = query_of(head, column);
   HeadMajorant result = a_.window ? local(query) : global(query);
   while (result.directions.size() < direction_count()) result.directions.emplace_back(a_.head_size), result.factors.emplace_back();
   return result;
@@ -328,6 +334,32 @@ void MajorantAttention::add_run_mass(const TurningHead& turning, const std::vect
     set_length(count, part.count);
     arb_addmul(by_modes.fixed, t, count, coarse_bits);
   }
+}
+
+// Weights over the mass, the mass by `inverse_mass`, and t = |P| + j <= (1 + |P|/M) j.
+HeadShares MajorantAttention::shares(std::size_t head) const {
+  if (a_.window || shape_.unit != 1 || shape_.suffix != 0) throw std::logic_error("MajorantAttention::shares: a window, a unit of several tokens, or a suffix");
+  const Query query = query_of(head, 0);
+  HeadShares result;
+  Ball fixed, tail, count;
+  BallVector key(a_.head_size);
+  for (std::size_t e = 0; e < memory_.tokens.entries; ++e) {
+    for (std::size_t i = 0; i < a_.head_size; ++i) arb_set(key[i], memory_.tokens.keys[e * k_.width() + query.key_row + i]);
+    const Weight weight = weight_of(query.range, query, key, coarse_bits);
+    arb_add(fixed, fixed, weight.lower, coarse_bits);
+    result.explicit_tokens.push_back(Magnitude::of(weight.upper));
+  }
+  for (const RunPart& part : memory_.parts) {
+    const Weight weight = weight_of(query.range, query, column_of(part.keys.balls, query.key_row, 1), coarse_bits);
+    result.copies = larger(result.copies, Magnitude::of(weight.upper));
+    set_length(count, part.count);
+    if (part.count == 0) arb_set(tail, weight.lower);
+    else arb_addmul(fixed, weight.lower, count, coarse_bits);
+  }
+  const Magnitude factor = inverse_mass(query, fixed, tail, Mass{}) * quotient(decays_.first() + shape_.prefix, decays_.first());
+  for (Magnitude& share : result.explicit_tokens) share *= factor;
+  result.copies *= factor;
+  return result;
 }
 
 HeadMajorant MajorantAttention::global(const Query& query) const {

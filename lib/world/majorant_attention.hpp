@@ -70,6 +70,12 @@ struct HeadMajorant {
   std::vector<Motion> factors, rest;
 };
 
+// How much one head gives each token, for every length: at least t times its weight in the softmax of the token of copy j, t = |P| + j tokens so far, for every j >= M.
+struct HeadShares {
+  std::vector<Magnitude> explicit_tokens;  // of each
+  Magnitude copies;                        // of any later token, the token itself included
+};
+
 // Attention of one layer, its keys and values already in the memory (the last part is the tail). k and v are the whole blocks: after the unit's columns come those of
 // the suffix.
 class MajorantAttention {
@@ -78,6 +84,8 @@ class MajorantAttention {
                     const MajorantMemory& memory, long bits);
 
   HeadMajorant output(std::size_t head, std::size_t column) const;
+  // A layer that sees everything, a unit of one token, no suffix.
+  HeadShares shares(std::size_t head) const;
   Magnitude spread(std::size_t head, std::size_t column) const;
   // Of every head's output.
   std::size_t direction_count() const { return 1 + own_directions_ + (turns() ? 2 * TurningHead::pairs : 0); }
@@ -89,6 +97,7 @@ class MajorantAttention {
   struct Query;
   struct Weight;
   struct Mass;
+  Query query_of(std::size_t head, std::size_t column) const;
   HeadMajorant global(const Query& query) const;
   HeadMajorant local(const Query& query) const;
   void set_global_steps(const Query& query, const std::vector<Magnitude>& explicit_weights, const Magnitude& inverse, HeadMajorant& result) const;

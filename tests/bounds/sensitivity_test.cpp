@@ -6,6 +6,7 @@
 
 #include "lib/number/ball_enclosure.hpp"
 #include "lib/world/scalar.hpp"
+#include "reports/sensitivity_report.hpp"
 #include "tests/bounds/whole_jacobian.hpp"
 #include "tests/catch.hpp"
 #include "tests/model/zoo.hpp"
@@ -196,6 +197,55 @@ TEST_CASE("attention's facts: bounds that everyone knows") {
   }
   // Prefix and run: two different vectors enter the first layer, so at most rank two.
   REQUIRE(s.by_layer[0].rank.upper.to_double(MPFR_RNDU) <= 2.0000001);
+}
+
+TEST_CASE("a run that grows: the bound for every length is above the truth at lengths that were not used, and falls like it") {
+  std::size_t tested = 0;
+  for (const PositionKind position : {PositionKind::none, PositionKind::rope})
+    for (const std::size_t layers : {1, 2}) {
+      INFO("positions " << static_cast<int>(position) << ", layers " << layers);
+      RandomModel description;
+      description.width = 8, description.heads = 2, description.hidden = 16, description.vocab = 8, description.gain = 1, description.layers = layers, description.position = position;
+      const Model model = synthetic_model(description);
+      SilentProgress silent;
+      constexpr std::int64_t length = 159;
+      SensitivityRequest question;
+      question.length = length - 1, question.rows = 1;
+      const Sensitivity truth = sensitivity(model, request_of(length), question, silent);
+      const RunFading& run = truth.run;
+      REQUIRE(run.refused.empty());
+      REQUIRE(run.from <= length);
+      REQUIRE(truth.tokens.size() == length);
+      for (std::size_t i = 0; i + 1 < truth.tokens.size(); ++i, ++tested) REQUIRE(truth.tokens[i].norms.two.upper <= run.at(length));
+      REQUIRE(run.at(1000 * length) < run.at(length));
+    }
+  REQUIRE(tested == 4 * 158);
+  RandomModel description;
+  SilentProgress silent;
+  for (const PositionKind position : {PositionKind::alibi, PositionKind::sinusoidal}) {
+    description.position = position;
+    REQUIRE(!run_fading(synthetic_model(description), request_of(4).family, Place::final, Magnitude::of(1), silent).refused.empty());
+  }
+  description.position = PositionKind::none, description.window = 4;
+  REQUIRE(run_fading(synthetic_model(description), request_of(4).family, Place::final, Magnitude::of(1), silent).refused.find("window") != std::string::npos);
+}
+
+TEST_CASE("where attention's weights move, Theorem 5.1 is exceeded by the truth, and the report says so") {
+  RandomModel description;
+  description.identity = true, description.hidden = 0, description.heads = 1, description.width = 4, description.vocab = 4, description.position = PositionKind::none;
+  description.one_hot = true, description.unscaled = true, description.pre_norm = false;
+  CertifyRequest request = request_of(6);
+  request.at = Place::hidden;
+  SilentProgress silent;
+  const Sensitivity s = sensitivity(synthetic_model(description), request, {}, silent);
+  REQUIRE(s.not_the_papers.empty());
+  // One layer would have |J_{n,i}|_2 = alpha_i |I + (v_i - o) q^T|_2 > alpha_i wherever v_i is not o.
+  std::size_t exceeded = 0;
+  for (const TokenSensitivity& t : s.tokens) exceeded += *t.paper < t.norms.two.lower;
+  REQUIRE(exceeded > 0);
+  bool said = false;
+  for (const std::string& sentence : sensitivity_sentences(s)) said = said || sentence.find("is violated by the truth at " + std::to_string(exceeded)) != std::string::npos;
+  REQUIRE(said);
 }
 
 TEST_CASE("what cannot be asked is said") {
