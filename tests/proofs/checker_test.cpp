@@ -142,6 +142,11 @@ TEST_CASE("what is false is refuted, with its place; what is left out is named")
   REQUIRE(testing::count(found, check::Status::refuted) == 1);
   CHECK(found[0].reason.find("n = 4: D_l1 lies in [") == 0);
   c = good;
+  c.distances.back().by_norm[0] = c.distances[2].by_norm[0];  // the last length is one of them
+  found = check::check(examples[0].model, c, {});
+  REQUIRE(testing::count(found, check::Status::refuted) == 1);
+  CHECK(found[0].reason.find("n = 6: D_l1 lies in [") == 0);
+  c = good;
   c.next_tokens[1] = *c.next_tokens[1] == 0 ? 1 : 0;
   found = check::check(examples[0].model, c, {});
   REQUIRE(testing::count(found, check::Status::refuted) == 1);
