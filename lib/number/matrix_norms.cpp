@@ -56,7 +56,8 @@ MatrixNorms matrix_norms(const BallMatrix& a, long bits) {
   set_frobenius(frobenius, a, bits);
   set_largest_sum(one, columns, rows, [&](std::size_t j, std::size_t i) { return a(i, j); }, bits);
   set_largest_sum(inf, rows, columns, [&](std::size_t i, std::size_t j) { return a(i, j); }, bits);
-  MatrixNorms norms{enclosure_of(frobenius, bits), enclosure_of(one, bits), enclosure_of(inf, bits), {}};
+  MatrixNorms norms;
+  norms.frobenius = enclosure_of(frobenius, bits), norms.one = enclosure_of(one, bits), norms.inf = enclosure_of(inf, bits);
   if (rows == 0 || columns == 0 || !arb_is_finite(frobenius)) {
     mpfr_set_zero(norms.two.lower.get(), +1);
     norms.two.upper = norms.frobenius.upper;
