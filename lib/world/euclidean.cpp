@@ -199,12 +199,12 @@ EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& x, std::s
   const std::size_t size = x.balls.rows() / groups, tokens = x.balls.columns();
   std::vector<double> weights = norm_weights(n);
   const Magnitude largest = largest_norm_weight(weights);
-  const HeadMoves moves = groups > 1 ? head_moves(x, groups) : HeadMoves{};
+  const HeadMoves moves = head_moves(x, groups);  // one group may be the only key head
   Magnitudes spread(tokens * groups), radii(tokens);
   parallel_for(tokens, [&](std::size_t c) {
     Magnitude sum;
     for (std::size_t g = 0; g < groups; ++g) {
-      const Magnitude radius = groups > 1 ? head_radius(x, moves, groups, g, c) : x.radii[c];
+      const Magnitude radius = head_radius(x, moves, groups, g, c);
       spread[c * groups + g] = norm_slope(n, x.balls, g * size, (g + 1) * size, c, radius);
       sum += square(spread[c * groups + g] * radius * largest);
     }

@@ -84,7 +84,7 @@ auto InfluenceWorld::add(const Block& x, const Block& y) const -> Block {
 
 auto InfluenceWorld::norm(const Norm& n, const Block& x, std::size_t groups) const -> Block {
   Block y{world_.norm(n, x.stream, groups), {}, nullptr};
-  if (groups > 1) {
+  if (groups > 1 || std::holds_alternative<EuclideanWorld::Mapped>(x.stream.path)) {  // queries or keys, be it of one head
     y.reach = Reach::unknown(tokens(x), x.reach.tokens), y.source = x.source;
     return y;
   }

@@ -107,6 +107,21 @@ TEST_CASE("no assumption: the bound is above the certified norm on every model, 
   REQUIRE(closer_than_1000 > tested / 2);
 }
 
+// 27 November 2026: the norm of the only key head was taken for one over the stream, and the bound was infinite.
+TEST_CASE("a norm over the only key head is a norm over a head") {
+  RandomModel description;
+  description.seed = 69, description.width = 8, description.layers = 1, description.heads = 2, description.kv_heads = 1, description.hidden = 16, description.vocab = 12;
+  description.qk_norm = true;
+  const std::vector<Token> tokens = {1, 2, 3, 2};
+  Reach reach;
+  const std::vector<BallMatrix> j = whole_jacobian(synthetic_model(description), tokens, 160, &reach);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const Magnitude& bound = reach.moving[(tokens.size() - 1) * tokens.size() + i];
+    REQUIRE(bound.is_finite());
+    REQUIRE(matrix_norms(j[i], 128).two.upper <= exact_bound(bound));
+  }
+}
+
 TEST_CASE("the paper's own model: Theorem 5.1 literally, and beside it the truth") {
   RandomModel description;
   description.identity = true, description.hidden = 0, description.heads = 1, description.width = 8, description.vocab = 6, description.position = PositionKind::none;
