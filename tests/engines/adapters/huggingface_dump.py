@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import safetensors.torch
 import torch
 
+import token_ids
 import torch_engine
 
 
@@ -191,10 +192,7 @@ def main():
     parser.add_argument("--cached", action="store_true", help="decode token by token with a KV cache")
     parser.add_argument("--exact-casts", action="store_true", help="casts to float32 become casts to float64")
     arguments = parser.parse_args()
-    text = arguments.tokens
-    if pathlib.Path(text).is_file():
-        text = pathlib.Path(text).read_text()
-    tokens = [int(token) for token in text.replace(",", " ").split()]
+    tokens = token_ids.read(arguments.tokens)
     model = load(arguments.model, getattr(torch, arguments.dtype))
     context = contextlib.nullcontext()
     if arguments.exact_casts:

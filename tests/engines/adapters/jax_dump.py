@@ -7,7 +7,6 @@ Weights are read by transformers, the forward pass is this file's: matrix produc
 bf16-acc32 or fp32, shipped with Snellen. Needs: pip install jax==0.8.0
 """
 import argparse
-import pathlib
 import sys
 
 import jax
@@ -17,6 +16,7 @@ import safetensors.torch
 import torch
 
 import huggingface_dump
+import token_ids
 
 
 def forward(weights, tokens, config, dtype):
@@ -87,8 +87,7 @@ def main():
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
-    text = pathlib.Path(arguments.tokens).read_text() if pathlib.Path(arguments.tokens).is_file() else arguments.tokens
-    tensors = dump(arguments.model, [int(token) for token in text.replace(",", " ").split()], arguments.dtype)
+    tensors = dump(arguments.model, token_ids.read(arguments.tokens), arguments.dtype)
     safetensors.torch.save_file(tensors, arguments.out)
     print(f"{len(tensors)} tensors: {arguments.out}")
 

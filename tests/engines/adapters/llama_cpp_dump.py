@@ -17,6 +17,8 @@ import safetensors.numpy
 
 import llama_cpp
 
+import token_ids
+
 
 class Tensor(ctypes.Structure):  # ggml.h, struct ggml_tensor
     _fields_ = [("type", ctypes.c_int), ("buffer", ctypes.c_void_p), ("ne", ctypes.c_int64 * 4), ("nb", ctypes.c_size_t * 4), ("op", ctypes.c_int), ("op_params", ctypes.c_int32 * 16),
@@ -128,9 +130,8 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--nodes", action="store_true", help="print the graph's nodes")
     arguments = parser.parse_args()
-    text = pathlib.Path(arguments.tokens).read_text() if pathlib.Path(arguments.tokens).is_file() else arguments.tokens
     nodes = [] if arguments.nodes else None
-    tensors = dump(arguments.model, [int(token) for token in text.replace(",", " ").split()], arguments.cache, nodes)
+    tensors = dump(arguments.model, token_ids.read(arguments.tokens), arguments.cache, nodes)
     for node in nodes or []:
         print(*node)
     safetensors.numpy.save_file(tensors, arguments.out)
