@@ -35,6 +35,7 @@ def main():
     parser.add_argument("--out", required=True, type=pathlib.Path)
     arguments = parser.parse_args()
     import numpy as np
+    import torch
     from safetensors.numpy import load_file
 
     case = tomllib.loads(arguments.case.read_text())
@@ -44,7 +45,7 @@ def main():
     tokens = [entry["token"] for entry in said["tokens"]]
     path, token, against = case["model"]["path"], said["token"], said["against"]
     choose = lambda logits: logits[token] if against is None else logits[token] - logits[against]
-    rough, _, _ = torch_engine.input_gradient(torch_engine.load(path).float(), tokens, choose)
+    rough, _, _ = torch_engine.input_gradient(torch_engine.load(path, torch.float32), tokens, choose)
     exact, logit = torch_engine.exact_input_gradient(torch_engine.load(path), tokens, choose)
 
     # A token beyond every window has no gradient at all: its enclosure is zero.

@@ -18,13 +18,13 @@ transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
-def load(path):
-    """A causal language model from a Hugging Face folder or a .gguf file: its stored weights as float64, nothing replaced yet."""
+def load(path, dtype=torch.float64):
+    """A causal language model from a Hugging Face folder or a .gguf file: its stored weights as float64 or float32, nothing replaced yet."""
     path = pathlib.Path(path)
     folder, gguf = (path.parent, {"gguf_file": path.name}) if path.suffix == ".gguf" else (path, {})
     model = transformers.AutoModelForCausalLM.from_pretrained(  # float32 holds every bf16, fp16, fp32 and dequantised weight exactly
         folder, dtype=torch.float32, attn_implementation="eager", local_files_only=True, **gguf)
-    return model.double().eval()
+    return (model.double() if dtype == torch.float64 else model).eval()  # model.float() is refused after a .gguf file
 
 
 @contextlib.contextmanager
