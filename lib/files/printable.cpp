@@ -19,6 +19,6 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-std::string in_quotes(std::string_view text) { return "'" + printable(text) + "'"; }
+std::string in_quotes(std::string_view text) { return fmt::format("'{}'", printable(text)); }
 
 }  // namespace snellen

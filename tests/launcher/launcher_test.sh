@@ -11,7 +11,7 @@ checks=0
 
 mkdir -p "$root" "$scratch/bin" "$scratch/elsewhere"
 cp "$launcher" "$root/snellen"
-unset CI SNELLEN_SKIP_PACKAGES
+unset CI SNELLEN_SKIP_PACKAGES SNELLEN_CMAKE_ARGUMENTS
 export FAKE=$scratch PATH=$scratch/bin:$PATH SNELLEN_OS_RELEASE=$scratch/os-release FAKE_UID=0
 
 stand_in() { { echo '#!/usr/bin/env bash'; cat; } > "$scratch/bin/$1"; chmod +x "$scratch/bin/$1"; }
@@ -99,6 +99,9 @@ check "nothing missing: no question" not says "[y/N]"
 check "one line of progress" says "building"
 call run x
 check "configured once" test "$(grep -c -- --preset "$calls")" -eq 1
+on "$debian12" "${common[@]}" libflint-arb-dev
+SNELLEN_CMAKE_ARGUMENTS="-DA=ON -DB=1" call run
+check "arguments of the configuration" called "cmake --preset release -DA=ON -DB=1"
 
 on "$ubuntu2404" "${common[@]}"
 call run
