@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "bounds/collapse.hpp"
-#include "bounds/distance.hpp"
+#include "bounds/engine_pair.hpp"
 #include "bounds/engine_run.hpp"
 #include "lib/model/decoder.hpp"
 #include "lib/world/rounded_runs.hpp"
@@ -15,7 +14,6 @@ namespace snellen {
 namespace {
 
 using Block = RoundedRunsWorld::Block;
-constexpr long distance_bits = 160;
 // How far the last layer is followed back at first, in tokens, and how much farther each time.
 constexpr std::int64_t first_stride = 16, growth = 16;
 
@@ -25,27 +23,21 @@ EngineLength unknown(std::string reason) { return {{"1", std::nullopt, Scope::al
 class RowScan {
  public:
   RowScan(const Model& model, const Profile& profile, const Family& family, const std::vector<CollapseRow>& rows, const std::vector<Metric>& metrics)
-      : model_(model),
-        world_(profile),
-        before_(static_cast<std::int64_t>(family.prefix.size())),
-        rows_(rows),
-        metrics_(metrics),
-        next_tokens_(std::any_of(rows.begin(), rows.end(), [](const CollapseRow& row) { return row.criterion == Criterion::argmax; })) {}
+      : model_(model), world_(profile), before_(static_cast<std::int64_t>(family.prefix.size())), rows_(rows), judge_(rows, metrics) {}
 
   // `vectors` at all positions from vectors.starts[0] on; `finals` are what the unembedding reads there. True if every row is answered.
   bool scan(const Block& vectors, const Block& finals, std::vector<EngineLength>& answers) const {
     const std::int64_t covered = std::max<std::int64_t>(1, vectors.starts[0] - before_ + 1);  // the pairs from here on
     std::vector<Open> open(rows_.size());
     for (std::size_t c = vectors.starts.size() - 1;; --c) {
-      const Pair last = pair(vectors, finals, c, c);  // two tokens of one run
-      for (std::size_t r = 0; c + 1 == vectors.starts.size() && r < rows_.size(); ++r) open[r].fails = verdict(r, last) != Verdict::collapsed;
+      for (std::size_t r = 0; c + 1 == vectors.starts.size() && r < rows_.size(); ++r)
+        open[r].fails = verdict(r, vectors, finals, c, c) != Verdict::collapsed;  // two tokens of one run
       const std::int64_t n = vectors.starts[c] - before_;  // S_n ends one token before this run begins
       if (c == 0 || n < 1) break;
-      const Pair change = pair(vectors, finals, c - 1, c);
       bool more = false;
       for (std::size_t r = 0; r < rows_.size(); ++r) {
         if (open[r].fails || open[r].distinct) continue;
-        const Verdict found = verdict(r, change);
+        const Verdict found = verdict(r, vectors, finals, c - 1, c);
         if (found != Verdict::collapsed && !open[r].upper) open[r].upper = n + 1;
         if (found == Verdict::distinct) open[r].distinct = n;
         more = more || !open[r].distinct;
@@ -72,40 +64,20 @@ class RowScan {
     bool fails = false;
     std::optional<std::int64_t> upper, distinct;  // one past the last n without collapse; the last distinct n
   };
-  struct Pair {
-    EngineVectors run;
-    std::vector<PairDistances> distances;
-  };
-
-  Pair pair(const Block& vectors, const Block& finals, std::size_t a, std::size_t b) const {
-    Pair result;
-    for (const std::size_t c : {a, b}) {
-      const double* column = vectors.values.column(c);
-      result.run.vectors.emplace_back(column, column + vectors.values.width);
-    }
-    PairDistances distances;
-    for (const Metric metric : metrics_) distances.by_metric.push_back(distance(metric, result.run.vectors[0], result.run.vectors[1], distance_bits));
-    result.distances.push_back(std::move(distances));
-    if (next_tokens_) {
+  Verdict verdict(std::size_t row, const Block& vectors, const Block& finals, std::size_t a, std::size_t b) const {
+    const auto column = [&](std::size_t c) { return std::span(vectors.values.column(c), vectors.values.width); };
+    return judge_(row, column(a), column(b), [&] {
       const std::size_t chosen[] = {a, b};
       const RoundedWorld::Block logits = world_.linear(model_.unembedding, world_.select(finals.values, chosen));
-      for (const std::size_t c : {0, 1}) result.run.next_tokens.push_back(greedy_token({logits.column(c), logits.width}));
-    }
-    return result;
-  }
-
-  Verdict verdict(std::size_t row, const Pair& pair) const {
-    Evaluation indices;
-    indices.first = {0}, indices.second = {1};
-    return observed_verdicts(rows_[row], pair.run, pair.distances, metrics_, indices)[0];
+      return std::vector<Token>{greedy_token({logits.column(0), logits.width}), greedy_token({logits.column(1), logits.width})};
+    });
   }
 
   const Model& model_;
   RoundedWorld world_;
   std::int64_t before_;
   const std::vector<CollapseRow>& rows_;
-  const std::vector<Metric>& metrics_;
-  bool next_tokens_;
+  EnginePairJudge judge_;
 };
 
 }  // namespace

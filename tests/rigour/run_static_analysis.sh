@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v cppcheck > /dev/null || { echo "cppcheck is not installed (apt-get install cppcheck)"; exit 77; }
 folders=("${@:-}")
-[[ -n ${folders[0]} ]] || folders=(lib bounds cases reports cli tests/fuzz tests/attacks tests/faults)
+[[ -n ${folders[0]} ]] || folders=(lib bounds proofs cases reports cli tests/fuzz tests/attacks tests/faults)
 cppcheck -j "${JOBS:-1}" --std=c++20 --language=c++ --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
   --suppressions-list=tests/rigour/cppcheck.suppressions --error-exitcode=1 --quiet -I . --template='{file}:{line}: {severity}: {id}: {message}' "${folders[@]}"
 echo "cppcheck: nothing found in ${folders[*]}"
