@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
 # The quick suite under sanitizers:   tests/rigour/run_sanitizers.sh address|thread [CTEST ARGUMENTS...]        (`-R NAME` runs some)
-#   address   addresses and undefined behaviour, built by the ordinary compiler in build-asan
-#   thread    races, built by clang in build-tsan: GCC's libgomp is not instrumented, so that the sanitizer takes every barrier for a race; clang's libomp tells it
-#             about them through Archer (libarcher.so of libomp-NN-dev), which must be there. CLANG names the compiler.
-# About half an hour on two cores each, most of it the build.
+#   address   addresses and undefined behaviour, and libstdc++'s own assertions, in build-asan
+#   thread    races, in build-tsan. Not by GCC: its libgomp is not instrumented, so that the sanitizer takes every barrier for a race; clang's libomp tells it
+#             about them through Archer (libarcher.so of libomp-NN-dev), which must be there.
+# CLANG names the compiler. About half an hour on two cores each, most of it the build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 kind=${1:?address or thread}
 shift
+clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 || true)}
+[[ -n $clang ]] || { echo "no clang++" >&2; exit 2; }
 case $kind in
   address)
     build=build-asan
-    [[ -f $build/CMakeCache.txt ]] || cmake --preset asan
+    [[ -f $build/CMakeCache.txt ]] || cmake --preset asan -DCMAKE_CXX_COMPILER="$clang"
     # Catch2's and FLINT's per-thread caches live until the process ends: leaks are looked for by the fuzz targets.
     export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
     ;;
   thread)
     build=build-tsan
-    clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 || true)}
-    [[ -n $clang ]] || { echo "no clang++" >&2; exit 2; }
     archer=$(find "$(dirname "$(dirname "$(readlink -f "$(command -v "$clang")")")")" /usr/lib -name 'libarcher.so' 2> /dev/null | head -1)
     [[ -n $archer ]] || { echo "no libarcher.so (apt-get install libomp-NN-dev, NN as in clang++-NN): every barrier would count as a race" >&2; exit 2; }
     [[ -f $build/CMakeCache.txt ]] || cmake --preset tsan -DCMAKE_CXX_COMPILER="$clang"
