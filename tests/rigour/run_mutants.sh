@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Breaks the code on purpose, one edit of mutants.list at a time, and checks that the named test turns red: a suite that lets a mutant live does not test
 # what the edit broke. Works on a copy of the sources, with a build of its own; nothing outside WORK is touched.
-#   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [--sample N [--seed S]] [--part K/N] [--minutes M] [--in-place] [WORDS]
-# WORDS: only the mutants whose name or test contains them; --sample N: N of them, drawn by the seed; --part K/N: every N-th of them, beginning with the K-th;
+#   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [--sample N [--seed S]] [--part K/N] [--minutes M] [--in-place] [--quick] [WORDS]
+# WORDS: only the mutants whose name or test contains them; --quick: only those whose test is not slow; --sample N: N of them, drawn by the seed; --part K/N: every N-th of them, beginning with the K-th;
 # --minutes M: none is begun after that. Each result is kept in DIR/results.tsv (a later one of the same mutant takes its place);
 # LIMIT: the seconds that a test may take (600; a slow or busy machine needs more).
 # --in-place: edits this very checkout, which must have nothing uncommitted, and its build/, so that nothing is compiled twice; every file is put back at the end.
@@ -11,7 +11,7 @@
 # compiles what it touches and runs one test file. A mutant that does not compile, runs forever or crashes outside a check has not been caught by a check.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
-work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=${LIMIT:-600} words= sample= seed=1 part= minutes= summary=0 in_place=0
+work=$source/build/mutants list=$source/tests/rigour/mutants.list limit=${LIMIT:-600} words= sample= seed=1 part= minutes= summary=0 in_place=0 quick=0
 while (($#)); do
   case $1 in
     --work) work=$2; shift 2 ;;
@@ -22,6 +22,7 @@ while (($#)); do
     --minutes) minutes=$2; shift 2 ;;
     --summary) summary=1; shift ;;
     --in-place) in_place=1; shift ;;
+    --quick) quick=1; shift ;;
     *) words=$1; shift ;;
   esac
 done
@@ -67,7 +68,8 @@ began=$SECONDS number=0
 # Of this name in the sample: one of `sample` smallest of the seeded digests of all names.
 declare -A drawn
 if [[ -n $sample ]]; then
-  while IFS= read -r one; do drawn[$one]=1; done < <(sed -n 's/^name //p' "$list" | grep -F -- "$words" |
+  while IFS= read -r one; do drawn[$one]=1; done < <(
+    awk -v quick="$quick" '/^name / { name = substr($0, 6) } /^test / && !(quick && /_slow_test$/) { print name }' "$list" | grep -F -- "$words" |
     while IFS= read -r one; do printf '%s\t%s\n' "$(printf '%s %s' "$seed" "$one" | md5sum | cut -c1-16)" "$one"; done | sort | head -n "$sample" | cut -f2)
 fi
 touch "$results"
@@ -80,6 +82,7 @@ judge() {
   [[ -n $name ]] || return 0
   [[ -z $words || "$name $test" == *"$words"* ]] || return 0
   [[ -z $sample || -n ${drawn[$name]:-} ]] || return 0
+  [[ $quick == 0 || $test != *_slow_test ]] || return 0
   number=$((number + 1))
   [[ -z $part ]] || (((number - 1) % ${part#*/} == ${part%/*} - 1)) || return 0
   [[ -z $minutes ]] || ((SECONDS - began < 60 * minutes)) || return 0
