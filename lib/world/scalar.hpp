@@ -54,8 +54,10 @@ class ScalarWorld {
   double near(const Block& x, std::size_t row, std::size_t column) const { return arithmetic_.near(x(row, column)); }
   const Number& entry(const Block& x, std::size_t row, std::size_t column) const { return x(row, column); }
 
+  // A template, since some compilers' explicit instantiations forget the constraint of a plain member.
+  template <class A = Arithmetic>
   std::vector<Enclosure> enclosures(const Block& x, std::size_t column) const
-    requires(certified)
+    requires(A::certified)
   {
     std::vector<Enclosure> result;
     for (std::size_t i = 0; i < x.width; ++i) result.push_back(arithmetic_.enclosure(x(i, column)));
