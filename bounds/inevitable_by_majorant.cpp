@@ -96,7 +96,7 @@ void enumerate(const InevitableTask& task, std::int64_t to, long bits, Progress&
 InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progress) {
   const auto& [model, family, place, questions, limits] = task;
   const std::size_t unit = family.unit.size();
-  const auto copies_of = [&](std::size_t tokens) { return static_cast<std::int64_t>((std::min(tokens, limits.max_tokens) + unit - 1) / unit); };
+  const auto copies_of = [&](std::size_t tokens) { return static_cast<std::int64_t>((std::min(tokens, task.limits.max_tokens) + unit - 1) / unit); };
   const bool turns = std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& l) { return l.attention.rotary && !l.attention.window; });
   progress.begin(fmt::format("explicit tokens of the majorants, {} bits", bits), 1);
   MajorantRun run(model, family, place, copies_of(fewest_tokens), copies_of(turns ? most_turning_tokens : most_tokens), bits);
