@@ -355,6 +355,43 @@ TEST_CASE("majorants of attention: rotating planes, whatever the angles") {
   REQUIRE(within(check(s), 0.2, 0));
 }
 
+// One plane that turns by one radian a token; a prefix token and explicit copies that weigh 1 whatever the query and say 0, but for those that are changed.
+Scene turning(std::size_t copies, Vector query, Vector key) {
+  Scene s;
+  s.rotary = true;
+  s.shape.prefix = 1, s.shape.copies = copies, s.stages = {static_cast<long>(copies) + 1};
+  s.keys.assign(copies + 1, {0, 0}), s.values.assign(copies + 1, {0, 0});
+  s.q = {still(std::move(query))}, s.k = {still(std::move(key))}, s.v = {still({0, 0})};
+  s.last = 2000;
+  return s;
+}
+
+// The newest token weighs e^3, the mean of a turning key's weights is 4.9: values that fall are worth more than the mean at first.
+TEST_CASE("majorants of attention: the newest tokens weigh more than the mean") {
+  Scene s = turning(100, {3, 0}, {1, 0});
+  s.v = {Moving{{0, 0}, {1, 0}}};
+  REQUIRE(within(check(s), 0.2, 0));
+  s.stages = {101, 140};
+  REQUIRE(within(check(s), 0.2, 0));
+}
+
+// The newest token weighs e^-3: the mass is behind its mean.
+TEST_CASE("majorants of attention: the newest tokens weigh less than the mean") {
+  Scene s = turning(30, {3, 0}, {-1, 0});
+  s.values[0] = {1, 0};
+  REQUIRE(within(check(s), 0.84, 0));
+}
+
+// Two tokens half a turn apart, of which one is seen at its heaviest from j = M on, e^(2 +- 0.5) as the query moves: more than the modes of the query's limit add up to.
+TEST_CASE("majorants of attention: a query's change moves the weights that are known by modes") {
+  const double turned = 401;  // the angle from the first of the two to the query of M
+  const Vector query{2 * std::cos(turned - 1), -2 * std::sin(turned - 1)};
+  Scene s = turning(400, query, {1, 0});
+  s.q[0].deviation = {query[0] / 4, query[1] / 4};
+  for (const std::size_t e : {1u, 4u}) s.keys[e] = {1, 0}, s.values[e] = {1, 0};
+  REQUIRE(within(check(s), 0.4, 0));
+}
+
 // All weight is on the oldest token seen: at the last j that sees M, or the last explicit token, the bound is attained.
 TEST_CASE("majorants of attention: a window that sees its oldest token alone") {
   for (const std::size_t window : {2u, 4u, 5u}) {
