@@ -217,8 +217,10 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
     evaluation = evaluate(model, block, request.at, next_tokens, bits, progress);
     result.precision_bits = bits;
     result.distances = pair_distances(request, evaluation, evaluation.vectors, bits + 32);
+    result.subtracted.clear();
     if (affordable && !all_accurate(result.distances)) {
       if (differences.empty()) differences = evaluate_differences(model, block, *related, request.at, std::min(request.max_bits, difference_bits(model)), progress);
+      result.subtracted = result.distances;
       sharpen(request, differences, result.distances);
     }
     decide(request, evaluation, result);
