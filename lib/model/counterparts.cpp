@@ -1,7 +1,5 @@
 #include "lib/model/counterparts.hpp"
 
-#include <stdexcept>
-
 namespace snellen {
 
 std::optional<std::vector<std::size_t>> counterparts(const Family& family, const FamilyBlock& block) {
@@ -16,9 +14,8 @@ std::optional<std::vector<std::size_t>> counterparts(const Family& family, const
     const View path = visible(block.columns[first], first, std::nullopt), later = visible(block.columns[second], second, std::nullopt);
     for (std::size_t place = path.size() - suffix; place < path.size(); ++place) {
       std::size_t& counterpart = result[path.entry(place)];
-      const std::size_t column = later.entry(place + unit);
-      if (counterpart != no_column && counterpart != column) throw std::logic_error("counterparts: a column stands in two places");
-      counterpart = column;
+      // A suffix that goes on as the run does may have left two columns of one token at one place of one sequence: then the first serves.
+      if (counterpart == no_column) counterpart = later.entry(place + unit);
     }
   }
   return result;
