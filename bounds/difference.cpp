@@ -27,7 +27,7 @@ std::vector<std::optional<CertifiedVector>> evaluate_differences(const Model& mo
   return result;
 }
 
-long difference_bits(const Model& model) { return 96 + 20 * static_cast<long>(model.layers.size()); }
+long difference_bits(const Model& model) { return 64 + 16 * static_cast<long>(model.layers.size()); }
 
 Enclosure intersection(const Enclosure& x, const Enclosure& y) {
   Enclosure result{x.lower < y.lower ? y.lower : x.lower, y.upper < x.upper ? y.upper : x.upper};

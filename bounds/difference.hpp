@@ -14,7 +14,7 @@ namespace snellen {
 std::vector<std::optional<CertifiedVector>> evaluate_differences(const Model& model, const FamilyBlock& block, const std::vector<std::size_t>& counterparts, Place place,
                                                                  long bits, Progress& progress);
 
-// The precision at which the differences of a model of this depth have some 40 correct bits, however small they are: balls lose up to 20 bits a layer. A guess for speed only.
+// The precision at which the differences of a model of this depth have some 40 correct bits, however small they are: balls lose about 15 bits a layer. A guess for speed only.
 long difference_bits(const Model& model);
 
 // Both enclose one number: what both allow. std::logic_error where they are disjoint.

@@ -13,13 +13,14 @@ namespace {
 // Vectors of tokens one after the other, for dot products, and which of their heads are exactly zero.
 class TokenVectors {
  public:
-  // Token places[c] of [width, ...] is column c's, zero where it is no_column.
-  TokenVectors(const BallMatrix& x, std::span<const std::size_t> places, std::size_t heads)
+  // Token places[c] of [width, ...], times a factor where there is one, is column c's, zero where it is no_column.
+  TokenVectors(const BallMatrix& x, std::span<const std::size_t> places, std::size_t heads, const Ball* factor = nullptr, long bits = 0)
       : width_(x.rows()), heads_(heads), entries_(x.rows() * places.size()), zero_(heads * places.size(), true) {
     parallel_for(places.size(), [&](std::size_t c) {
       if (places[c] == no_column) return;
       for (std::size_t i = 0; i < width_; ++i) {
-        arb_set(entries_[c * width_ + i], x(i, places[c]));
+        if (factor) arb_mul(entries_[c * width_ + i], x(i, places[c]), *factor, bits);
+        else arb_set(entries_[c * width_ + i], x(i, places[c]));
         if (!arb_is_zero(x(i, places[c]))) zero_[c * heads_ + i / (width_ / heads_)] = false;
       }
     });
@@ -62,10 +63,10 @@ class Comparison {
         bits_(bits),
         constants_(a, bits),
         places_(places_of(pairs, columns.size())),
-        q_(q.x, all_columns(columns.size()), a.heads),
+        q_(q.x, all_columns(columns.size()), a.heads, &constants_.scale, bits),
         k_(k.x, all_columns(columns.size()), a.kv_heads),
         v_(v.x, all_columns(columns.size()), a.kv_heads),
-        dq_(q.d, places_, a.heads),
+        dq_(q.d, places_, a.heads, &constants_.scale, bits),
         dk_(k.d, places_, a.kv_heads),
         dv_(v.d, places_, a.kv_heads),
         classes_(a.kv_heads) {
@@ -76,7 +77,7 @@ class Comparison {
   void run(std::size_t i, std::size_t h, BallMatrix& result) const {
     const std::size_t c = pairs_.first[i], other = pairs_.second[i], g = h / (a_.heads / a_.kv_heads), row = h * a_.head_size;
     const View view = visible(columns_[c], c, a_.window), after = visible(columns_[other], other, a_.window);
-    if (all_equal(classes_[g], view, after)) return;  // zero, as the result was made
+    if (all_equal(classes_[g], view, after) || nothing_moves(c, other, h, g, view, after)) return;  // zero, as the result was made
 
     const std::size_t count = view.size();
     BallVector scores(count), steps(count);
@@ -152,7 +153,6 @@ class Comparison {
  private:
   void score(arb_ptr s, arb_srcptr q, arb_srcptr k) const {
     arb_dot(s, nullptr, 0, q, 1, k, 1, static_cast<slong>(a_.head_size), bits_);
-    arb_mul(s, s, constants_.scale, bits_);
   }
 
   // t_e, of a scaled product s before soft-cap and slope.
@@ -163,7 +163,6 @@ class Comparison {
     if (!a_.rotary || shift == entry_shift) {
       if (!dq_.is_zero(c, h)) arb_dot(t, nullptr, 0, dq_.head(c, h), 1, k_.head(entry, g), 1, size, bits_);
       if (!dk_.is_zero(entry, g)) arb_dot(t, t, 0, moved[0], 1, dk_.head(entry, g), 1, size, bits_);
-      arb_mul(t, t, constants_.scale, bits_);
     } else {
       score(t, q_.head(other, h), k_.head(partner, g));
       arb_sub(t, t, s, bits_);
@@ -173,6 +172,18 @@ class Comparison {
     Ball slope;
     arb_mul_si(slope, constants_.slopes[h], shift - entry_shift, bits_);
     arb_sub(t, t, slope, bits_);
+  }
+
+  // Every entry is paired, and neither scores nor values change: a run that has left every window.
+  bool nothing_moves(std::size_t c, std::size_t other, std::size_t h, std::size_t g, const View& view, const View& after) const {
+    if (!dq_.is_zero(c, h) || view.size() != after.size()) return false;
+    const std::int64_t shift = columns_[other].position - columns_[c].position;
+    for (std::size_t e = 0; e < view.size(); ++e) {
+      const std::size_t entry = view.entry(e), partner = counterparts_[entry];
+      if (partner == no_column || !sees(after, partner) || !dk_.is_zero(entry, g) || !dv_.is_zero(entry, g)) return false;
+      if ((a_.rotary || !a_.alibi.empty()) && columns_[partner].position - columns_[entry].position != shift) return false;
+    }
+    return true;
   }
 
   // A number for each column, equal where the values of two columns are known to be one vector.
@@ -199,7 +210,7 @@ class Comparison {
   const long bits_;
   const ScoreConstants constants_;
   const std::vector<std::size_t> places_;
-  const TokenVectors q_, k_, v_, dq_, dk_, dv_;
+  const TokenVectors q_, k_, v_, dq_, dk_, dv_;  // queries and their differences times the scale of the scores
   std::vector<std::vector<std::size_t>> classes_;
 };
 

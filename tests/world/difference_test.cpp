@@ -166,6 +166,15 @@ TEST_CASE("a run that has left every window differs by exactly nothing") {
   }
 }
 
+TEST_CASE("equal tokens at other distances are weighed anew") {
+  for (const PositionKind position : {PositionKind::rope, PositionKind::alibi}) {
+    RandomModel description = zoo()[0].description;
+    description.position = position, description.window = 3;
+    // Columns 0, 1, 2 are the tokens of 4, 3, 5: nothing but their order differs.
+    REQUIRE(compare(synthetic_model(description), SequenceTree({1, 2, 4, 2, 1, 4}).columns(), {4, 3, 5, no_column, no_column, no_column}, 128, 512) > 100);
+  }
+}
+
 TEST_CASE("pairs follow the columns that are chosen") {
   const Model model = synthetic_model(zoo()[0].description);
   const DifferenceWorld world(128, {0, 2, 3, no_column});
