@@ -6,6 +6,7 @@
 
 #include "bounds/claims.hpp"
 #include "bounds/collapse.hpp"
+#include "bounds/difference.hpp"
 #include "bounds/distance.hpp"
 #include "bounds/engine_length.hpp"
 #include "bounds/engine_run.hpp"
@@ -21,6 +22,9 @@ namespace {
 constexpr long spare_bits = 40;
 // Precision is raised by this at first, and by twice as much each time.
 constexpr long first_raise = 64;
+
+// Correct bits of a distance, relative to itself, below which the differences themselves are evaluated; these are rounded to `difference_digits` bits.
+constexpr long wanted_distance_bits = 30, difference_digits = 64;
 
 long finest_precision(const std::vector<Format>& formats) {
   long precision = 24;
@@ -65,6 +69,19 @@ std::vector<PairDistances> pair_distances(const CertifyRequest& request, const E
       result[i].by_metric.push_back(distance(metric, vectors[pairs.first[i]], vectors[pairs.second[i]], bits));
   }
   return result;
+}
+
+bool all_accurate(const std::vector<PairDistances>& distances) {
+  return std::all_of(distances.begin(), distances.end(), [](const PairDistances& pair) {
+    return std::all_of(pair.by_metric.begin(), pair.by_metric.end(), [](const Enclosure& d) { return is_accurate(d, wanted_distance_bits); });
+  });
+}
+
+// What the norms of the pairs' differences say of their distances, too.
+void sharpen(const CertifyRequest& request, const std::vector<std::optional<CertifiedVector>>& differences, std::vector<PairDistances>& distances) {
+  for (std::size_t i = 0; i < distances.size(); ++i)
+    for (std::size_t m = 0; m < request.metrics.size() && differences[i]; ++m)
+      distances[i].by_metric[m] = intersection(distances[i].by_metric[m], norm_of(request.metrics[m], *differences[i], difference_digits));
 }
 
 void decide(const CertifyRequest& request, const Evaluation& evaluation, Certification& result) {
@@ -193,10 +210,19 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
   long bits = std::min(request.max_bits, request.start_bits ? *request.start_bits
                                                             : predict_bits(model, block.columns, finest_precision(request.formats) + spare_bits));
   Evaluation evaluation;
+  const auto related = counterparts(request.family, block);
+  const bool affordable = related && work_of_differences(model, block) <= most_difference_work;
+  std::vector<std::optional<CertifiedVector>> differences;
   for (long raise = first_raise;; raise *= 2) {
     evaluation = evaluate(model, block, request.at, next_tokens, bits, progress);
     result.precision_bits = bits;
     result.distances = pair_distances(request, evaluation, evaluation.vectors, bits + 32);
+    result.subtracted.clear();
+    if (affordable && !all_accurate(result.distances)) {
+      if (differences.empty()) differences = evaluate_differences(model, block, *related, request.at, std::min(request.max_bits, difference_bits(model)), progress);
+      result.subtracted = result.distances;
+      sharpen(request, differences, result.distances);
+    }
     decide(request, evaluation, result);
     if (!result.undecided() || bits == request.max_bits) break;
     bits = std::min(request.max_bits, bits + raise);

@@ -63,6 +63,7 @@ Enclosure enclosed_distance(Metric metric, const A& a, const B& b, long bits) {
 Enclosure distance(Metric metric, const CertifiedVector& a, const CertifiedVector& b, long bits) {
   return enclosed_distance(metric, a, b, bits);
 }
+Enclosure norm_of(Metric metric, const CertifiedVector& d, long bits) { return enclosed_distance(metric, std::vector<double>(d.size()), d, bits); }
 Enclosure distance(Metric metric, const std::vector<double>& a, const std::vector<double>& b, long bits) {
   return enclosed_distance(metric, a, b, bits);
 }

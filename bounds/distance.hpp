@@ -13,6 +13,9 @@ namespace snellen {
 // Computed with outward rounding to `bits` bits; infinite enclosures give [0, inf]. Not finite is never an error here: it says nothing.
 Enclosure distance(Metric metric, const CertifiedVector& a, const CertifiedVector& b, long bits);
 
+// The same of a difference that is itself enclosed: lower <= || d ||_p <= upper.
+Enclosure norm_of(Metric metric, const CertifiedVector& d, long bits);
+
 // The vectors that an engine run produced are what they are: points, known exactly. Between two of them, and between one of them and the exact result.
 Enclosure distance(Metric metric, const std::vector<double>& a, const std::vector<double>& b, long bits);
 Enclosure distance(Metric metric, const std::vector<double>& a, const CertifiedVector& b, long bits);

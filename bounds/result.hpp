@@ -140,6 +140,9 @@ struct Certification {
   long precision_bits = 0;               // at which everything was decided, or the stated maximum
   std::vector<Metric> metrics;
   std::vector<PairDistances> distances;
+  // The same by the two vectors alone, where the differences themselves made them sharper (bounds/difference.hpp); empty otherwise. A certificate lists these: its checker
+  // subtracts intervals, which never shows that nothing differs, and shows the size of 2^-k only with more than k bits.
+  std::vector<PairDistances> subtracted;
   // Of S_n, n = from, ..., to: the argmax of the exact model, none where it is not certified. Empty unless argmax was asked for.
   std::vector<std::optional<std::int64_t>> next_tokens;
   std::vector<CollapseRow> rows;

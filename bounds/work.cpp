@@ -35,6 +35,17 @@ std::size_t most_within(double budget, std::size_t most, Work work) {
 
 double work_of_tokens(const Model& model, double tokens) { return tokens * weights_of(model) + tokens * tokens / 2 * memory_of(model); }
 
+double work_of_differences(const Model& model, const FamilyBlock& block) {
+  constexpr double each = 64;
+  double met = 0;  // entries that queries meet
+  for (const Layer& layer : model.layers) {
+    double seen = 0;
+    for (std::size_t c = 0; c < block.columns.size(); ++c) seen += static_cast<double>(visible(block.columns[c], c, layer.attention.window).size());
+    met += 2 * seen * static_cast<double>(layer.attention.heads * layer.attention.head_size);
+  }
+  return 2 * static_cast<double>(block.columns.size()) * weights_of(model) + each * met;
+}
+
 double work_of_eras(const Model& model, double eras, double degree) {
   const double terms = (degree + 1) * (degree + 2) / 2;
   return eras * (degree + 1) * weights_of(model) + eras * eras / 2 * terms * memory_of(model);

@@ -11,6 +11,11 @@ namespace snellen {
 // Tokens evaluated one by one, each after all before it: tokens * weights + tokens^2 / 2 * (keys and values of all layers).
 double work_of_tokens(const Model& model, double tokens);
 
+// The differences of a family's pairs (bounds/difference.hpp), columns one by one; what a query meets costs some 64 products each, since it is done ball by ball.
+double work_of_differences(const Model& model, const FamilyBlock& block);
+// The most that they may cost to make distances sharper that are decided already.
+inline constexpr double most_difference_work = 5e9;
+
 // Eras of the given degree: (degree + 1) columns each through the weights, and each pair of eras.
 double work_of_eras(const Model& model, double eras, double degree);
 

@@ -38,7 +38,7 @@ Certificate certificate(const Certification& c) {
     const Format& f = *row.format;
     result.formats.push_back({f.name, f.precision, f.emin, f.emax, name_of(f.overflow), f.top_code_is_nan});
   }
-  for (const PairDistances& pair : c.distances) {
+  for (const PairDistances& pair : c.subtracted.empty() ? c.distances : c.subtracted) {
     ListedDistances listed{pair.n, {}};
     for (const Enclosure& d : pair.by_metric) listed.by_norm.push_back({d.lower.hex(), d.upper.hex()});
     result.distances.push_back(std::move(listed));

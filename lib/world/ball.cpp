@@ -18,12 +18,6 @@ namespace {
 // Extra bits of the argument of cos and sin at position n: the integer part of the angle needs log2(n).
 long position_bits(std::int64_t position) { return 2 + static_cast<long>(std::log2(static_cast<double>(position) + 1.0)); }
 
-void set_row(arb_ptr entries, slong stride, const Tensor& table, std::size_t row) {
-  std::vector<double> values(table.columns());
-  table.read_row(row, values);
-  for (std::size_t i = 0; i < values.size(); ++i) arb_set_d(entries + static_cast<slong>(i) * stride, values[i]);
-}
-
 BallVector exact_row(const TensorPtr& tensor) {
   BallVector result(tensor->columns());
   set_row(result[0], 1, *tensor, 0);
@@ -145,13 +139,7 @@ BallMatrix BallWorld::linear(const Linear& map, const Block& x) const {
 
 BallMatrix BallWorld::norm(const Norm& n, const Block& x, std::size_t groups) const {
   const std::size_t size = x.rows() / groups;
-  BallVector weight(size), bias(n.bias ? size : 0);
-  if (n.weight) set_row(weight[0], 1, *n.weight, 0);
-  for (std::size_t i = 0; i < size; ++i) {
-    if (!n.weight) arb_one(weight[i]);
-    else if (n.unit_offset) arb_add_ui(weight[i], weight[i], 1, bits_);
-  }
-  if (n.bias) set_row(bias[0], 1, *n.bias, 0);
+  const BallVector weight = norm_factors(n, size, bits_), bias = n.bias ? exact_row(n.bias) : BallVector();
 
   Block y = same_shape(x);
   for_each_index(x.columns(), [&](std::size_t c) {

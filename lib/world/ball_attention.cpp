@@ -23,38 +23,6 @@ double slack(std::size_t terms) { return 1 + static_cast<double>(terms + 9) * 0x
 constexpr float float_error = 0x1p-20f;
 constexpr slong cancelled_bits = 20;  // of a mixture's radius below its weights' errors, as far as float_error can show it
 
-// |exact constants of the attention|, made once.
-struct Constants {
-  Ball scale;
-  BallVector slopes;
-  Constants(const Attention& a, long bits) : slopes(a.alibi.size()) {
-    set_root(scale, a.scale, bits);
-    for (std::size_t h = 0; h < a.alibi.size(); ++h) set_slope(slopes[h], a.alibi[h], bits);
-  }
-};
-
-// What stands after a score's product: soft-cap and ALiBi.
-void finish_score(const Attention& a, const Constants& constants, arb_ptr s, std::size_t head, std::int64_t distance, long bits) {
-  if (a.softcap) apply_softcap(s, s, *a.softcap, bits);
-  if (a.alibi.empty()) return;
-  Ball t;
-  arb_mul_si(t, constants.slopes[head], distance, bits);
-  arb_sub(s, s, t, bits);
-}
-
-// Subtracts the largest midpoint from every score, so that the exponentials stay in range: a softmax does not change when an exact
-// number is subtracted from every score. 64 bits of that midpoint serve as well as all of them.
-void centre(BallVector& scores, long bits) {
-  std::size_t largest = 0;
-  for (std::size_t i = 1; i < scores.size(); ++i)
-    if (arf_cmp(arb_midref(scores[i]), arb_midref(scores[largest])) > 0) largest = i;
-  Ball shift;
-  if (!arf_is_finite(arb_midref(scores[largest]))) return;
-  arb_ptr s = shift;
-  arf_set_round(arb_midref(s), arb_midref(scores[largest]), 64, ARF_RND_NEAR);
-  for (std::size_t i = 0; i < scores.size(); ++i) arb_sub(scores[i], scores[i], shift, bits);
-}
-
 // One head's query of one column, times the scale, in fixed point.
 struct Query {
   std::size_t column, head;
@@ -91,7 +59,7 @@ using Lanes = float[long_lanes];
 // One block of columns and one key-value head, for one thread.
 class Job {
  public:
-  Job(const Attention& a, const Constants& constants, const BallMemory& memory, std::size_t kv_head, long bits, BallMatrix& mixed)
+  Job(const Attention& a, const ScoreConstants& constants, const BallMemory& memory, std::size_t kv_head, long bits, BallMatrix& mixed)
       : a_(a), constants_(constants), memory_(memory), kv_head_(kv_head), bits_(bits), mixed_(mixed) {}
 
   void add(const BallMatrix& q, std::size_t column, std::size_t head, const View& view) {
@@ -372,7 +340,7 @@ class Job {
   }
 
   const Attention& a_;
-  const Constants& constants_;
+  const ScoreConstants& constants_;
   const BallMemory& memory_;
   const std::size_t kv_head_;
   const long bits_;
@@ -384,7 +352,7 @@ class Job {
   std::vector<mp_limb_t> limbs_;
 };
 
-void by_dots(const Attention& a, const Constants& constants, const BallMatrix& q, const Column& column, std::size_t c, std::size_t head, std::size_t first,
+void by_dots(const Attention& a, const ScoreConstants& constants, const BallMatrix& q, const Column& column, std::size_t c, std::size_t head, std::size_t first,
              const BallMemory& memory, long bits, BallMatrix& mixed) {
   const std::size_t width = a.kv_heads * a.head_size, offset = head / (a.heads / a.kv_heads) * a.head_size;  // of the head's group within an entry
   const View view = visible(column, first + c, a.window);
@@ -414,13 +382,37 @@ void by_dots(const Attention& a, const Constants& constants, const BallMatrix& q
 
 }  // namespace
 
+Ball centre(BallVector& scores, long bits) {
+  std::size_t largest = 0;
+  for (std::size_t i = 1; i < scores.size(); ++i)
+    if (arf_cmp(arb_midref(scores[i]), arb_midref(scores[largest])) > 0) largest = i;
+  Ball shift;
+  if (!arf_is_finite(arb_midref(scores[largest]))) return shift;
+  arf_set_round(arb_midref(static_cast<arb_ptr>(shift)), arb_midref(scores[largest]), 64, ARF_RND_NEAR);
+  for (std::size_t i = 0; i < scores.size(); ++i) arb_sub(scores[i], scores[i], shift, bits);
+  return shift;
+}
+
+ScoreConstants::ScoreConstants(const Attention& a, long bits) : slopes(a.alibi.size()) {
+  set_root(scale, a.scale, bits);
+  for (std::size_t h = 0; h < a.alibi.size(); ++h) set_slope(slopes[h], a.alibi[h], bits);
+}
+
+void finish_score(const Attention& a, const ScoreConstants& constants, arb_ptr s, std::size_t head, std::int64_t distance, long bits) {
+  if (a.softcap) apply_softcap(s, s, *a.softcap, bits);
+  if (a.alibi.empty()) return;
+  Ball t;
+  arb_mul_si(t, constants.slopes[head], distance, bits);
+  arb_sub(s, s, t, bits);
+}
+
 void ball_attention_by_dots(const Attention& a, const BallMatrix& q, const Column& column, std::size_t c, std::size_t head, std::size_t first,
                             const BallMemory& memory, long bits, BallMatrix& mixed) {
-  by_dots(a, Constants(a, bits), q, column, c, head, first, memory, bits, mixed);
+  by_dots(a, ScoreConstants(a, bits), q, column, c, head, first, memory, bits, mixed);
 }
 
 BallMatrix ball_attention(const Attention& a, const BallMatrix& q, std::span<const Column> columns, std::size_t first, const BallMemory& memory, long bits) {
-  const Constants constants(a, bits);
+  const ScoreConstants constants(a, bits);
   const std::size_t blocks = (columns.size() + block_columns - 1) / block_columns, group = a.heads / a.kv_heads;
   BallMatrix mixed(q.rows(), columns.size());
 #pragma omp parallel for schedule(dynamic)

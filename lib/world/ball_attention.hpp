@@ -24,6 +24,20 @@
 
 namespace snellen {
 
+// The constants of an attention's scores as balls, made once.
+struct ScoreConstants {
+  Ball scale;
+  BallVector slopes;  // one per head, or empty
+  ScoreConstants(const Attention& attention, long bits);
+};
+
+// What stands after a score's scaled product: s becomes softcap(s) - slope * distance, each where the attention has it.
+void finish_score(const Attention& attention, const ScoreConstants& constants, arb_ptr s, std::size_t head, std::int64_t distance, long bits);
+
+// Subtracts the largest midpoint from every score, so that the exponentials stay in range: a softmax does not change when an exact
+// number is subtracted from every score. 64 bits of that midpoint serve as well as all of them. Returns that number.
+Ball centre(BallVector& scores, long bits);
+
 // [heads * head_size, columns]: column c is memory entry first + c. memory holds the block's keys and values already.
 BallMatrix ball_attention(const Attention& attention, const BallMatrix& q, std::span<const Column> columns, std::size_t first, const BallMemory& memory,
                           long bits);

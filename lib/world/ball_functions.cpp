@@ -1,6 +1,6 @@
 #include "lib/world/ball_functions.hpp"
 
-#include "lib/number/ball_matrix.hpp"
+#include <vector>
 
 namespace snellen {
 namespace {
@@ -15,6 +15,22 @@ void times_sigmoid(arb_ptr result, arb_srcptr x, arb_srcptr u, long bits) {
 }
 
 }  // namespace
+
+void set_row(arb_ptr entries, slong stride, const Tensor& table, std::size_t row) {
+  std::vector<double> values(table.columns());
+  table.read_row(row, values);
+  for (std::size_t i = 0; i < values.size(); ++i) arb_set_d(entries + static_cast<slong>(i) * stride, values[i]);
+}
+
+BallVector norm_factors(const Norm& n, std::size_t size, long bits) {
+  BallVector factors(size);
+  if (n.weight) set_row(factors[0], 1, *n.weight, 0);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (!n.weight) arb_one(factors[i]);
+    else if (n.unit_offset) arb_add_ui(factors[i], factors[i], 1, bits);
+  }
+  return factors;
+}
 
 void set_root(arb_ptr result, const Root& root, long bits) {
   arb_set_d(result, root.radicand);

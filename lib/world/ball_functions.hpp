@@ -2,10 +2,14 @@
 #pragma once
 
 #include "lib/model/model.hpp"
-#include "lib/number/flint.hpp"
+#include "lib/number/ball_matrix.hpp"
 
 namespace snellen {
 
+// entries[i * stride] = entry i of a row of the table, exactly.
+void set_row(arb_ptr entries, slong stride, const Tensor& table, std::size_t row);
+// What a norm multiplies each of its `size` entries by: w, 1 + w, or one.
+BallVector norm_factors(const Norm& n, std::size_t size, long bits);
 // sqrt(radicand) or 1/sqrt(radicand).
 void set_root(arb_ptr result, const Root& root, long bits);
 // 2^(-numerator/denominator).

@@ -13,8 +13,10 @@
 #include "lib/model/synthetic.hpp"
 #include "lib/number/splitmix64.hpp"
 #include "lib/world/ball.hpp"
+#include "lib/world/difference.hpp"
 #include "lib/world/euclidean.hpp"
 #include "lib/world/scalar.hpp"
+#include "tests/world/differences.hpp"
 #include "tests/world/enclosing.hpp"
 
 namespace snellen::testing {
@@ -23,6 +25,7 @@ struct RandomModelTally {
   std::size_t models = 0;                       // evaluated
   std::size_t coordinates = 0;                  // looked at: a coordinate of a token after a layer, in one of the three enclosing worlds
   std::size_t tested = 0;                       // finite, with at least 30 accurate bits, and containing the real value
+  std::size_t differences = 0;                  // coordinates of differences that are finite, with at least 30 accurate bits
   std::size_t undecided = 0;                    // of fewer bits or not finite: they contain the real value too, but that says little
   std::map<std::string, std::size_t> features;  // how many models had each
   std::vector<std::string> failures;            // what, where, and the model
@@ -43,7 +46,7 @@ class RandomModels {
   const RandomModelTally& tally() const { return tally_; }
 
  private:
-  static constexpr long real_bits = 2048;
+  static constexpr long real_bits = 2048, oracle_bits = 768;
 
   bool once_in(std::uint64_t n) { return random_.below(n) == 0; }
   template <class Value>
@@ -137,7 +140,30 @@ class RandomModels {
         for (std::size_t w = 0; w < 3; ++w) check(description, real, in_reals[l], each, w, l, c);
       }
     }
+    check_differences(description, model, columns, bits);
     ++tally_.models;
+  }
+
+  void check_differences(const RandomModel& description, const Model& model, const std::vector<Column>& columns, long bits) {
+    SplitMix64 random(description.seed);  // its own: which models are drawn does not depend on what is asked of them
+    const DifferenceWorld world(bits, random_counterparts(random, columns.size()));
+    const IntervalWorld oracle(oracle_bits);
+    const auto found = layers(model, world, columns);
+    const auto exact = layers(model, oracle, columns);
+    for (std::size_t l = 0; l < found.size(); ++l) {
+      const ColumnPairs& pairs = *found[l].pairs;
+      for (std::size_t p = 0; p < pairs.first.size(); ++p) {
+        const auto d = world.balls().enclosures(found[l].d, p), a = oracle.enclosures(exact[l], pairs.first[p]), b = oracle.enclosures(exact[l], pairs.second[p]);
+        const double accurate = accurate_bits_of(d);
+        for (std::size_t i = 0; i < d.size(); ++i) {
+          if (!d[i].is_finite() || !a[i].is_finite() || !b[i].is_finite()) continue;
+          if (accurate >= 30) ++tally_.differences;
+          if (overlap(d[i], difference_of(a[i], b[i]))) continue;
+          tally_.failures.push_back("difference does not overlap the intervals' at layer " + std::to_string(l) + " pair " + std::to_string(p) + " entry " + std::to_string(i) +
+                                    " of " + describe(description));
+        }
+      }
+    }
   }
 
   void check(const RandomModel& description, const RealWorld& real, const RealWorld::Block& x, const std::vector<Enclosure> (&each)[3], std::size_t w, std::size_t l,

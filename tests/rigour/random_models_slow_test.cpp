@@ -27,10 +27,11 @@ TEST_CASE("ball, interval and Euclidean worlds contain the reals on thousands of
   // Too few coordinates that say something would be a failure of the test itself.
   REQUIRE(tally.tested > 150 * count);
   REQUIRE(tally.undecided < tally.tested / 2);
+  REQUIRE(tally.differences > 30 * count);
   for (const auto& [feature, models_with_it] : tally.features) {
     INFO(feature);
     REQUIRE(models_with_it >= count / 100);
   }
-  std::printf("random models (seed %llu): %zu models, %zu containment checks, %zu finite with at least 30 accurate bits, %zu undecided, %zu failures, %zu features\n",
-              static_cast<unsigned long long>(seed), tally.models, tally.coordinates, tally.tested, tally.undecided, tally.failures.size(), tally.features.size());
+  std::printf("random models (seed %llu): %zu models, %zu containment checks, %zu finite with at least 30 accurate bits, %zu undecided, %zu differences, %zu failures, %zu features\n",
+              static_cast<unsigned long long>(seed), tally.models, tally.coordinates, tally.tested, tally.undecided, tally.differences, tally.failures.size(), tally.features.size());
 }

@@ -11,5 +11,6 @@ TEST_CASE("ball, interval and Euclidean worlds contain the reals on a sample of 
   for (const std::string& failure : tally.failures) FAIL_CHECK(failure);
   CHECK(tally.models == 60);
   CHECK(tally.tested > 10'000);
+  CHECK(tally.differences > 2'000);
   CHECK(tally.undecided < tally.tested / 2);
 }
