@@ -138,7 +138,9 @@ TEST_CASE("42 million tokens, one by one") {
     // From where the sums of exponentials change no more, every token to beyond the last change.
     const std::int64_t last = mixed.starts.back(), to = last + last / 8;
     const auto e = kernel.exponentials(to);
-    const auto [settled, first] = kernel.sum(e, to);
+    const auto sum = kernel.sum(e, to);
+    const auto settled = std::get<0>(sum);
+    const std::int64_t first = std::get<1>(sum);
     REQUIRE((l == 0 || first <= mixed.starts[0]));
     REQUIRE(first < last);
     std::int64_t tokens = 0, wrong = 0, changed = 0;

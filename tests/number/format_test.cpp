@@ -368,8 +368,8 @@ __attribute__((target("f16c"))) float through_hardware_fp16(float x) { return _c
 }  // namespace
 
 TEST_CASE("format: fp16 is the hardware's conversion from fp32, bit by bit", "[format]") {
-  if (!__builtin_cpu_supports("f16c")) {
-    WARN("skipped: this processor has no fp16 conversions (F16C)");
+  if (!__builtin_cpu_supports("avx2")) {
+    WARN("skipped: this processor has no fp16 conversions (F16C, which all with AVX2 have; not every compiler asks for it by name)");
     return;
   }
   std::mt19937_64 random(4);

@@ -265,7 +265,7 @@ TEST_CASE("rounded: every profile stores values of its format, near the exact on
     for (const Profile& profile : shipped_profiles()) {
       INFO(name << " in " << profile.name);
       const RoundedWorld world(profile);
-      const auto with_threads = [&](int count, const RoundedWorld& w) {
+      const auto with_threads = [&, &model = model](int count, const RoundedWorld& w) {
         const Threads threads(count);
         return run(model, w, SequenceTree(tokens).columns());
       };
