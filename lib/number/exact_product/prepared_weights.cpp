@@ -89,7 +89,8 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
   std::vector<std::vector<TailWeight>> tails(rows());
   // The verdict is that of the whole sum, whatever the order in which threads add to it.
   std::atomic<std::size_t> in_tail = 0;
-#pragma omp parallel
+  int sum_bits = 0;
+#pragma omp parallel reduction(max : sum_bits)
   {
     std::vector<double> values(columns());
     std::vector<Parts> row(columns());
@@ -105,6 +106,7 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
       std::transform(values.begin(), values.end(), row.begin(), split);
       scale_[i] = best_scale(row, bits, changes);
       const std::size_t first = i / group_rows * columns() * group_rows + i % group_rows;
+      UInt128 magnitudes = 0;
       for (std::size_t k = 0; k < columns(); ++k) {
         const auto [significand, exponent, significand_bits] = row[k];
         if (significand == 0) continue;
@@ -114,13 +116,17 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
         }
         const std::int64_t w = significand * (std::int64_t{1} << (exponent - scale_[i]));
         sum_[i] += w;
+        magnitudes += static_cast<UInt128>(w < 0 ? -w : w);
         const std::uint64_t word = offset + static_cast<std::uint64_t>(w);
         if (width == WeightWidth::narrow) narrow_[first + k * group_rows] = static_cast<std::uint32_t>(word);
         else wide_[first + k * group_rows] = word;
       }
       in_tail += tails[i].size();
+      const auto high = static_cast<std::uint64_t>(magnitudes >> 64), low = static_cast<std::uint64_t>(magnitudes);
+      sum_bits = std::max(sum_bits, static_cast<int>(high > 0 ? 64 + std::bit_width(high) : std::bit_width(low)));
     }
   }
+  sum_bits_ = sum_bits;
   if (in_tail > most_in_tail) {
     narrow_ = {}, wide_ = {};
     return false;
