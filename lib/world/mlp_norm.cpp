@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 
 #include "lib/number/integer_tile.hpp"
@@ -37,6 +39,17 @@ constexpr std::int64_t largest_square = (std::int64_t{1} << 31) - 1;
 constexpr double largest_entry = 32766;
 constexpr int integer_bits = 15;  // what stands for 1
 
+// 2^e for a normal double; a factor, since ldexp is slow.
+double power_of_two(int e) { return std::bit_cast<double>(static_cast<std::uint64_t>(e + 1023) << 52); }
+
+// Where the search for a row's unit begins: no finer one fits. Rounding takes at most sqrt(length) / 2 < 2^9 off a norm, which is above 1.02 2^15.5 before it.
+int least_exponent(double norm, std::size_t length) {
+  int e = std::ilogb(norm) - 1;
+  if (norm < 0x1p-200 || length >= std::size_t{1} << 20) return e;
+  while (norm * power_of_two(integer_bits - e) > 1.02 * 0x1.6a09e667f3bcdp15) ++e;
+  return e;
+}
+
 constexpr std::size_t most_references = 2;
 
 std::size_t panels_of(std::size_t count) { return (count + tile - 1) / tile; }
@@ -69,8 +82,8 @@ MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size
       const auto row = rows.subspan(k * length, length);
       // The finest unit with which the integers fit: a norm of 2^15.4 at most, or an entry of 2^15 - 1.
       std::int64_t square;
-      for (result.exponents[k] = std::ilogb(euclidean_norm(row)) - 1;; ++result.exponents[k]) {
-        const double unit = std::ldexp(1.0, integer_bits - result.exponents[k]);  // a factor: ldexp is slow
+      for (result.exponents[k] = least_exponent(euclidean_norm(row), length);; ++result.exponents[k]) {
+        const double unit = power_of_two(integer_bits - result.exponents[k]);
         double most = 0;
         for (std::size_t m = 0; m < length; ++m) scaled[m] = row[m] * unit, most = std::max(most, std::fabs(scaled[m]));
         if (most > largest_entry) continue;
@@ -103,26 +116,33 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
   std::vector<char> moderate(count);
   std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the integers
   std::vector<double> lost(count);   // at least the norm of what the integers leave out: sum_k |alpha_k| |D_k G_k^T - the integers'| and the same of U
-  const auto shift = [&](const ScaledRows& rows, std::size_t k) { return scaled_down_.exponents[k] + rows.exponents[k]; };
+  // 2^(exponents): between 2^-490 and 2^240, for the rows' norms are moderate.
+  const auto shifts = [&](const ScaledRows& rows) {
+    std::vector<double> result(rows.exponents.size());
+    for (std::size_t k = 0; k < result.size(); ++k) result[k] = power_of_two(scaled_down_.exponents[k] + rows.exponents[k]);
+    return result;
+  };
+  const std::vector<double> gate_shifts = shifts(scaled_gate_), up_shifts = shifts(scaled_up_);
   parallel_for(count, [&](std::size_t t) {
     const auto x = a.subspan(t * hidden_, hidden_), y = gated ? b.subspan(t * hidden_, hidden_) : std::span<const double>();
     moderate[t] = are_moderate(x) && are_moderate(y);
     if (!moderate[t]) return;
     double most = 0x1p-200;
     for (std::size_t k = 0; k < hidden_; ++k) {
-      most = std::max(most, std::fabs(std::ldexp(x[k], shift(scaled_gate_, k))));
-      if (gated) most = std::max(most, std::fabs(std::ldexp(y[k], shift(scaled_up_, k))));
+      most = std::max(most, std::fabs(x[k] * gate_shifts[k]));
+      if (gated) most = std::max(most, std::fabs(y[k] * up_shifts[k]));
     }
     largest[t] = std::ilogb(most) + 1;
+    const double down = power_of_two(-largest[t]);
     const auto put = [&](std::vector<float>& place, std::size_t k, double value, const ScaledRows& rows) {
-      const double scaled = std::ldexp(value, shift(rows, k) - largest[t]);
+      const double scaled = value * down;
       place[k * padded + t] = static_cast<float>(scaled);
       crude[t] += std::fabs(scaled) * scaled_down_.sizes[k] * rows.sizes[k];
       lost[t] += std::fabs(scaled) * (scaled_down_.losses[k] * (rows.sizes[k] + rows.losses[k]) + scaled_down_.sizes[k] * rows.losses[k]);
     };
     for (std::size_t k = 0; k < hidden_; ++k) {
-      put(alpha, k, x[k], scaled_gate_);
-      if (gated) put(beta, k, y[k], scaled_up_);
+      put(alpha, k, x[k] * gate_shifts[k], scaled_gate_);
+      if (gated) put(beta, k, y[k] * up_shifts[k], scaled_up_);
     }
     crude[t] = upward(crude[t]), lost[t] = upward(lost[t]);
   });

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lib/number/exact_product/ball_parts.hpp"
 #include "lib/number/splitmix64.hpp"
 #include "tests/catch.hpp"
 #include "tests/number/random_balls.hpp"
@@ -300,6 +301,36 @@ TEST_CASE("the largest and the smallest integers, and more bits than there are m
         }
       }
   CHECK(tested == 2 * 5 * 7 * paths().size());
+}
+
+TEST_CASE("balls' midpoints as doubles are those that FLINT rounds to") {
+  SplitMix64 random(19);
+  std::size_t tested = 0;
+  arf_t x, ulp;
+  arf_init(x), arf_init(ulp);
+  const auto same = [&] {
+    REQUIRE(std::bit_cast<std::uint64_t>(nearest_double(x)) == std::bit_cast<std::uint64_t>(arf_get_d(x, ARF_RND_NEAR)));
+    ++tested;
+  };
+  for (int repeat = 0; repeat < 400; ++repeat) {
+    const double value = std::ldexp(random.below(4) == 0 ? 2 - 0x1p-52 : 1 + std::fabs(uniform(random)), static_cast<int>(random.below(2000)) - 1000) *
+                         (random.below(2) == 0 ? 1 : -1);
+    // The double, halves of its last place above and below it, and a bit far below that.
+    for (int half = -1; half <= 1; ++half)
+      for (int far = -1; far <= 1; ++far) {
+        arf_set_d(x, value);
+        for (const auto& [sign, place] : {std::pair(half, 53), std::pair(far, static_cast<int>(55 + random.below(200)))}) {
+          arf_set_si_2exp_si(ulp, sign, std::ilogb(value) - place);
+          arf_add(x, x, ulp, ARF_PREC_EXACT, ARF_RND_DOWN);
+        }
+        same();
+      }
+  }
+  arf_zero(x), same();
+  arf_pos_inf(x), same();
+  arf_set_si_2exp_si(x, 3, 1000000), same();
+  arf_clear(x), arf_clear(ulp);
+  CHECK(tested == 3603);
 }
 
 TEST_CASE("the fastest path is one that the CPU has, and its bits are the same") {

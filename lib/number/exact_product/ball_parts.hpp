@@ -46,6 +46,21 @@ inline void first_bits(mp_limb_t* number, slong size, Mantissa m, slong bits, bo
   }
 }
 
+// x to the nearest double, as arf_get_d(x, ARF_RND_NEAR), which goes through mpfr, gives it.
+inline double nearest_double(const arf_struct* x) {
+  const fmpz exponent = ARF_EXP(x);
+  if (arf_is_special(x) || exponent < -900 || exponent > 900) return arf_get_d(x, ARF_RND_NEAR);
+  const Mantissa m = mantissa(x);
+  constexpr int dropped = FLINT_BITS - 53;
+  constexpr mp_limb_t half = mp_limb_t{1} << (dropped - 1);
+  const mp_limb_t top = m.limbs[m.size - 1], rest = top & (2 * half - 1);
+  mp_limb_t kept = top >> dropped;
+  kept += rest > half || (rest == half && (m.size > 1 || (kept & 1) != 0));  // the lowest limb is not zero
+  const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(exponent - 53 + 1023) << 52);
+  const double value = static_cast<double>(kept) * power;
+  return ARF_SGNBIT(x) ? -value : value;
+}
+
 // The exponent of the last bit that is set; x is not zero.
 inline slong last_bit(const arf_struct* x) {
   const Mantissa m = mantissa(x);
