@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "lib/number/flint.hpp"
 
@@ -70,10 +71,17 @@ inline slong last_bit(const arf_struct* x) {
 // The next `digit_bits` bits of a number from bit `bit` on; one limb more than the number's must be readable.
 template <int digit_bits>
 std::uint64_t digit_at(const mp_limb_t* number, std::size_t bit) {
-  const std::size_t limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
-  std::uint64_t bits = number[limb] >> shift;
-  if (shift > 0) bits |= number[limb + 1] << (FLINT_BITS - shift);
-  return bits & ((std::uint64_t{1} << digit_bits) - 1);
+  constexpr std::uint64_t mask = (std::uint64_t{1} << digit_bits) - 1;
+  if constexpr (std::endian::native == std::endian::little && digit_bits <= 57) {
+    std::uint64_t bits;  // limbs lie together from their lowest bytes on, so that a digit is within the eight bytes from its first one
+    std::memcpy(&bits, reinterpret_cast<const unsigned char*>(number) + bit / 8, sizeof bits);
+    return bits >> bit % 8 & mask;
+  } else {
+    const std::size_t limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
+    std::uint64_t bits = number[limb] >> shift;
+    if (shift > 0) bits |= number[limb + 1] << (FLINT_BITS - shift);
+    return bits & mask;
+  }
 }
 
 // significand 2^exponent <= 1 as a float, with one rounding; `least` where it is less than that, and more than zero.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
@@ -103,12 +102,12 @@ class BlockResidues {
 #pragma omp parallel
     {
       Doubles tile(digits * rows);  // [digit][entry]
-      std::vector<mp_limb_t> number(digits * residue_digit_bits / FLINT_BITS + 2);
+      std::vector<mp_limb_t> number(digits * residue_digit_bits / FLINT_BITS + 3);
 #pragma omp for schedule(static)
       for (std::size_t entry = 0; entry < entries_; entry += rows) {
         for (std::size_t e = 0; e < rows; ++e) {
           const std::size_t k = (entry + e) / columns, j = first_ + p * columns + (entry + e) % columns;
-          cut(k, j, digits, number.data(), static_cast<slong>(number.size()), tile.get() + e);
+          cut(k, j, digits, number.data(), static_cast<slong>(number.size()) - 1, tile.get() + e);
         }
         double* place = residues_->get() + panel.begin + entry;
         for (std::size_t q = 0; q < all_moduli; q += columns)
@@ -126,16 +125,9 @@ class BlockResidues {
       return;
     }
     first_bits(number, limbs, mantissa(x), integer_bits, false);
+    number[limbs] = 0;
     const int sign = ARF_SGNBIT(x) ? -1 : 1;
-    for (std::size_t d = 0; d < digits; ++d) words[d * kernels_.rows] = sign * three_bytes(number, d);
-  }
-
-  // Bits [24 d, 24 d + 24) of a number; a byte beyond them must be there.
-  static int three_bytes(const mp_limb_t* number, std::size_t d) {
-    static_assert(residue_digit_bits == 24 && std::endian::native == std::endian::little);
-    std::uint32_t word;
-    std::memcpy(&word, reinterpret_cast<const unsigned char*>(number) + 3 * d, sizeof word);
-    return static_cast<int>(word & 0xffffff);
+    for (std::size_t d = 0; d < digits; ++d) words[d * kernels_.rows] = sign * static_cast<int>(digit_at<residue_digit_bits>(number, d * residue_digit_bits));
   }
 
   const FixedPointBlock& x_;
