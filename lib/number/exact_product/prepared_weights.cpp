@@ -125,8 +125,6 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
       const std::size_t first = i / group_rows * columns() * group_rows + i % group_rows;
       Int128 sum = 0, magnitudes = 0;
       const auto store = [&](std::size_t k, std::int64_t w) {
-        sum += w;
-        magnitudes += w < 0 ? -w : w;
         const std::uint64_t word = offset + static_cast<std::uint64_t>(w);
         if (width == WeightWidth::narrow) narrow_[first + k * group_rows] = static_cast<std::uint32_t>(word);
         else wide_[first + k * group_rows] = word;
@@ -136,7 +134,18 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
         // All of them fit, as almost always: the scaled doubles are the integers.
         scale_[i] = range->last;
         const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(1023 - range->last) << 52);
-        for (std::size_t k = 0; k < columns(); ++k) store(k, static_cast<std::int64_t>(values[k] * power));
+        constexpr std::size_t chunk = 4096;  // sums of 2^12 integers below 2^50
+        for (std::size_t begin = 0; begin < columns(); begin += chunk) {
+          std::int64_t part = 0, size = 0;
+          for (std::size_t k = begin; k < std::min(columns(), begin + chunk); ++k) {
+            const auto w = static_cast<std::int64_t>(values[k] * power);
+            part += w;
+            size += w < 0 ? -w : w;
+            store(k, w);
+          }
+          sum += part;
+          magnitudes += size;
+        }
       } else {
         if (!std::all_of(values.begin(), values.end(), finite)) {
           in_tail += most_in_tail + 1;
@@ -147,10 +156,14 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
         for (std::size_t k = 0; k < columns(); ++k) {
           const auto [significand, exponent, significand_bits] = row[k];
           if (significand == 0) continue;
-          if (exponent < scale_[i] || exponent + significand_bits > scale_[i] + bits - 1)
+          if (exponent < scale_[i] || exponent + significand_bits > scale_[i] + bits - 1) {
             tails[i].push_back({static_cast<std::uint32_t>(k), exponent, significand});
-          else
-            store(k, significand * (std::int64_t{1} << (exponent - scale_[i])));
+            continue;
+          }
+          const std::int64_t w = significand * (std::int64_t{1} << (exponent - scale_[i]));
+          sum += w;
+          magnitudes += w < 0 ? -w : w;
+          store(k, w);
         }
       }
       sum_[i] = sum;
