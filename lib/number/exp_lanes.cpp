@@ -117,7 +117,7 @@ class Lane8 {
 
   // Lane l: e^x = 4 mantissa 2^n to the header's error; |x| <= largest.
   void exp(std::size_t l, const arf_struct* x) {
-    const double estimate = arf_get_d(x, ARF_RND_NEAR) * 1.4426950408889634 - 0x1p-30;
+    const double estimate = nearest_double(x) * 1.4426950408889634 - 0x1p-30;
     n_[l] = static_cast<std::int64_t>(std::floor(estimate));
     const std::size_t wide = digits_ + 1;  // one digit more for the reduction, and one above the point
     cutter_.cut(x, -static_cast<slong>(wide) * long_digit_bits, static_cast<slong>(wide + 1) * long_digit_bits - 1, wide + 1, number_.data(), 1);
@@ -240,7 +240,7 @@ class Lane8 {
 };
 
 bool in_range(const arf_struct* x, slong precision, slong error_bits) {
-  return arf_is_finite(x) && tame(ARF_EXP(x)) && ARF_EXP(x) <= 10 && std::fabs(arf_get_d(x, ARF_RND_NEAR)) <= largest &&
+  return arf_is_finite(x) && tame(ARF_EXP(x)) && ARF_EXP(x) <= 10 && std::fabs(nearest_double(x)) <= largest &&
          precision + error_bits + 1 <= static_cast<slong>(most_digits) * long_digit_bits;
 }
 

@@ -34,12 +34,30 @@ inline int pair_at(const std::int16_t* place) {
 __attribute__((target("avx512f,avx512bw"))) void tile_avx512(std::int32_t* sums, const std::int16_t* x, const std::int16_t* y, std::size_t pairs) {
   constexpr std::size_t rows = 16;
   __m512i total[rows];
-  for (__m512i& row : total) row = _mm512_setzero_si512();
+#pragma GCC unroll 16
+  for (std::size_t i = 0; i < rows; ++i) total[i] = _mm512_setzero_si512();
   for (std::size_t p = 0; p < pairs; ++p) {
     const __m512i column = _mm512_loadu_si512(y + p * 2 * tile_side);
+#pragma GCC unroll 16
     for (std::size_t i = 0; i < rows; ++i)
       total[i] = _mm512_add_epi32(total[i], _mm512_madd_epi16(_mm512_set1_epi32(pair_at(x + 2 * (p * tile_side + i))), column));
   }
+#pragma GCC unroll 16
+  for (std::size_t i = 0; i < rows; ++i) _mm512_storeu_si512(sums + i * tile_side, total[i]);
+}
+
+// VNNI multiplies and adds in one instruction.
+__attribute__((target("avx512f,avx512bw,avx512vnni"))) void tile_vnni(std::int32_t* sums, const std::int16_t* x, const std::int16_t* y, std::size_t pairs) {
+  constexpr std::size_t rows = 16;
+  __m512i total[rows];
+#pragma GCC unroll 16
+  for (std::size_t i = 0; i < rows; ++i) total[i] = _mm512_setzero_si512();
+  for (std::size_t p = 0; p < pairs; ++p) {
+    const __m512i column = _mm512_loadu_si512(y + p * 2 * tile_side);
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < rows; ++i) total[i] = _mm512_dpwssd_epi32(total[i], _mm512_set1_epi32(pair_at(x + 2 * (p * tile_side + i))), column);
+  }
+#pragma GCC unroll 16
   for (std::size_t i = 0; i < rows; ++i) _mm512_storeu_si512(sums + i * tile_side, total[i]);
 }
 
@@ -84,7 +102,10 @@ void tile_sse2(std::int32_t* sums, const std::int16_t* x, const std::int16_t* y,
 }  // namespace
 
 void integer_tile(std::int32_t* sums, const std::int16_t* x, const std::int16_t* y, std::size_t pairs) {
-  static const Tile best = __builtin_cpu_supports("avx512bw") ? tile_avx512 : __builtin_cpu_supports("avx2") ? tile_avx2 : tile_sse2;
+  static const Tile best = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni") ? tile_vnni
+                           : __builtin_cpu_supports("avx512bw")                                        ? tile_avx512
+                           : __builtin_cpu_supports("avx2")                                            ? tile_avx2
+                                                                                                       : tile_sse2;
   best(sums, x, y, pairs);
 }
 #else

@@ -201,7 +201,7 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
   double own = 0;        // of moves_i, by the query
   Vector left(a_.heads * width_), right(a_.heads * inner_);  // the dominating part of the query's: sum over heads of left_h right_h^T
   double left_squares = 0, right_squares = 0;
-  Vector weight(count), mean(size_), rooted_mean(size_), covariance(size_ * size_), rotated(size_), x(size_), y(size_), slope(count);
+  Vector weight(count), mean(size_), rooted_mean(size_), covariance(size_ * size_), x(size_), slope(count);
   Vector turned(block * size_), turned_by_root(block * size_), values(block * size_), keys(block * size_);
   std::vector<Pair> sharper;  // at most a block, whose bound waits for the product of matrices
 
@@ -347,11 +347,13 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
     std::fill(x.begin(), x.end(), 0.0);
     add_product(x.data(), head.root_columns.data(), u.data(), size_, size_);
     double squares = 0;
-    for (std::size_t d = 0; d < size_; ++d) {
-      for (std::size_t e = 0; e < size_; ++e) rotated[e] = covariance[d * size_ + e] - x[d] * w[e];
-      std::fill(y.begin(), y.end(), 0.0);
-      add_product(y.data(), queries_[h].root_columns.data(), rotated.data(), size_, size_);
-      squares += dot(y.data(), y.data(), size_);
+    for (std::size_t d = 0; d < size_; d += block) {
+      const std::size_t rows = std::min(block, size_ - d);
+      for (std::size_t b = 0; b < rows; ++b)
+        for (std::size_t e = 0; e < size_; ++e) turned[b * size_ + e] = covariance[(d + b) * size_ + e] - x[d + b] * w[e];
+      std::fill(turned_by_root.begin(), turned_by_root.end(), 0.0);
+      norm_kernels().add_products(turned_by_root.data(), queries_[h].root_columns.data(), turned.data(), size_, size_);
+      for (std::size_t b = 0; b < rows; ++b) squares += dot(turned_by_root.data() + b * size_, turned_by_root.data() + b * size_, size_);
     }
     const MapNorms& query = queries_[h];
     own += std::sqrt(squares) + (crude + 1.1 * u_norm) * (head.root.rest * query.gram.frobenius + query.root.rest * head.root.frobenius +

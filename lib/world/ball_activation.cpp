@@ -22,9 +22,9 @@ double silu_slope(double x, double s) {
 
 void silu(arb_ptr y, arb_srcptr x, arb_srcptr logistic, long bits) {
   const Magnitude radius = Magnitude::radius_of(x);
-  const double point = arf_get_d(arb_midref(x), ARF_RND_NEAR);
+  const double point = nearest_double(arb_midref(x));
   Magnitude slope, curvature, largest;
-  mag_set_d(slope.get(), silu_slope(point, arf_get_d(arb_midref(logistic), ARF_RND_NEAR)));
+  mag_set_d(slope.get(), silu_slope(point, nearest_double(arb_midref(logistic))));
   mag_set_d(curvature.get(), 0.5), mag_set_d(largest.get(), largest_slope);
   if (point < 0) {
     // |silu'| <= s (1 + |x|); and up to 1 away s grows by e at most: |silu''| <= e s (3 + |x|).

@@ -160,7 +160,7 @@ class Job {
     BallVector& w = query.weights;
     centre(w, bits_);
     double error = -INFINITY;  // log2 of the largest radius that a weight will have
-    const auto log2_weight = [&](std::size_t i) { return 1.4426950408889634 * arf_get_d(arb_midref(w[i]), ARF_RND_NEAR); };
+    const auto log2_weight = [&](std::size_t i) { return 1.4426950408889634 * nearest_double(arb_midref(w[i])); };
     for (std::size_t i = 0; i < w.size(); ++i)
       if (!mag_is_zero(arb_radref(w[i]))) error = std::max(error, mag_get_d_log2_approx(arb_radref(w[i])) + log2_weight(i));
     const double most = static_cast<double>(bits_), extra = static_cast<double>(drowned_bits + std::bit_width(w.size()));

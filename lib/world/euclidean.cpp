@@ -1,7 +1,9 @@
 #include "lib/world/euclidean.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "lib/number/upward.hpp"
 #include "lib/world/activation_slopes.hpp"
@@ -52,7 +54,7 @@ double middle(arb_srcptr x) {
   mp_srcptr limbs;
   mp_size_t count;
   ARF_GET_MPN_READONLY(limbs, count, m);
-  const double top = std::ldexp(static_cast<double>(limbs[count - 1] >> 11), static_cast<int>(exponent) - 53);
+  const double top = static_cast<double>(limbs[count - 1] >> 11) * std::bit_cast<double>(static_cast<std::uint64_t>(exponent - 53 + 1023) << 52);
   return ARF_SGNBIT(m) ? -top : top;
 }
 // At least |x - middle(x)| for x in the ball.
@@ -100,7 +102,7 @@ HeadMoves head_moves(const EuclideanWorld::Block& x, std::size_t heads) {
   const auto* path = std::get_if<EuclideanWorld::Mapped>(&x.path);
   if (!path) return {};
   const std::size_t size = x.balls.rows() / heads, tokens = x.balls.columns();
-  const Magnitudes rows = row_norms(*path->weight, path->source->weights);
+  const Magnitudes& rows = *path->rows;
   HeadMoves result{path->source, path->weight, std::vector<double>(tokens * heads), true};
   for (std::size_t h = 0; h < heads; ++h) {
     const double gain = upper_double(norm_of_rows(rows, h * size, (h + 1) * size));
@@ -282,11 +284,11 @@ EuclideanWorld::Block EuclideanWorld::activate(Activation activation, const Bloc
   const auto* path = std::get_if<Mapped>(&x.path);
   if (!path) return y;
   const std::size_t rows = x.balls.rows(), tokens = x.balls.columns();
-  const Magnitudes norms = row_norms(*path->weight, path->source->weights);
+  const Magnitudes& norms = *path->rows;
   const std::vector<double> none(rows * tokens);
   Inner inner{path->source, path->weight, nullptr, activation, none, none, none, none};
-  parallel_for(tokens, [&](std::size_t c) {
-    for (std::size_t k = 0; k < rows; ++k) {
+  parallel_for(rows, [&](std::size_t k) {  // a row of balls lies together
+    for (std::size_t c = 0; c < tokens; ++c) {
       const std::size_t at = c * rows + k;
       const double g = middle(x.balls(k, c)), value = middle(y.balls(k, c));
       const double g_error = upward(middle_error(x.balls(k, c), g) + upper_double(norms[k] * path->source->moves[c]));
@@ -316,11 +318,11 @@ EuclideanWorld::Block EuclideanWorld::multiply(const Block& x, const Block& y) c
   const auto* inner = std::get_if<Inner>(&x.path);
   const auto* up = std::get_if<Mapped>(&y.path);
   if (!inner || inner->second || !up || up->source != inner->source) return z;
-  const Magnitudes norms = row_norms(*up->weight, up->source->weights);
+  const Magnitudes& norms = *up->rows;
   Inner gated = *inner;
   gated.second = up->weight;
-  parallel_for(tokens, [&](std::size_t c) {
-    for (std::size_t k = 0; k < rows; ++k) {
+  parallel_for(rows, [&](std::size_t k) {  // a row of balls lies together
+    for (std::size_t c = 0; c < tokens; ++c) {
       const std::size_t at = c * rows + k;
       const double u = middle(y.balls(k, c));
       const double u_error = upward(middle_error(y.balls(k, c), u) + upper_double(norms[k] * up->source->moves[c]));
@@ -368,16 +370,16 @@ Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down) {
 
 EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) const {
   Block y = plain(world(x.bits).linear(map, x.balls), {}, x.bits);
-  const auto norm_of_map = [&](std::span<const double> weights) { return norm_of_rows(row_norms(*map.weight, weights), 0, map.weight->rows()); };
   std::shared_ptr<const Source> source;
   if (const auto* normed = std::get_if<Normed>(&x.path)) source = normed->source;
   else if (std::holds_alternative<Stream>(x.path)) source = std::make_shared<Source>(Source{x.radii, {}});
   if (source) {
-    y.radii = scaled(source->moves, norm_of_map(source->weights));
-    y.path = Mapped{std::move(source), map.weight};
+    auto rows = std::make_shared<const Magnitudes>(row_norms(*map.weight, source->weights));
+    y.radii = scaled(source->moves, norm_of_rows(*rows, 0, rows->size()));
+    y.path = Mapped{std::move(source), map.weight, std::move(rows)};
     return y;
   }
-  y.radii = scaled(x.radii, norm_of_map({}));
+  y.radii = scaled(x.radii, norm_of_rows(row_norms(*map.weight, {}), 0, map.weight->rows()));
   Magnitudes sharper;
   if (const auto* inner = std::get_if<Inner>(&x.path)) sharper = inner_moves(*inner, *map.weight);
   if (const auto* mixed = std::get_if<Mixed>(&x.path)) sharper = attention_moves(*mixed->branch, *map.weight);

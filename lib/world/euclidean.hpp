@@ -31,7 +31,11 @@ class EuclideanWorld {
   struct Plain {};                                                           // only the radii are known
   struct Stream {};                                                          // the stream itself; its balls are exact
   struct Normed { std::shared_ptr<const Source> source; };                   // weights n + bias
-  struct Mapped { std::shared_ptr<const Source> source; TensorPtr weight; }; // W h + bias
+  struct Mapped {                                                            // W h + bias
+    std::shared_ptr<const Source> source;
+    TensorPtr weight;
+    std::shared_ptr<const std::vector<Magnitude>> rows;  // at least |row of W, columns times the source's weights|_2
+  };
   struct Heads {                                                             // of Mapped, rotated, a norm over each head before that or not
     std::shared_ptr<const Source> source;
     TensorPtr weight;

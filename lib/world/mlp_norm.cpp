@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <numeric>
 #include <optional>
 
 #include "lib/number/integer_tile.hpp"
+#include "lib/number/multiversion.hpp"
 #include "lib/number/upward.hpp"
 #include "lib/world/norm_kernels.hpp"
 #include "lib/world/workers.hpp"
@@ -33,9 +37,45 @@ double roundings(std::size_t length) { return static_cast<double>(std::min(lengt
 constexpr double float_error = 0x1p-23;
 
 // Integers of scaled rows have norms of at most this: the products of two rows stay below 2^31.
-constexpr std::int64_t largest_square = (std::int64_t{1} << 31) - 1;
+constexpr double largest_square = 0x1p31 - 1;
 constexpr double largest_entry = 32766;
 constexpr int integer_bits = 15;  // what stands for 1
+
+// 2^e for a normal double; a factor, since ldexp is slow.
+double power_of_two(int e) { return std::bit_cast<double>(static_cast<std::uint64_t>(e + 1023) << 52); }
+
+// Where the search for a row's unit begins: no finer one fits. Rounding takes at most sqrt(length) / 2 < 2^9 off a norm, which is above 1.02 2^15.5 before it.
+int least_exponent(double norm, std::size_t length) {
+  int e = std::ilogb(norm) - 1;
+  if (norm < 0x1p-200 || length >= std::size_t{1} << 20) return e;
+  while (norm * power_of_two(integer_bits - e) > 1.02 * 0x1.6a09e667f3bcdp15) ++e;
+  return e;
+}
+
+// wholes = row times unit, rounded to integers, lost = what that left out; returns the sum of their squares, or infinity where one is beyond largest_entry.
+// In lanes, so that the processor's vectors serve; the squares' sums are integers below 2^53, exact.
+SNELLEN_MULTIVERSION double round_row(const double* row, double unit, std::size_t length, std::int16_t* wholes, double* lost) {
+  constexpr std::size_t lanes = 8;
+  double most[lanes] = {}, squares[lanes] = {};
+  const auto in_lanes = [length](const auto& step) __attribute__((always_inline)) {
+    std::size_t m = 0;
+    for (; m + lanes <= length; m += lanes)
+      for (std::size_t l = 0; l < lanes; ++l) step(m + l, l);
+    for (std::size_t l = 0; m < length; ++m, ++l) step(m, l);
+  };
+  in_lanes([&](std::size_t m, std::size_t l) __attribute__((always_inline)) {
+    const double size = std::fabs(row[m] * unit);
+    most[l] = size > most[l] ? size : most[l];
+  });
+  if (*std::max_element(most, most + lanes) > largest_entry) return infinite_bound;
+  in_lanes([&](std::size_t m, std::size_t l) __attribute__((always_inline)) {
+    const double scaled = row[m] * unit;
+    const auto whole = static_cast<std::int32_t>(scaled + std::copysign(0.5, scaled));
+    wholes[m] = static_cast<std::int16_t>(whole), lost[m] = scaled - whole;
+    squares[l] += static_cast<double>(whole) * whole;
+  });
+  return std::accumulate(squares, squares + lanes, 0.0);
+}
 
 constexpr std::size_t most_references = 2;
 
@@ -47,8 +87,10 @@ MlpNorm::MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector
     : hidden_(hidden), out_(down.size() / hidden), in_(gate.size() / hidden), down_(std::move(down)), gate_(std::move(gate)), up_(std::move(up)),
       gate_rows_(row_norms(gate_, hidden)), up_rows_(up_.empty() ? std::vector<double>() : row_norms(up_, hidden)) {
   std::vector<double> transposed(down_.size());
-  parallel_for(hidden, [&](std::size_t k) {
-    for (std::size_t i = 0; i < out_; ++i) transposed[k * out_ + i] = down_[i * hidden + k];
+  parallel_for(panels_of(hidden), [&](std::size_t panel) {  // some columns at a time, which share what the cache holds
+    const std::size_t first = panel * tile, last = std::min(hidden, first + tile);
+    for (std::size_t i = 0; i < out_; ++i)
+      for (std::size_t k = first; k < last; ++k) transposed[k * out_ + i] = down_[i * hidden + k];
   });
   down_columns_ = row_norms(transposed, hidden);
   down_norm_ = euclidean_norm(down_columns_);
@@ -63,28 +105,19 @@ MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size
   ScaledRows result{pairs, std::vector<std::int16_t>(panels_of(hidden_) * pairs * 2 * tile), std::vector<int>(hidden_), std::vector<double>(hidden_),
                     std::vector<double>(hidden_)};
   parallel_for(panels_of(hidden_), [&](std::size_t panel) {
-    std::vector<double> scaled(length), lost(length);
+    std::vector<double> lost(length);
     std::vector<std::int16_t> wholes(length);
     for (std::size_t k = panel * tile; k < std::min(hidden_, (panel + 1) * tile); ++k) {
       const auto row = rows.subspan(k * length, length);
       // The finest unit with which the integers fit: a norm of 2^15.4 at most, or an entry of 2^15 - 1.
-      std::int64_t square;
-      for (result.exponents[k] = std::ilogb(euclidean_norm(row)) - 1;; ++result.exponents[k]) {
-        const double unit = std::ldexp(1.0, integer_bits - result.exponents[k]);  // a factor: ldexp is slow
-        double most = 0;
-        for (std::size_t m = 0; m < length; ++m) scaled[m] = row[m] * unit, most = std::max(most, std::fabs(scaled[m]));
-        if (most > largest_entry) continue;
-        square = 0;
-        for (std::size_t m = 0; m < length; ++m) {
-          const auto whole = static_cast<std::int32_t>(scaled[m] + std::copysign(0.5, scaled[m]));
-          wholes[m] = static_cast<std::int16_t>(whole), lost[m] = scaled[m] - whole;
-          square += std::int64_t{whole} * whole;
-        }
+      double square;
+      for (result.exponents[k] = least_exponent(euclidean_norm(row), length);; ++result.exponents[k]) {
+        square = round_row(row.data(), power_of_two(integer_bits - result.exponents[k]), length, wholes.data(), lost.data());
         if (square <= largest_square) break;
       }
       std::int16_t* place = result.values.data() + panel * pairs * 2 * tile + 2 * (k % tile);
       for (std::size_t m = 0; m < length; ++m) place[(m / 2) * 2 * tile + m % 2] = wholes[m];
-      result.sizes[k] = std::ldexp(upward(std::sqrt(static_cast<double>(square))), -integer_bits);
+      result.sizes[k] = std::ldexp(upward(std::sqrt(square)), -integer_bits);
       result.losses[k] = std::ldexp(euclidean_norm(lost), -integer_bits);
     }
   });
@@ -103,26 +136,33 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
   std::vector<char> moderate(count);
   std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the integers
   std::vector<double> lost(count);   // at least the norm of what the integers leave out: sum_k |alpha_k| |D_k G_k^T - the integers'| and the same of U
-  const auto shift = [&](const ScaledRows& rows, std::size_t k) { return scaled_down_.exponents[k] + rows.exponents[k]; };
+  // 2^(exponents): between 2^-490 and 2^240, for the rows' norms are moderate.
+  const auto shifts = [&](const ScaledRows& rows) {
+    std::vector<double> result(rows.exponents.size());
+    for (std::size_t k = 0; k < result.size(); ++k) result[k] = power_of_two(scaled_down_.exponents[k] + rows.exponents[k]);
+    return result;
+  };
+  const std::vector<double> gate_shifts = shifts(scaled_gate_), up_shifts = shifts(scaled_up_);
   parallel_for(count, [&](std::size_t t) {
     const auto x = a.subspan(t * hidden_, hidden_), y = gated ? b.subspan(t * hidden_, hidden_) : std::span<const double>();
     moderate[t] = are_moderate(x) && are_moderate(y);
     if (!moderate[t]) return;
     double most = 0x1p-200;
     for (std::size_t k = 0; k < hidden_; ++k) {
-      most = std::max(most, std::fabs(std::ldexp(x[k], shift(scaled_gate_, k))));
-      if (gated) most = std::max(most, std::fabs(std::ldexp(y[k], shift(scaled_up_, k))));
+      most = std::max(most, std::fabs(x[k] * gate_shifts[k]));
+      if (gated) most = std::max(most, std::fabs(y[k] * up_shifts[k]));
     }
     largest[t] = std::ilogb(most) + 1;
+    const double down = power_of_two(-largest[t]);
     const auto put = [&](std::vector<float>& place, std::size_t k, double value, const ScaledRows& rows) {
-      const double scaled = std::ldexp(value, shift(rows, k) - largest[t]);
+      const double scaled = value * down;
       place[k * padded + t] = static_cast<float>(scaled);
       crude[t] += std::fabs(scaled) * scaled_down_.sizes[k] * rows.sizes[k];
       lost[t] += std::fabs(scaled) * (scaled_down_.losses[k] * (rows.sizes[k] + rows.losses[k]) + scaled_down_.sizes[k] * rows.losses[k]);
     };
     for (std::size_t k = 0; k < hidden_; ++k) {
-      put(alpha, k, x[k], scaled_gate_);
-      if (gated) put(beta, k, y[k], scaled_up_);
+      put(alpha, k, x[k] * gate_shifts[k], scaled_gate_);
+      if (gated) put(beta, k, y[k] * up_shifts[k], scaled_up_);
     }
     crude[t] = upward(crude[t]), lost[t] = upward(lost[t]);
   });
@@ -191,10 +231,13 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   std::vector<double> inner(hidden_ * in_);
   std::vector<double> largest(hidden_);  // of each row of B
   parallel_for(hidden_, [&](std::size_t k) {
-    for (std::size_t j = 0; j < in_; ++j) {
-      inner[k * in_ + j] = a[k] * gate_[k * in_ + j] + (up_.empty() ? 0 : b[k] * up_[k * in_ + j]);
-      largest[k] = std::max(largest[k], std::fabs(inner[k * in_ + j]));
-    }
+    double* row = inner.data() + k * in_;
+    for (std::size_t j = 0; j < in_; ++j) row[j] = a[k] * gate_[k * in_ + j];
+    if (!up_.empty())
+      for (std::size_t j = 0; j < in_; ++j) row[j] += b[k] * up_[k * in_ + j];
+    double most = 0;
+    for (std::size_t j = 0; j < in_; ++j) most = std::max(most, std::fabs(row[j]));
+    largest[k] = most;
   });
   double most_down = 0x1p-200, most_inner = 0x1p-200;
   for (const double x : down_) most_down = std::max(most_down, std::fabs(x));
@@ -202,8 +245,12 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   const int e = std::ilogb(most_down) + 1, f = std::ilogb(most_inner) + 1;
   Panels rows{hidden_, std::vector<float>(panels_of(out_) * hidden_ * tile)}, columns{hidden_, std::vector<float>(panels_of(in_) * hidden_ * tile)};
   const double down_unit = std::ldexp(1.0, -e), inner_unit = std::ldexp(1.0, -f);
+  parallel_for(panels_of(out_), [&](std::size_t panel) {
+    float* place = rows.values.data() + panel * hidden_ * tile;
+    for (std::size_t k = 0; k < hidden_; ++k)
+      for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i) place[k * tile + i % tile] = static_cast<float>(down_[i * hidden_ + k] * down_unit);
+  });
   parallel_for(hidden_, [&](std::size_t k) {
-    for (std::size_t i = 0; i < out_; ++i) rows.values[((i / tile) * hidden_ + k) * tile + i % tile] = static_cast<float>(down_[i * hidden_ + k] * down_unit);
     for (std::size_t j = 0; j < in_; ++j) columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(inner[k * in_ + j] * inner_unit);
   });
   const std::vector<float> jacobian = products(rows, columns, out_, in_, false);

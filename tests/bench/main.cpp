@@ -39,6 +39,9 @@ class Keeper : public benchmark::ConsoleReporter {
 std::string_view name(ProductPath path) {
   switch (path) {
     case ProductPath::portable: return "no vector instructions";
+    case ProductPath::residues: return "vectors of two doubles";
+    case ProductPath::residues_avx2: return "AVX2 and FMA";
+    case ProductPath::residues_avx512: return "AVX-512 F";
     case ProductPath::sse2: return "SSE2";
     case ProductPath::avx2: return "AVX2";
     case ProductPath::avx512: return "AVX-512 IFMA";

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "lib/number/exact_product/ball_parts.hpp"
 #include "lib/number/splitmix64.hpp"
 #include "tests/catch.hpp"
 #include "tests/number/random_balls.hpp"
@@ -81,7 +82,8 @@ bool same_bits(const BallMatrix& a, const BallMatrix& b) {
 
 std::vector<ProductPath> paths() {
   std::vector<ProductPath> result;
-  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512})
+  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512, ProductPath::residues, ProductPath::residues_avx2,
+                           ProductPath::residues_avx512})
     if (available(path)) result.push_back(path);
   return result;
 }
@@ -259,6 +261,95 @@ TEST_CASE("products longer than a lane's sum, and empty ones") {
   }
 }
 
+TEST_CASE("the largest and the smallest integers, and more bits than there are moduli") {
+  // Weights and midpoints of the most bits with every sign, so that sums reach both ends of what the moduli can tell apart, and 0 between.
+  SplitMix64 random(17);
+  std::size_t tested = 0;
+  for (double largest : {0x1.fffffcp22, 0x1.ffffffffffffp49})  // 2^23 - 1, 2^50 - 1 in units of 1: narrow, wide
+    for (std::size_t width : {1, 255, 256, 257, 600})
+      for (long bits : {1, 23, 24, 25, 300, 1300, 1500}) {
+        const std::size_t rows = 520 / width + 33, columns = 11;
+        std::vector<double> values(rows * width);
+        for (std::size_t i = 0; i < rows; ++i)
+          for (std::size_t k = 0; k < width; ++k)
+            values[i * width + k] = i == 0 ? largest : i == 1 ? -largest : i == 2 ? 0 : random.below(2) == 0 ? largest : i % 3 == 0 ? 1 : -largest;
+        BallMatrix x(width, columns);
+        for (std::size_t k = 0; k < width; ++k)
+          for (std::size_t j = 0; j < columns; ++j) {
+            arb_ptr entry = x(k, j);
+            arb_one(entry);
+            arb_mul_2exp_si(entry, entry, bits);
+            arb_sub_ui(entry, entry, 1, ARF_PREC_EXACT);
+            if (j == 0) continue;
+            if (j == 1 || random.below(2) == 0) arb_neg(entry, entry);
+            if (j == 3) arb_zero(entry);
+            if (j == 4) arb_mul_2exp_si(entry, entry, static_cast<slong>(1) << 39);  // a huge exponent
+            if (j == 5) arb_set_si(entry, k % 2 == 0 ? 1 : -1);
+            if (j == 6) mag_set_ui_2exp_si(arb_radref(entry), 3, -5);
+            if (j == 7 && k == 0) arb_indeterminate(entry);
+          }
+        const TensorPtr tensor = std::make_shared<DenseTensor>(rows, width, std::move(values));
+        const PreparedWeights weights(tensor);
+        REQUIRE(weights.fits());
+        REQUIRE(weights.width() == (largest < 0x1p23 ? WeightWidth::narrow : WeightWidth::wide));
+        const BallMatrix oracle = flint_product(*tensor, x, 4000), y = exact_product(weights, x, 4000, ProductPath::portable);
+        for (std::size_t i = 0; i < rows; ++i)
+          for (std::size_t j : {0, 1, 2, 3, 4, 5}) REQUIRE(arb_equal(y(i, j), oracle(i, j)));
+        for (ProductPath path : paths()) {
+          REQUIRE(same_bits(y, exact_product(weights, x, 4000, path)));
+          ++tested;
+        }
+      }
+  CHECK(tested == 2 * 5 * 7 * paths().size());
+}
+
+TEST_CASE("balls' midpoints as doubles are those that FLINT rounds to") {
+  SplitMix64 random(19);
+  std::size_t tested = 0;
+  arf_t x, ulp;
+  arf_init(x), arf_init(ulp);
+  const auto same = [&] {
+    REQUIRE(std::bit_cast<std::uint64_t>(nearest_double(x)) == std::bit_cast<std::uint64_t>(arf_get_d(x, ARF_RND_NEAR)));
+    ++tested;
+  };
+  for (int repeat = 0; repeat < 400; ++repeat) {
+    const double value = std::ldexp(random.below(4) == 0 ? 2 - 0x1p-52 : 1 + std::fabs(uniform(random)), static_cast<int>(random.below(2000)) - 1000) *
+                         (random.below(2) == 0 ? 1 : -1);
+    // The double, halves of its last place above and below it, and a bit far below that.
+    for (int half = -1; half <= 1; ++half)
+      for (int far = -1; far <= 1; ++far) {
+        arf_set_d(x, value);
+        for (const auto& [sign, place] : {std::pair(half, 53), std::pair(far, static_cast<int>(55 + random.below(200)))}) {
+          arf_set_si_2exp_si(ulp, sign, std::ilogb(value) - place);
+          arf_add(x, x, ulp, ARF_PREC_EXACT, ARF_RND_DOWN);
+        }
+        same();
+      }
+  }
+  arf_zero(x), same();
+  arf_pos_inf(x), same();
+  arf_set_si_2exp_si(x, 3, 1000000), same();
+  arf_clear(x), arf_clear(ulp);
+  CHECK(tested == 3603);
+}
+
+TEST_CASE("the fastest path is one that the CPU has, and its bits are the same") {
+  SplitMix64 random(18);
+  std::size_t tested = 0;
+  for (Weights kind : {Weights::bf16, Weights::fp32})
+    for (const Shape& shape : {Shape{20, 64, 1}, Shape{130, 40, 3}, Shape{130, 40, 17}, Shape{129, 40, 70}}) {
+      const PreparedWeights weights(random_tensor(random, shape.rows, shape.width, kind));
+      const BallMatrix x = random_balls(random, shape.width, shape.columns, Balls::mixed_radii, 200);
+      const BallMatrix y = exact_product(weights, x, 200);
+      for (ProductPath path : {fastest_path(weights, shape.columns), fastest_portable_path(weights, shape.columns)}) {
+        REQUIRE(available(path));
+        REQUIRE(same_bits(y, exact_product(weights, x, 200, path)));
+        ++tested;
+      }
+    }
+  CHECK(tested == 16);
+}
+
 TEST_CASE("weights are kept exactly, in 4 bytes where they are narrow and 8 where they are wide") {
   SplitMix64 random(15);
   std::size_t entries = 0, in_tails = 0, forms[2] = {0, 0}, without_form = 0;
@@ -274,6 +365,7 @@ TEST_CASE("weights are kept exactly, in 4 bytes where they are narrow and 8 wher
     for (std::size_t i = 0; i < 61; ++i) {
       tensor->read_row(i, row);
       Int128 sum = 0;
+      UInt128 magnitudes = 0;
       std::vector<double> stored(150);
       for (std::size_t k = 0; k < 150; ++k) {
         const std::size_t place = k * group_rows + i % group_rows;
@@ -282,9 +374,11 @@ TEST_CASE("weights are kept exactly, in 4 bytes where they are narrow and 8 wher
                                    : static_cast<std::int64_t>(weights.wide(i / group_rows)[place]) - (std::int64_t{1} << 50);
         REQUIRE(std::llabs(w) < std::int64_t{1} << (weight_bits(weights.width()) - 1));
         sum += w;
+        magnitudes += static_cast<UInt128>(std::llabs(w));
         stored[k] = std::ldexp(static_cast<double>(w), weights.scale(i));
       }
       REQUIRE(sum == weights.sum(i));
+      REQUIRE(magnitudes >> weights.sum_bits() == 0);
       for (const TailWeight& t : weights.tail(i)) {
         REQUIRE(stored[t.column] == 0);
         stored[t.column] = std::ldexp(static_cast<double>(t.significand), t.exponent);

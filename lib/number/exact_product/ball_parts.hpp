@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "lib/number/flint.hpp"
 
@@ -46,6 +47,21 @@ inline void first_bits(mp_limb_t* number, slong size, Mantissa m, slong bits, bo
   }
 }
 
+// x to the nearest double, as arf_get_d(x, ARF_RND_NEAR), which goes through mpfr, gives it.
+inline double nearest_double(const arf_struct* x) {
+  const fmpz exponent = ARF_EXP(x);
+  if (arf_is_special(x) || exponent < -900 || exponent > 900) return arf_get_d(x, ARF_RND_NEAR);
+  const Mantissa m = mantissa(x);
+  constexpr int dropped = FLINT_BITS - 53;
+  constexpr mp_limb_t half = mp_limb_t{1} << (dropped - 1);
+  const mp_limb_t top = m.limbs[m.size - 1], rest = top & (2 * half - 1);
+  mp_limb_t kept = top >> dropped;
+  kept += rest > half || (rest == half && (m.size > 1 || (kept & 1) != 0));  // the lowest limb is not zero
+  const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(exponent - 53 + 1023) << 52);
+  const double value = static_cast<double>(kept) * power;
+  return ARF_SGNBIT(x) ? -value : value;
+}
+
 // The exponent of the last bit that is set; x is not zero.
 inline slong last_bit(const arf_struct* x) {
   const Mantissa m = mantissa(x);
@@ -55,10 +71,17 @@ inline slong last_bit(const arf_struct* x) {
 // The next `digit_bits` bits of a number from bit `bit` on; one limb more than the number's must be readable.
 template <int digit_bits>
 std::uint64_t digit_at(const mp_limb_t* number, std::size_t bit) {
-  const std::size_t limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
-  std::uint64_t bits = number[limb] >> shift;
-  if (shift > 0) bits |= number[limb + 1] << (FLINT_BITS - shift);
-  return bits & ((std::uint64_t{1} << digit_bits) - 1);
+  constexpr std::uint64_t mask = (std::uint64_t{1} << digit_bits) - 1;
+  if constexpr (std::endian::native == std::endian::little && digit_bits <= 57) {
+    std::uint64_t bits;  // limbs lie together from their lowest bytes on, so that a digit is within the eight bytes from its first one
+    std::memcpy(&bits, reinterpret_cast<const unsigned char*>(number) + bit / 8, sizeof bits);
+    return bits >> bit % 8 & mask;
+  } else {
+    const std::size_t limb = bit / FLINT_BITS, shift = bit % FLINT_BITS;
+    std::uint64_t bits = number[limb] >> shift;
+    if (shift > 0) bits |= number[limb + 1] << (FLINT_BITS - shift);
+    return bits & mask;
+  }
 }
 
 // significand 2^exponent <= 1 as a float, with one rounding; `least` where it is less than that, and more than zero.

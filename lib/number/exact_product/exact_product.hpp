@@ -26,8 +26,9 @@
 //   for the computed S and K < 2^20 (weights of more columns go to FLINT). The factor taken, 1 + (K + 5) 2^-22, leaves room for
 //   its own rounding in doubles. The rest is mag_t arithmetic, upwards.
 //
-// The sums are the same numbers on every path (AVX-512 IFMA, AVX2, SSE2, portable), and so is the result, bit for bit, whatever
-// the CPU, the number of threads and the way in which the columns are grouped into blocks.
+// There are two ways to the sums, by digits in 64-bit lanes (as said above; digit_product.hpp), and by residues in doubles that hold integers (residue_product.hpp).
+// The sums are the same integers, the radii the same floats on every path, and so is the result, bit for bit, whatever the CPU, the number of threads and
+// the way in which the columns are grouped into blocks.
 //
 // FLINT's arb_mat_mul serves what does not fit (weights without a narrow or wide form, columns that are not finite or have
 // exponents beyond 2^40) and what it does faster (tiny products). The choice depends on shapes and values only.
@@ -39,14 +40,21 @@
 
 namespace snellen {
 
-enum class ProductPath { portable, sse2, avx2, avx512 };
+// By digits: with 64-bit multiplication in plain C++ (portable) and with the vector instructions of the name. By residues: plain C++ with vectors of 2, 4 and 8
+// doubles, where more moduli were needed than there are (about 1400 bits) by digits.
+enum class ProductPath { portable, sse2, avx2, avx512, residues, residues_avx2, residues_avx512 };
 
 bool available(ProductPath path);
-ProductPath best_path();
+ProductPath best_path();  // by digits
+// The fastest for `columns` columns, as measured; and the fastest of those that are plain C++: what any CPU has.
+ProductPath fastest_path(const PreparedWeights& weights, std::size_t columns);
+ProductPath fastest_portable_path(const PreparedWeights& weights, std::size_t columns);
 
 // [out, columns]; midpoints have at most `bits` bits. Runs on OpenMP's threads. x was made with the same `bits` (or others: its
-// accuracy is that of its own). bits >= 2, and path must be available.
-BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& x, long bits, ProductPath path = best_path());
-BallMatrix exact_product(const PreparedWeights& weights, const BallMatrix& x, long bits, ProductPath path = best_path());
+// accuracy is that of its own). bits >= 2, and path must be available; without it, the fastest.
+BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& x, long bits, ProductPath path);
+BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& x, long bits);
+BallMatrix exact_product(const PreparedWeights& weights, const BallMatrix& x, long bits, ProductPath path);
+BallMatrix exact_product(const PreparedWeights& weights, const BallMatrix& x, long bits);
 
 }  // namespace snellen

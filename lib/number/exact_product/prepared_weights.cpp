@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstdlib>
+#include <limits>
+#include <optional>
 
 namespace snellen {
 namespace {
@@ -30,6 +33,26 @@ Parts split(double value) {
 }
 
 bool finite(double value) { return (std::bit_cast<std::uint64_t>(value) >> 52 & 0x7ff) != 0x7ff; }
+
+// The range of a row without subnormal numbers: every entry is an integer times 2^last, and less than 2^top in size; [0, 0] where all are zero.
+struct Range {
+  int last, top;
+};
+
+std::optional<Range> range_of(std::span<const double> row) {
+  constexpr std::uint64_t hidden = std::uint64_t{1} << 52, magnitude = ~(std::uint64_t{1} << 63);
+  Range range{std::numeric_limits<int>::max(), std::numeric_limits<int>::min()};
+  for (const double value : row) {
+    const auto word = std::bit_cast<std::uint64_t>(value);
+    if ((word & magnitude) == 0) continue;
+    const int biased = static_cast<int>(word >> 52 & 0x7ff);
+    if (biased == 0 || biased == 0x7ff) return {};
+    range.last = std::min(range.last, biased - 1075 + std::countr_zero(word | hidden));
+    range.top = std::max(range.top, biased - 1022);
+  }
+  if (range.top == std::numeric_limits<int>::min()) return Range{0, 0};
+  return range;
+}
 
 // The scale s that most entries fit: |w| < 2^(bits - 1) and w integer means exponent + bits(significand) - (bits - 1) <= s <=
 // exponent.
@@ -89,7 +112,8 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
   std::vector<std::vector<TailWeight>> tails(rows());
   // The verdict is that of the whole sum, whatever the order in which threads add to it.
   std::atomic<std::size_t> in_tail = 0;
-#pragma omp parallel
+  int sum_bits = 0;
+#pragma omp parallel reduction(max : sum_bits)
   {
     std::vector<double> values(columns());
     std::vector<Parts> row(columns());
@@ -98,29 +122,57 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
     for (std::size_t i = 0; i < rows(); ++i) {
       if (in_tail > most_in_tail) continue;
       tensor_->read_row(i, values);
-      if (!std::all_of(values.begin(), values.end(), finite)) {
-        in_tail += most_in_tail + 1;
-        continue;
-      }
-      std::transform(values.begin(), values.end(), row.begin(), split);
-      scale_[i] = best_scale(row, bits, changes);
       const std::size_t first = i / group_rows * columns() * group_rows + i % group_rows;
-      for (std::size_t k = 0; k < columns(); ++k) {
-        const auto [significand, exponent, significand_bits] = row[k];
-        if (significand == 0) continue;
-        if (exponent < scale_[i] || exponent + significand_bits > scale_[i] + bits - 1) {
-          tails[i].push_back({static_cast<std::uint32_t>(k), exponent, significand});
-          continue;
-        }
-        const std::int64_t w = significand * (std::int64_t{1} << (exponent - scale_[i]));
-        sum_[i] += w;
+      Int128 sum = 0, magnitudes = 0;
+      const auto store = [&](std::size_t k, std::int64_t w) {
         const std::uint64_t word = offset + static_cast<std::uint64_t>(w);
         if (width == WeightWidth::narrow) narrow_[first + k * group_rows] = static_cast<std::uint32_t>(word);
         else wide_[first + k * group_rows] = word;
+      };
+      const std::optional<Range> range = range_of(values);
+      if (range && range->top - (bits - 1) <= range->last && std::abs(range->last) < 1000) {
+        // All of them fit, as almost always: the scaled doubles are the integers.
+        scale_[i] = range->last;
+        const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(1023 - range->last) << 52);
+        constexpr std::size_t chunk = 4096;  // sums of 2^12 integers below 2^50
+        for (std::size_t begin = 0; begin < columns(); begin += chunk) {
+          std::int64_t part = 0, size = 0;
+          for (std::size_t k = begin; k < std::min(columns(), begin + chunk); ++k) {
+            const auto w = static_cast<std::int64_t>(values[k] * power);
+            part += w;
+            size += w < 0 ? -w : w;
+            store(k, w);
+          }
+          sum += part;
+          magnitudes += size;
+        }
+      } else {
+        if (!std::all_of(values.begin(), values.end(), finite)) {
+          in_tail += most_in_tail + 1;
+          continue;
+        }
+        std::transform(values.begin(), values.end(), row.begin(), split);
+        scale_[i] = best_scale(row, bits, changes);
+        for (std::size_t k = 0; k < columns(); ++k) {
+          const auto [significand, exponent, significand_bits] = row[k];
+          if (significand == 0) continue;
+          if (exponent < scale_[i] || exponent + significand_bits > scale_[i] + bits - 1) {
+            tails[i].push_back({static_cast<std::uint32_t>(k), exponent, significand});
+            continue;
+          }
+          const std::int64_t w = significand * (std::int64_t{1} << (exponent - scale_[i]));
+          sum += w;
+          magnitudes += w < 0 ? -w : w;
+          store(k, w);
+        }
       }
+      sum_[i] = sum;
       in_tail += tails[i].size();
+      const auto high = static_cast<std::uint64_t>(magnitudes >> 64), low = static_cast<std::uint64_t>(magnitudes);
+      sum_bits = std::max(sum_bits, static_cast<int>(high > 0 ? 64 + std::bit_width(high) : std::bit_width(low)));
     }
   }
+  sum_bits_ = sum_bits;
   if (in_tail > most_in_tail) {
     narrow_ = {}, wide_ = {};
     return false;

@@ -55,6 +55,7 @@ class PreparedWeights {
   const std::uint64_t* wide(std::size_t group) const { return wide_.data() + group * columns() * group_rows; }
   int scale(std::size_t row) const { return scale_[row]; }
   Int128 sum(std::size_t row) const { return sum_[row]; }  // of w_ik over k
+  int sum_bits() const { return sum_bits_; }               // sum over k of |w_ik| < 2^sum_bits in every row
   std::span<const TailWeight> tail(std::size_t row) const {
     return std::span(tail_).subspan(tail_begin_[row], tail_begin_[row + 1] - tail_begin_[row]);
   }
@@ -71,6 +72,7 @@ class PreparedWeights {
   std::vector<std::uint64_t> wide_;
   std::vector<int> scale_;
   std::vector<Int128> sum_;
+  int sum_bits_ = 0;
   std::vector<TailWeight> tail_;
   std::vector<std::size_t> tail_begin_;
 };

@@ -1,0 +1,34 @@
+// From an exact sum to a ball: what the ways of adding it up share, so that they return the same bits (exact_product.hpp has the inequalities).
+#pragma once
+
+#include <vector>
+
+#include "lib/number/exact_product/fixed_point_block.hpp"
+#include "lib/number/exact_product/kernels.hpp"
+#include "lib/number/exact_product/prepared_weights.hpp"
+
+namespace snellen {
+
+// Owned by one thread.
+class SumRounding {
+ public:
+  SumRounding(const PreparedWeights& weights, const FixedPointBlock& x, const Kernels& kernels, long bits);
+
+  // sums[c * tile_rows + r], for the columns c of one of the block's tiles of radii and the rows r of `groups` groups from `group` on.
+  void sum_radii(std::size_t group, std::size_t groups, std::size_t tile, float* sums) const;
+
+  // The ball of row `row` and column j, which fits: midpoint +-(the integer of `size` limbs, the highest not zero) and the row's tail; radius the sum of
+  // sum_radii.
+  void round(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j, float radius_sum) const;
+
+ private:
+  void add_tail(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j) const;
+
+  const PreparedWeights& weights_;
+  const FixedPointBlock& x_;
+  const Kernels& kernels_;
+  const long bits_;
+  const double slack_;
+};
+
+}  // namespace snellen
