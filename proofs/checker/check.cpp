@@ -12,7 +12,7 @@ std::vector<Finding> check(const Model& model, const Certificate& c, const Optio
   const bool periods = check_periods(model, c, options, budget, findings);
   check_horizon(model, c, options, budget, findings);
   check_windows(model, c, options, budget, findings);
-  if (!periods) check_runs(model, c, options, budget, findings);
+  if (!check_rotations(model, c, options, budget, findings) && !periods) check_runs(model, c, options, budget, findings);
   check_engines(model, c, options, budget, findings);
   return findings.list();
 }
