@@ -133,7 +133,7 @@ RotaryMass::RotaryMass(const Operations& o, const std::vector<std::int64_t>& mul
   for_each_index(scores.size(), true, [&](std::size_t h) {
     const Upper least = Upper(1).scaled(-smallest);
     series[h].modes[0] = {a.of(1), a.zero()};
-    for (std::size_t f = 0; f < multiples.size(); ++f) series[h] = product(a, series[h], of_plane(a, scores[h].planes[f], multiples[f], least), least);
+    for (std::size_t f = 0; f < scores[h].planes.size(); ++f) series[h] = product(a, series[h], of_plane(a, scores[h].planes[f], multiples[f], least), least);
   });
   std::map<std::int64_t, std::vector<Complex>> together;  // by |k|: of a real function only the real part is asked for, and that of x z^-k is that of conj(x) z^k
   for (std::size_t h = 0; h < scores.size(); ++h)

@@ -1,5 +1,8 @@
 // S_n = P . a^n . Q through a model of one layer with rotary positions whose frequencies are multiples of one. All tokens of the run have one key and one value, so that the last
 // token's vector is a function F of the shares alone that the tokens of P and Q have in each head; F does not depend on n (`closed_form`, proofs/rope.md).
+//
+// Without positions a copy of a unit U of several tokens weighs the same wherever it stands, as one token would whose weight is the sum of theirs and whose value is their mean; so
+// the same holds of P . U^n . Q.
 #pragma once
 
 #include "proofs/certificate/certificate.hpp"
@@ -10,14 +13,14 @@
 namespace snellen::check {
 
 // Why this is no such run; nothing where it is.
-std::optional<std::string> rotary_run_refused(const Model& model, const CertificateSequences& sequences);
+std::optional<std::string> share_run_refused(const Model& model, const CertificateSequences& sequences);
 
-class RotaryRun {
+class ShareRun {
  public:
   // Not refused. What is referred to outlives this object. `smallest_mode`: of RotaryMass.
-  RotaryRun(const Model& model, const CertificateSequences& sequences, long bits, long smallest_mode);
-  RotaryRun(const RotaryRun&) = delete;
-  RotaryRun& operator=(const RotaryRun&) = delete;
+  ShareRun(const Model& model, const CertificateSequences& sequences, long bits, long smallest_mode);
+  ShareRun(const ShareRun&) = delete;
+  ShareRun& operator=(const ShareRun&) = delete;
   const Forward& forward() const { return forward_; }
   const IntervalArithmetic& arithmetic() const { return forward_.operations().arithmetic(); }
   const RotaryMass& mass() const { return *mass_; }
@@ -45,11 +48,11 @@ class RotaryRun {
     std::vector<TurningScore> scores;  // of each head; at distance n + later where it turns, else at `later`
     std::int64_t later;
     bool turns;                        // a token of P: its distance grows with n
-    Vector value;
+    Vector value;                      // an entry each of every head's output
   };
   Two vectors(const Vector& shares) const;
   Vector shares_of(const Vector& masses, std::int64_t n) const;
-  std::size_t value_at(std::size_t i) const { return i / attention_.head_size / (attention_.heads / attention_.kv_heads) * attention_.head_size + i % attention_.head_size; }
+  std::vector<Operations::Turn> turns_at(std::int64_t distance) const;
 
   const Model& model_;
   const Layer& layer_;
@@ -57,7 +60,7 @@ class RotaryRun {
   Forward forward_;
   std::vector<std::int64_t> multiples_;
   std::int64_t behind_;              // tokens of Q
-  Vector embedding_, value_;         // of the last token; of the run's
+  Vector embedding_, value_;         // of the last token; every head's output with all weight on the run
   std::vector<Single> singles_;
   std::vector<TurningScore> run_;    // of each head
   std::vector<TurningScore> turned_now_, turned_later_;  // of each share, the distance's fixed part turned in: a function of the phase

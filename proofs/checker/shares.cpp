@@ -1,4 +1,4 @@
-// All n of a run under rotary positions in one layer (proofs/rope.md). From some length on n times the vector's distance from its limit is, up to what falls with n, a function
+// All n of P . U^n . Q in one layer, under rotary positions or none (proofs/rope.md). From some length on n times the vector's distance from its limit is, up to what falls with n, a function
 // of one phase: cells of the circle of phases in which it is too large for the claimed length are halved, and the pairs whose phases lie in what is left are evaluated one by one.
 #include <cmath>
 #include <fmt/format.h>
@@ -9,15 +9,14 @@
 
 #include "proofs/certificate/numbers.hpp"
 #include "proofs/checker/for_all.hpp"
-#include "proofs/checker/horizon.hpp"
 #include "proofs/checker/judge.hpp"
-#include "proofs/checker/rotary_run.hpp"
+#include "proofs/checker/share_run.hpp"
 
 namespace snellen::check {
 namespace {
 
 constexpr int attempts = 2, first_level = 6, last_level = 46;
-constexpr std::int64_t fewest_explicit = 2048, most_explicit = 65536;
+constexpr std::int64_t fewest_explicit = 512, most_explicit = 65536;
 constexpr std::int64_t farthest = std::int64_t{1} << 60;
 constexpr std::int64_t most_scanned = 400'000'000, most_evaluated = 50'000;  // lengths of one claim
 constexpr std::size_t most_cells = 4096;                                     // that are left of one claim
@@ -43,16 +42,17 @@ Phase turn_of_a_token(std::int64_t whole) {
   return result;
 }
 
-class RotaryJudge {
+class ShareJudge {
  public:
-  RotaryJudge(const Certificate& c, const RotaryRun& run, std::int64_t explicit_lengths)
+  ShareJudge(const Certificate& c, const ShareRun& run, std::int64_t explicit_lengths)
       : c_(c), run_(run), a_(run.arithmetic()), limit_(run.limit()), explicit_(run.first(explicit_lengths + 1)), step_(turn_of_a_token(run.whole())) {}
 
   Finding judge(const CertificateClaim& claim) {
     const ClaimNumbers& numbers = claim.numbers;
+    if (fact_of(claim.id) == "limit") return from_limit(numbers);
     near_ = fact_of(claim.id) == "limit.tail";
     if ((numbers.contains("status") && numbers.at("status") == "never") || numbers.contains("overflow from"))
-      return settled("that a run under rotary positions never collapses, or always overflows, is of a kind that this program does not know");
+      return settled("that such a run never collapses, or always overflows, is of a kind that this program does not know");
     Finding result = numbers.contains("from") ? every_from(numbers) : verified();
     for (const char* name : {"distinct at", "distinct at or after"})
       if (result.status == Status::verified && numbers.contains(name)) result = distinct_at(numbers, name);
@@ -60,7 +60,7 @@ class RotaryJudge {
   }
 
  private:
-  using Two = RotaryRun::Two;
+  using Two = ShareRun::Two;
   // What holds of the shares of all n >= first.
   struct Beyond {
     std::int64_t first;
@@ -101,6 +101,14 @@ class RotaryJudge {
     const Letter found = pair(n, numbers);
     if (found == 'C') return verified();
     return found == 'U' ? open(fmt::format("the pair at n = {} is not decided", n)) : refuted(fmt::format("at n = {} the pair does not collapse{}", n, found == 'O' ? ": it overflows" : ""));
+  }
+  Finding from_limit(const ClaimNumbers& numbers) {
+    if (c_.to < 1) return settled("lengths begin at 1");
+    const Number d = distance(a_, numbers.at("norm"), at_place(vectors(c_.to)), at_place(limit_));
+    const Dyadic low = *parse_exact(numbers.at("lower")), high = *parse_exact(numbers.at("upper"));
+    if (is_finite(d) && mpfr_lessequal_p(low.get(), lower(d)) && mpfr_lessequal_p(upper(d), high.get())) return verified();
+    const std::string what = fmt::format("the distance from the limit at n = {} lies in {}", c_.to, shown(d));
+    return is_finite(d) && (mpfr_less_p(upper(d), low.get()) || mpfr_less_p(high.get(), lower(d))) ? refuted(what) : open(what);
   }
   Finding distinct_at(const ClaimNumbers& numbers, const char* name) {
     const Length n = *parse_length(numbers.at(name));
@@ -272,7 +280,7 @@ class RotaryJudge {
   }
 
   const Certificate& c_;
-  const RotaryRun& run_;
+  const ShareRun& run_;
   const IntervalArithmetic& a_;
   Two limit_;
   std::vector<Two> explicit_;
@@ -282,7 +290,7 @@ class RotaryJudge {
 };
 
 // Lengths to evaluate one by one, so that the run's mass is known to a quarter beyond.
-std::optional<std::int64_t> explicit_lengths(const RotaryRun& run) {
+std::optional<std::int64_t> explicit_lengths(const ShareRun& run) {
   for (std::int64_t n = fewest_explicit; n <= most_explicit; n *= 2) {
     bool known = true;
     for (std::size_t h = 0; h < run.heads(); ++h) {
@@ -297,26 +305,28 @@ std::optional<std::int64_t> explicit_lengths(const RotaryRun& run) {
 
 }  // namespace
 
-bool check_rotations(const Model& model, const Certificate& c, const Options& options, Budget& budget, Findings& findings) {
-  if (model.layers.empty() || !model.layers[0].attention.rotary || rotary_run_refused(model, *c.sequences)) return false;
-  const std::initializer_list<std::string_view> facts = {"inevitable", "limit.tail"};
-  findings.ask({"limit.tail"}, [&](const CertificateClaim& claim) {
-    const auto tokens = limit_tokens(model, *c.sequences, claim.numbers.at("limit"));
-    return tokens == c.sequences->unit ? Finding() : settled("the limit is of a kind that this program does not know");
+bool check_shares(const Model& model, const Certificate& c, const Options& options, Budget& budget, Findings& findings) {
+  const CertificateSequences& s = *c.sequences;
+  if (share_run_refused(model, s)) return false;
+  const bool turns = model.layers[0].attention.rotary.has_value();
+  if (!turns && s.unit.size() == 1 && s.suffix.empty()) return false;  // runs.cpp
+  const std::initializer_list<std::string_view> facts = {"inevitable", "limit.tail", "limit"};
+  const std::string own_limit = s.unit.size() == 1 && s.suffix.empty() ? fmt::format("[{}]", s.unit[0])
+                                : fmt::format("[{}]^n{} for n to infinity", fmt::join(s.unit, ", "), s.suffix.empty() ? "" : fmt::format(" . [{}]", fmt::join(s.suffix, ", ")));
+  findings.ask({"limit.tail", "limit"}, [&](const CertificateClaim& claim) {
+    return claim.numbers.at("limit") == own_limit ? Finding() : settled("the limit is of a kind that this program does not know");
   });
   for (int attempt = 0; attempt < attempts && findings.any_open(facts); ++attempt) {
-    const RotaryRun run(model, *c.sequences, std::min<long>(options.max_bits, 160 + 64 * attempt), 56 + 24 * attempt);
+    const long bits = std::max<long>(160, static_cast<long>(c.precision_bits) + 64) + 64 * attempt;
+    const ShareRun run(model, s, std::min(options.max_bits, bits), 56 + 24 * attempt);
     const std::optional<std::int64_t> count = explicit_lengths(run);
     if (!count) return findings.ask(facts, [](const CertificateClaim&) { return open("what turns in the run's mass adds up to too much"); }), true;
     const double products = static_cast<double>(*count) * products_of_layers(model);
     if (!budget.affords(products)) return findings.ask(facts, [](const CertificateClaim&) { return settled("it would take more products than are left (--work)"); }), true;
     budget.spend(products);
-    options.say(fmt::format("lengths 1 to {}, and all phases of later ones, by {} modes", *count, run.mass().modes()));
-    RotaryJudge judge(c, run, *count);
-    findings.ask(facts, [&](const CertificateClaim& claim) {
-      options.say(claim.id);
-      return judge.judge(claim);
-    });
+    options.say(fmt::format("lengths 1 to {}, and {} later ones, by {} modes", *count, turns ? "all phases of" : "all", run.mass().modes()));
+    ShareJudge judge(c, run, std::max(*count, std::min(c.to, most_explicit)));
+    findings.ask(facts, [&](const CertificateClaim& claim) { return judge.judge(claim); });
   }
   return true;
 }
