@@ -311,10 +311,12 @@ bool check_shares(const Model& model, const Certificate& c, const Options& optio
   const bool turns = model.layers[0].attention.rotary.has_value();
   if (!turns && s.unit.size() == 1 && s.suffix.empty()) return false;  // runs.cpp
   const std::initializer_list<std::string_view> facts = {"inevitable", "limit.tail", "limit"};
-  const std::string own_limit = s.unit.size() == 1 && s.suffix.empty() ? fmt::format("[{}]", s.unit[0])
-                                : fmt::format("[{}]^n{} for n to infinity", fmt::join(s.unit, ", "), s.suffix.empty() ? "" : fmt::format(" . [{}]", fmt::join(s.suffix, ", ")));
+  const bool alone = s.unit.size() == 1 && s.suffix.empty();
+  const std::string list = fmt::format("[{}]", fmt::join(s.unit, ", ")), endless = list + "^n" + (s.suffix.empty() ? "" : fmt::format(" . [{}]", fmt::join(s.suffix, ", ")));
   findings.ask({"limit.tail", "limit"}, [&](const CertificateClaim& claim) {
-    return claim.numbers.at("limit") == own_limit ? Finding() : settled("the limit is of a kind that this program does not know");
+    const std::string& limit = claim.numbers.at("limit");
+    const bool own = alone ? limit == list : limit == endless + " for n to infinity" || limit == endless + ", n without end";
+    return own ? Finding() : settled("the limit is of a kind that this program does not know");
   });
   for (int attempt = 0; attempt < attempts && findings.any_open(facts); ++attempt) {
     const long bits = std::max<long>(160, static_cast<long>(c.precision_bits) + 64) + 64 * attempt;
