@@ -274,7 +274,7 @@ class ShareJudge {
     for (std::int64_t n = beginning; n < end; ++n) {
       if (!left(n) && !(both && left(n + 1))) continue;
       if (++evaluated > most_evaluated) return open(fmt::format("more than {} pairs would have to be evaluated one by one", most_evaluated));
-      if (Finding f = single(n, numbers); f.status != Status::verified) return f;
+      if (Finding one = single(n, numbers); one.status != Status::verified) return one;
     }
     return verified();
   }
