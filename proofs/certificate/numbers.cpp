@@ -16,7 +16,7 @@ std::optional<Dyadic> parse_exact(const std::string& text) {
 }
 
 std::optional<Length> parse_length(const std::string& text) {
-  constexpr std::size_t longest = 1000;
+  constexpr std::size_t longest = 100'000;  // upper ends from norms alone have tens of thousands of digits
   if (text.empty() || text.size() > longest || (text[0] == '0' && text.size() > 1)) return std::nullopt;
   if (!std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
   return Length(text);

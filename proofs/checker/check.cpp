@@ -9,10 +9,10 @@ std::vector<Finding> check(const Model& model, const Certificate& c, const Optio
   Findings findings(c);
   if (!c.sequences) return std::vector<Finding>(c.claims.size(), settled("softmaxes without a model are not repeated by this program"));
   Budget budget(options.work);
-  const bool periods = check_periods(model, c, options, budget, findings);
+  const bool of_all = check_periods(model, c, options, budget, findings) || check_shares(model, c, options, budget, findings);
   check_horizon(model, c, options, budget, findings);
   check_windows(model, c, options, budget, findings);
-  if (!periods) check_runs(model, c, options, budget, findings);
+  if (!of_all) check_runs(model, c, options, budget, findings);
   check_engines(model, c, options, budget, findings);
   return findings.list();
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -58,27 +59,46 @@ class EngineJudge {
     return static_cast<std::size_t>(next - last_.begin()) - 1;
   }
 
+  const Column& column(std::size_t r) const { return c_.at == "final" ? run_.finals()[r] : last_[r].column; }
+
   Letter compare(std::size_t x, std::size_t y, const ClaimNumbers& numbers) const {
     const std::string& criterion = numbers.at("criterion");
     if (criterion == "argmax") {
-      const auto tokens = run_.next_tokens({run_.finals()[x], run_.finals()[y]});
-      return tokens[0] < 0 || tokens[1] < 0 ? 'U' : tokens[0] == tokens[1] ? 'C' : 'D';
+      if (tokens_.empty()) tokens_ = run_.next_tokens(run_.finals());
+      return tokens_[x] < 0 || tokens_[y] < 0 ? 'U' : tokens_[x] == tokens_[y] ? 'C' : 'D';
     }
-    const Vector u = exact(x), v = exact(y);
-    if (criterion == "tolerance") return tolerance(distance(a_, numbers.at("norm"), u, v), *parse_exact(numbers.at("eps")));
-    const auto& format = *std::find_if(c_.formats.begin(), c_.formats.end(), [&](const CertificateFormat& f) { return f.name == numbers.at("format"); });
-    return RoundedVector(format, u).compared_with(RoundedVector(format, v));
+    return criterion == "tolerance" ? of_distance(column(x), column(y), numbers) : of_values(column(x), column(y), numbers);
   }
-  Vector exact(std::size_t r) const {
-    Vector x;
-    for (const double entry : c_.at == "final" ? run_.finals()[r] : last_[r].column) x.push_back(a_.of(entry));
-    return x;
+  // Entries that are equal add nothing to a norm; most are.
+  Letter of_distance(const Column& x, const Column& y, const ClaimNumbers& numbers) const {
+    Vector u, v;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (x[i] != y[i]) u.push_back(a_.of(x[i])), v.push_back(a_.of(y[i]));
+    return tolerance(distance(a_, numbers.at("norm"), u, v), *parse_exact(numbers.at("eps")));
+  }
+  Letter of_values(const Column& x, const Column& y, const ClaimNumbers& numbers) const {
+    CertificateFormat format = *std::find_if(c_.formats.begin(), c_.formats.end(), [&](const CertificateFormat& f) { return f.name == numbers.at("format"); });
+    if (!SoftFloat::carries(format)) return RoundedVector(format, exact(x)).compared_with(RoundedVector(format, exact(y)));
+    format.overflow = "infinity";  // saturating formats have no finite value beyond the largest either
+    const SoftFloat rounding(format);
+    Letter letter = 'C';
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double u = rounding.round(x[i]), v = rounding.round(y[i]);
+      if (std::isnan(u) || std::isnan(v)) return 'O';
+      if (u != v) letter = 'D';
+    }
+    return letter;
+  }
+  Vector exact(const Column& x) const {
+    Vector result;
+    for (const double entry : x) result.push_back(a_.of(entry));
+    return result;
   }
   Finding wrong(Letter found, std::int64_t n, std::size_t x, std::size_t y) const {
     const std::string place = fmt::format("n = {}", n);
     if (found == 'U') return open("the engine's pair at " + place + " is not decided");
     if (found == 'O') return refuted("at " + place + " a coordinate of the engine's vector has no finite value in the format");
-    const Column &u = c_.at == "final" ? run_.finals()[x] : last_[x].column, &v = c_.at == "final" ? run_.finals()[y] : last_[y].column;
+    const Column &u = column(x), &v = column(y);
     for (std::size_t i = 0; i < u.size(); ++i)
       if (u[i] != v[i]) return refuted(fmt::format("at {} the engine's pair does not collapse; coordinate {} is {} and {}", place, i, u[i], v[i]));
     return refuted("at " + place + " the engine's pair does not collapse");
@@ -88,6 +108,7 @@ class EngineJudge {
   const EngineRun& run_;
   const std::vector<Run>& last_;
   IntervalArithmetic a_{distance_bits};
+  mutable std::vector<std::int64_t> tokens_;  // after each run's vector, once they are asked for
 };
 
 }  // namespace

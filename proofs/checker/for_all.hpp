@@ -10,6 +10,10 @@ namespace snellen::check {
 // Runs of one token without positions or with slopes: explicit lengths, eras, a tail (run_cover.hpp).
 void check_runs(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
 
+// P . U^n . Q in one layer, without positions or, where U is one token, with rotary ones whose frequencies are multiples of one (`closed_form`, proofs/rope.md). Before check_horizon: claims about a
+// single length's distance from such a limit, too. Whether it is such a case.
+bool check_shares(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
+
 // Windows in every layer: from some length on pairs come back to finitely many kinds (`window_kinds`, proofs/periodic.md).
 void check_windows(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
 

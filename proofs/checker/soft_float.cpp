@@ -20,6 +20,16 @@ long length_of(Wide m) {
 
 bool same(double x, double y) { return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y); }
 
+// units 2^q, which is a double or too large for one, put together bit by bit.
+double assembled(std::uint64_t units, long q) {
+  if (units == 0) return 0;
+  const long length = std::bit_width(units), exponent = q + length - 1;
+  if (exponent > 1023) return std::numeric_limits<double>::infinity();
+  if (exponent < -1022) return std::bit_cast<double>(units << (q + 1074));
+  const std::uint64_t significand = length > 53 ? units >> (length - 53) : units << (53 - length);  // of 54 bits only 2^53 is a value
+  return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52 | (significand & ((std::uint64_t{1} << 52) - 1)));
+}
+
 struct Real {
   explicit Real(mpfr_prec_t bits) { mpfr_init2(value, bits); }
   ~Real() { mpfr_clear(value); }
@@ -31,7 +41,7 @@ struct Real {
 }  // namespace
 
 SoftFloat::SoftFloat(const CertificateFormat& f) : precision_(f.precision), emin_(f.emin), saturates_(f.overflow == "saturate") {
-  if (f.precision > 53 || f.emin - f.precision + 1 < -1074 || f.emax > 1023) throw std::invalid_argument("SoftFloat: not all values are doubles");
+  if (!carries(f)) throw std::invalid_argument("SoftFloat: not all values are doubles");
   const std::int64_t top = (std::int64_t{1} << f.precision) - (f.top_code_is_nan ? 2 : 1);
   largest_ = std::ldexp(static_cast<double>(top), static_cast<int>(f.emax - f.precision + 1));
 }
@@ -54,14 +64,14 @@ double SoftFloat::rounded(const Exact& x) const {
   double magnitude;
   if (shift <= 0) {  // short enough to be a value, unless it is too large
     if (x.more) throw std::logic_error("SoftFloat: too few bits to round");
-    magnitude = std::ldexp(static_cast<double>(static_cast<std::uint64_t>(x.m)), static_cast<int>(std::clamp(x.e, -5000L, 5000L)));
+    magnitude = assembled(static_cast<std::uint64_t>(x.m), x.e);
   } else if (shift > length) {
     magnitude = 0;  // below half a quantum
   } else {
     const Wide half = Wide{1} << (shift - 1), rest = x.m & ((half << 1) - 1);
     auto units = static_cast<std::uint64_t>(x.m >> shift);
     if (rest > half || (rest == half && (x.more || (units & 1)))) ++units;
-    magnitude = std::ldexp(static_cast<double>(units), static_cast<int>(std::clamp(q, -5000L, 5000L)));
+    magnitude = assembled(units, q);
   }
   if (magnitude > largest_) {
     if (!saturates_) return nan;

@@ -14,7 +14,8 @@ namespace snellen::check {
 
 class SoftFloat {
  public:
-  // Up to 53 bits, all of whose values are doubles.
+  // All values are doubles.
+  static bool carries(const CertificateFormat& format) { return format.precision <= 53 && format.emin - format.precision + 1 >= -1074 && format.emax <= 1023; }
   explicit SoftFloat(const CertificateFormat& format);
 
   double round(double x) const;

@@ -41,7 +41,7 @@ inline RandomModel tiny(PositionKind position) {
   return m;
 }
 
-// Two single lengths; all n by slopes, by windows and by eras: everything that the checker can verify, small.
+// Single lengths; all n by slopes, by windows, by phases and by eras: everything that the checker can verify, small.
 inline std::vector<Example> examples() {
   std::vector<Example> all;
   all.push_back(example("rope", synthetic_model(tiny(PositionKind::rope)), small_request(6, {"e4m3", "bf16"}, false)));
@@ -49,6 +49,9 @@ inline std::vector<Example> examples() {
   RandomModel windowed = tiny(PositionKind::rope);
   windowed.layers = 2, windowed.window = 3;
   all.push_back(example("window", synthetic_model(windowed), small_request(7, {"e4m3", "bf16"}, true)));
+  CertifyRequest turning = small_request(8, {"e5m2"}, true);
+  turning.family.suffix = {4};
+  all.push_back(example("phases", synthetic_model(tiny(PositionKind::rope)), turning));
   CertifyRequest with_engine = small_request(8, {"e5m2"}, true);
   with_engine.profiles.push_back(find_profile("bf16").value());
   all.push_back(example("eras", synthetic_model(tiny(PositionKind::none)), with_engine));
