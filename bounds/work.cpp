@@ -35,6 +35,8 @@ std::size_t most_within(double budget, std::size_t most, Work work) {
 
 double work_of_tokens(const Model& model, double tokens) { return tokens * weights_of(model) + tokens * tokens / 2 * memory_of(model); }
 
+double work_of_far_tokens(const Model& model, double tokens, double lengths) { return (tokens + lengths) * weights_of(model) + tokens * lengths * memory_of(model); }
+
 double work_of_eras(const Model& model, double eras, double degree) {
   const double terms = (degree + 1) * (degree + 2) / 2;
   return eras * (degree + 1) * weights_of(model) + eras * eras / 2 * terms * memory_of(model);

@@ -11,6 +11,9 @@ namespace snellen {
 // Tokens evaluated one by one, each after all before it: tokens * weights + tokens^2 / 2 * (keys and values of all layers).
 double work_of_tokens(const Model& model, double tokens);
 
+// Tokens whose keys and values are made, none attending to the others, and some lengths that attend to at most all of them.
+double work_of_far_tokens(const Model& model, double tokens, double lengths);
+
 // Eras of the given degree: (degree + 1) columns each through the weights, and each pair of eras.
 double work_of_eras(const Model& model, double eras, double degree);
 
