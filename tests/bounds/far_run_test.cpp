@@ -1,6 +1,7 @@
 // Two layers under RoPE: single far vectors against the evaluation of all tokens, and the distinct pairs found with them.
 #include "bounds/far_run.hpp"
 
+#include "bounds/distance.hpp"
 #include "bounds/inevitable_by_far_pairs.hpp"
 #include "bounds/inevitable_pairs.hpp"
 #include "tests/bounds/inevitable_by_enumeration.hpp"
