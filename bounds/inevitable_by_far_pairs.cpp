@@ -15,7 +15,9 @@ namespace {
 constexpr std::int64_t most_tokens = 131'072, first_octave = 64;
 constexpr std::int64_t groups = 24, neighbours = 9;  // lengths in an octave: groups of neighbours, which the fastest plane turns once
 constexpr int rounds = 3;                            // of groups beyond the last pair that was found
-constexpr std::size_t lengths_expected = 2000;       // of all octaves and rounds, for the budget
+constexpr std::int64_t whole_lengths = 500;          // next to the last pair of a tolerance all lengths are looked at, for as much work as so many lengths that meet all tokens
+constexpr std::int64_t at_once = 256;                // of these
+constexpr std::size_t lengths_expected = 2000;       // meeting all tokens, in octaves and rounds and among all, for the budget
 constexpr long bits = 128;
 
 struct Found {
@@ -38,6 +40,10 @@ class Search {
         if (later == last) break;
         last = later;
       }
+      if (question.criterion == Criterion::tolerance) {
+        look_at_all_after(std::max<std::int64_t>(last, 1));
+        last = last_distinct(question);
+      }
       InevitableRow row;
       row.answer = {std::to_string(last + 1), std::nullopt, Scope::all, Status::unknown};
       row.open = fmt::format("distinct pairs were looked for among some lengths up to {}; the largest one found is a lower end, and larger ones may exist", run_.tokens());
@@ -54,6 +60,17 @@ class Search {
     for (std::int64_t n = from; n <= to; n += stride)
       for (std::int64_t i = n; i < n + neighbours && i <= to; ++i)
         if (!found_.contains(i) && (lengths.empty() || lengths.back() < i)) lengths.push_back(i);
+    evaluate(lengths);
+  }
+
+  // All lengths beyond `last`, as far as they are within the work set aside for them.
+  void look_at_all_after(std::int64_t last) {
+    std::vector<std::int64_t> lengths;
+    std::int64_t work = whole_lengths * run_.tokens();
+    for (std::int64_t n = last; n <= run_.tokens() && work > 0; work -= n, ++n) {
+      if (!found_.contains(n)) lengths.push_back(n);
+      if (lengths.size() == static_cast<std::size_t>(at_once)) evaluate(lengths), lengths.clear();
+    }
     evaluate(lengths);
   }
 
