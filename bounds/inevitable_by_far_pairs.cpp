@@ -12,7 +12,7 @@
 namespace snellen {
 namespace {
 
-constexpr std::int64_t most_tokens = 131'072, first_octave = 64;
+constexpr std::int64_t most_tokens = 32'768, first_octave = 64;
 constexpr std::int64_t groups = 24, neighbours = 9;  // lengths in an octave: groups of neighbours, which the fastest plane turns once
 constexpr int rounds = 3;                            // of groups beyond the last pair that was found
 constexpr std::int64_t whole_lengths = 500;          // next to the last pair of a tolerance all lengths are looked at, for as much work as so many lengths that meet all tokens

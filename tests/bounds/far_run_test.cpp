@@ -68,7 +68,7 @@ TEST_CASE("Two layers under RoPE: a lower end follows a pair that is distinct") 
   SilentProgress silent;
   const InevitableAnswer answer = by_far_pairs(task, silent);
   REQUIRE(answer.rows.size() == asked.size());
-  const std::int64_t count = 2500;
+  const std::int64_t count = 600;
   const Evaluation all = direct(model, family, Place::final, count);
   std::size_t found = 0;
   for (std::size_t r = 0; r < asked.size(); ++r) {
@@ -79,7 +79,8 @@ TEST_CASE("Two layers under RoPE: a lower end follows a pair that is distinct") 
       return judge(asked[r], all.vectors[a], all.vectors[b], all.next_tokens[a], all.next_tokens[b], bits + 32);
     };
     INFO("row " << r << ", lower end " << lower);
-    if (lower == 1 || lower > count - 1) continue;
+    REQUIRE(lower < count);
+    if (lower == 1) continue;
     ++found;
     CHECK(verdict(lower - 1) == Verdict::distinct);
   }
