@@ -8,6 +8,7 @@
 
 #include "bounds/family_text.hpp"
 #include "bounds/inevitable_by_eras.hpp"
+#include "bounds/inevitable_by_far_pairs.hpp"
 #include "bounds/inevitable_by_majorant.hpp"
 #include "bounds/inevitable_by_norms.hpp"
 #include "bounds/inevitable_by_period.hpp"
@@ -29,11 +30,12 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 7> ways{{{"windows", least_tokens, window_refuses, by_window},
+constexpr std::array<Way, 8> ways{{{"windows", least_tokens, window_refuses, by_window},
                                    {"eras", least_tokens, eras_refuse, by_eras},
                                    {"periods", least_tokens, period_refuses, by_period},
                                    {"rotations", least_tokens, rotation_refuses, by_rotation},
                                    {"majorants", least_tokens, majorant_refuses, by_majorant},
+                                   {"far pairs", least_tokens, far_pairs_refuse, by_far_pairs},
                                    {"phases", least_tokens, phases_refuse, by_phases},
                                    {"norms", 1, norms_refuse, by_norms}}};
 

@@ -46,6 +46,8 @@ double work_of_differences(const Model& model, const FamilyBlock& block) {
   return 2 * static_cast<double>(block.columns.size()) * weights_of(model) + each * met;
 }
 
+double work_of_far_tokens(const Model& model, double tokens, double lengths) { return (tokens + lengths) * weights_of(model) + tokens * lengths * memory_of(model); }
+
 double work_of_eras(const Model& model, double eras, double degree) {
   const double terms = (degree + 1) * (degree + 2) / 2;
   return eras * (degree + 1) * weights_of(model) + eras * eras / 2 * terms * memory_of(model);

@@ -16,6 +16,9 @@ double work_of_differences(const Model& model, const FamilyBlock& block);
 // The most that they may cost to make distances sharper that are decided already.
 inline constexpr double most_difference_work = 5e9;
 
+// Tokens whose keys and values are made, none attending to the others, and some lengths that attend to at most all of them.
+double work_of_far_tokens(const Model& model, double tokens, double lengths);
+
 // Eras of the given degree: (degree + 1) columns each through the weights, and each pair of eras.
 double work_of_eras(const Model& model, double eras, double degree);
 

@@ -53,6 +53,18 @@ Qed.
 
 End Inevitable.
 
+(** What is compared exactly (rounded vectors, next tokens), different at a and at b: a distinct pair in between, which halving finds. *)
+Theorem distinct_between {A : Type} (f : nat -> A) (equal_dec : forall x y : A, {x = y} + {x <> y}) (a b : nat) :
+  a < b -> f a <> f b -> exists n, a <= n < b /\ f n <> f (n + 1).
+Proof.
+  intros Hab Hf. induction b as [|b IH]; [lia|].
+  destruct (Nat.eq_dec a b) as [E|E].
+  - subst b. exists a. replace (a + 1) with (S a) by lia. split; [lia|exact Hf].
+  - destruct (equal_dec (f b) (f (S b))) as [Q|Q].
+    + destruct IH as (n & Hn & Hd); [lia|congruence|]. exists n. split; [lia|exact Hd].
+    + exists b. replace (b + 1) with (S b) by lia. split; [lia|exact Q].
+Qed.
+
 (** The run token appended to the prefix: the same sequences, one shorter, so N* is one less. *)
 Theorem inevitable_shift collapsed N :
   inevitable_exactly collapsed (N + 1) -> inevitable_exactly (fun n => collapsed (n + 1)) N.
