@@ -151,7 +151,7 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
     if (hopeless[r]) row.open = fmt::format("at {} bits the limit itself cannot be judged: it lies on a boundary, or too near to one", bits);
     else if (open[r]) row.open = fmt::format("{} stages were not enough: what holds from n = {} on is still too wide", stages, (before ? before->first : first).str());
     else if (!row.decided())
-      row.open = fmt::format("a majorant gives an upper end, {:.3g} times the lower one; distinct pairs were only looked for among the explicit lengths",
+      row.open = fmt::format("a majorant gives an upper end, {:.3g} times the lower one; this way looks for distinct pairs among the explicit lengths",
                              static_cast<double>(Length(*row.answer.upper)) / static_cast<double>(Length(row.answer.lower)));
   }
   for (const Criterion criterion : {Criterion::bitwise, Criterion::tolerance}) {
