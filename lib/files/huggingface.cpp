@@ -144,7 +144,7 @@ Blueprint gated_decoder(ConfigFields& fields, const Weights& weights, std::strin
   b.kv_heads = fields.size_or_null("num_key_value_heads").value_or(says_kv ? b.heads : defaults.kv_heads.value_or(b.heads));
   const auto head_size = fields.size_or_null("head_dim");
   if (head_size || (!says_head && defaults.head_size)) {
-    b.head_size = head_size.value_or(*defaults.head_size);
+    b.head_size = head_size ? *head_size : *defaults.head_size;
   } else {
     if (b.width % b.heads != 0) fields.fail("hidden_size", fmt::format("a multiple of num_attention_heads, {}", b.heads));
     b.head_size = b.width / b.heads;

@@ -161,7 +161,7 @@ TEST_CASE("wrong formats fail where they are used") {
   const Model model = llama_like();
   const SequenceTree sequence(some_tokens(model, 9));
   const Profile right = *find_profile("fp32");
-  const Format& bf16 = *find_format("bf16");
+  const Format bf16 = *find_format("bf16");
   const auto first_failure = [&](const std::function<void(Profile&)>& change) {
     Profile wrong = right;
     change(wrong);

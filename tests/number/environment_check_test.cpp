@@ -60,6 +60,14 @@ TEST_CASE("environment check: a worker alone may be wrong", "[environment]") {
     if (omp_get_thread_num() == 1) _MM_SET_FLUSH_ZERO_MODE(mode);
   };
   set_in_worker(_MM_FLUSH_ZERO_ON);
+  bool kept = false;
+#pragma omp parallel
+  if (omp_get_thread_num() == 1) kept = _MM_GET_FLUSH_ZERO_MODE() == _MM_FLUSH_ZERO_ON;
+  if (!kept) {
+    WARN("skipped: this OpenMP gives its workers the caller's control register at the beginning of each region (LLVM's does)");
+    omp_set_num_threads(threads);
+    return;
+  }
   const auto problem = floating_point_problem_of_any_worker();
   set_in_worker(_MM_FLUSH_ZERO_OFF);
   REQUIRE(problem);

@@ -118,8 +118,10 @@ TEST_CASE("runs of two tokens, suffixes and repeated last tokens under slopes: f
   CHECK(for_all >= 5);
 }
 
-TEST_CASE("claims that rest on rotations are read, and named as open") {
-  const testing::Example example = testing::example("rotations", synthetic_model(testing::tiny(PositionKind::rope)), testing::small_request(6, {"e4m3"}, true));
+TEST_CASE("claims that rest on rotations in more than one layer are read, and named as open") {
+  RandomModel deep = testing::tiny(PositionKind::rope);
+  deep.layers = 2, deep.gain = 0.5;
+  const testing::Example example = testing::example("rotations", synthetic_model(deep), testing::small_request(6, {"e4m3"}, true));
   const Certificate c = certificate_from(example.certificate, "certificate");
   const std::vector<check::Finding> found = testing::findings(example.model, c);
   std::size_t open = 0;
