@@ -2,7 +2,7 @@
 # Breaks the code on purpose, one edit of mutants.list at a time, and checks that the named test turns red: a suite that lets a mutant live does not test
 # what the edit broke. Works on a copy of the sources, with a build of its own; nothing outside WORK is touched.
 #   tests/rigour/run_mutants.sh [--work DIR] [--list FILE] [--sample N [--seed S]] [--part K/N] [--minutes M] [--in-place] [--quick] [WORDS]
-# WORDS: only the mutants whose name or test contains them; --quick: only those whose test is not slow; --sample N: N of them, drawn by the seed; --part K/N: every N-th of them, beginning with the K-th;
+# WORDS: only the mutants whose name or test contains them; --quick: only those whose test is not slow and that are not marked as untried; --sample N: N of them, drawn by the seed; --part K/N: every N-th of them, beginning with the K-th;
 # --minutes M: none is begun after that. Each result is kept in DIR/results.tsv (a later one of the same mutant takes its place);
 # LIMIT: the seconds that a test may take (600; a slow or busy machine needs more).
 # --in-place: edits this very checkout, which must have nothing uncommitted, and its build/, so that nothing is compiled twice; every file is put back at the end.
@@ -69,7 +69,9 @@ began=$SECONDS number=0
 declare -A drawn
 if [[ -n $sample ]]; then
   while IFS= read -r one; do drawn[$one]=1; done < <(
-    awk -v quick="$quick" '/^name / { name = substr($0, 6) } /^test / && !(quick && /_slow_test$/) { print name }' "$list" | grep -F -- "$words" |
+    awk -v quick="$quick" -v RS= '{ name = test = ""; n = split($0, lines, "\n"); left_out = 0
+        for (i = 1; i <= n; ++i) { if (lines[i] ~ /^name /) name = substr(lines[i], 6); if (quick && (lines[i] ~ /^test .*_slow_test$/ || lines[i] == "untried")) left_out = 1 }
+        if (name != "" && !left_out) print name }' "$list" | grep -F -- "$words" |
     while IFS= read -r one; do printf '%s\t%s\n' "$(printf '%s %s' "$seed" "$one" | md5sum | cut -c1-16)" "$one"; done | sort | head -n "$sample" | cut -f2)
 fi
 touch "$results"
@@ -82,7 +84,7 @@ judge() {
   [[ -n $name ]] || return 0
   [[ -z $words || "$name $test" == *"$words"* ]] || return 0
   [[ -z $sample || -n ${drawn[$name]:-} ]] || return 0
-  [[ $quick == 0 || $test != *_slow_test ]] || return 0
+  [[ $quick == 0 || ($test != *_slow_test && $untried == 0) ]] || return 0
   number=$((number + 1))
   [[ -z $part ]] || (((number - 1) % ${part#*/} == ${part%/*} - 1)) || return 0
   [[ -z $minutes ]] || ((SECONDS - began < 60 * minutes)) || return 0
@@ -111,12 +113,13 @@ judge() {
   keep lived
 }
 
-name= file= from= to= test= every=0
+name= file= from= to= test= every=0 untried=0
 while IFS= read -r line || [[ -n $line ]]; do
   case $line in
     '#'*) ;;
-    '') judge; name= file= from= to= test= every=0 ;;
+    '') judge; name= file= from= to= test= every=0 untried=0 ;;
     every) every=1 ;;
+    untried) untried=1 ;;
     'name '*)
       [[ -z $name ]] || { echo "mutants.list: an empty line is missing between '$name' and '${line#name }'"; exit 2; }
       name=${line#name } ;;
