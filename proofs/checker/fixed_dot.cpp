@@ -9,6 +9,7 @@ namespace {
 
 static_assert(GMP_NUMB_BITS == 64);
 constexpr long spare_bits = 64;       // of entries far below the largest
+constexpr long radius_bits = 40;      // of the widest entry's width
 constexpr std::size_t carries = 2;    // limbs above a vector's: |weight| < 2^63, and fewer than 2^60 terms
 
 struct Integer {
@@ -21,21 +22,27 @@ struct Integer {
 
 }  // namespace
 
-FixedVector::FixedVector(const Vector& x, long bits) : limbs_(static_cast<std::size_t>((bits + spare_bits) / GMP_NUMB_BITS + 1)) {
+FixedVector::FixedVector(const Vector& x, long bits) {
   finite_ = is_finite(x);
   if (!finite_) return;
-  long top = mpfr_get_emin();
-  for (const Number& entry : x)
+  const long nothing = mpfr_get_emin();
+  long top = nothing, widest = nothing;
+  Dyadic width(53);
+  for (const Number& entry : x) {
     for (mpfr_srcptr end : {lower(entry), upper(entry)})
       if (!mpfr_zero_p(end)) top = std::max(top, static_cast<long>(mpfr_get_exp(end)));
-  if (top == mpfr_get_emin()) top = 0;
-  unit_ = top - bits - spare_bits;
+    mpfr_sub(width.get(), upper(entry), lower(entry), MPFR_RNDU);
+    if (!mpfr_zero_p(width.get())) widest = std::max(widest, static_cast<long>(mpfr_get_exp(width.get())));
+  }
+  if (top == nothing) top = 0;
+  unit_ = std::max(top - bits - spare_bits, widest - radius_bits);
+  limbs_ = static_cast<std::size_t>((top - unit_) / GMP_NUMB_BITS + 1);
   magnitudes_.resize(x.size() * limbs_), signs_.resize(x.size());
   Integer integer;
   const auto wide = static_cast<mpfr_prec_t>(bits + 2 * spare_bits);
   Dyadic middle(wide), below(53), above(53);
   std::vector<Dyadic> radii;
-  long largest = mpfr_get_emin();
+  long largest = nothing;
   for (std::size_t j = 0; j < x.size(); ++j) {
     mpfr_add(middle.get(), lower(x[j]), upper(x[j]), MPFR_RNDN);
     mpfr_div_2si(middle.get(), middle.get(), unit_ + 1, MPFR_RNDN);
@@ -50,7 +57,7 @@ FixedVector::FixedVector(const Vector& x, long bits) : limbs_(static_cast<std::s
     if (!mpfr_zero_p(above.get())) largest = std::max(largest, static_cast<long>(mpfr_get_exp(above.get())));
     radii.push_back(above);
   }
-  radius_unit_ = largest == mpfr_get_emin() ? unit_ : largest;
+  radius_unit_ = largest == nothing ? unit_ : largest;
   for (Dyadic& radius : radii) {
     mpfr_div_2si(radius.get(), radius.get(), radius_unit_, MPFR_RNDU);
     radii_.push_back(mpfr_get_d(radius.get(), MPFR_RNDU));

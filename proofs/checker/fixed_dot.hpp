@@ -10,7 +10,7 @@ namespace snellen::check {
 // Entry j lies within radius_j 2^radius_unit of +- magnitude_j 2^unit.
 class FixedVector {
  public:
-  // The grid is 2^-(bits + 64) times the largest entry.
+  // The grid is about 2^-(bits + 64) times the largest entry, or 2^-40 times the widest entry's width where that is more: what lies below would only cost time.
   FixedVector(const Vector& x, long bits);
   bool finite() const { return finite_; }  // else nothing is known of any entry
 

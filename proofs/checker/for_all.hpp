@@ -3,6 +3,7 @@
 
 #include "lib/model/model.hpp"
 #include "proofs/checker/finding.hpp"
+#include "proofs/checker/pairs.hpp"
 #include "proofs/checker/work.hpp"
 
 namespace snellen::check {
@@ -16,6 +17,9 @@ bool check_shares(const Model& model, const Certificate& certificate, const Opti
 
 // Windows in every layer: from some length on pairs come back to finitely many kinds (`window_kinds`, proofs/periodic.md).
 void check_windows(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
+
+// P . a^n by norms alone, whatever the size of the model ("By norms", proofs/majorant.md), with the pairs that check_horizon evaluated. Whether it is such a case.
+bool check_norms(const Model& model, const Certificate& certificate, const Options& options, const PairVectors* pairs, Budget& budget, Findings& findings);
 
 // Slopes in every layer, and a run of several tokens, a suffix or a repeated last token (`periodic_hull`, proofs/periodic.md). Before check_horizon: claims about a single length's distance from such a
 // limit, too. Whether it is such a case.

@@ -6,14 +6,32 @@
 #include <charconv>
 
 #include "proofs/certificate/numbers.hpp"
-#include "proofs/checker/pairs.hpp"
 #include "proofs/checker/sequences.hpp"
 
 namespace snellen::check {
 namespace {
 
-// Intervals lose about as many bits as the producer's balls; claims are as narrow as its precision allows.
-constexpr long first_spare_bits = 64;
+// What the first tokens of a sequence show of how many bits intervals lose from layer to layer. From a guess of this only time depends.
+constexpr std::size_t first_tokens = 3;
+constexpr long spare_bits = 24;  // later tokens lose more
+
+long lost_bits(const Model& model, const Certificate& c, long bits, long most) {
+  std::vector<Token> tokens = sequence(*c.sequences, c.from);
+  tokens.resize(std::min(tokens.size(), first_tokens));
+  if (tokens.empty()) return 0;
+  for (;; bits = std::min(most, 2 * bits)) {
+    const Forward forward(model, bits);
+    const Vector x = forward.final(forward.run(Seating(tokens).seats()).hidden.back());
+    Dyadic widest(53), width(53), largest(53);
+    for (const Number& entry : x) {
+      mpfr_sub(width.get(), upper(entry), lower(entry), MPFR_RNDU);
+      mpfr_max(widest.get(), widest.get(), width.get(), MPFR_RNDU);
+      if (mpfr_cmpabs(upper(entry), largest.get()) > 0) mpfr_abs(largest.get(), upper(entry), MPFR_RNDU);
+    }
+    if (is_finite(x) && mpfr_regular_p(largest.get())) return mpfr_regular_p(widest.get()) ? bits + static_cast<long>(mpfr_get_exp(widest.get()) - mpfr_get_exp(largest.get())) : 0;
+    if (bits >= most) return 0;
+  }
+}
 
 struct Run { Letter letter; std::int64_t count; };
 
@@ -134,25 +152,32 @@ std::optional<std::vector<std::int64_t>> limit_of_claims(const Model& model, con
   return std::nullopt;
 }
 
-void check_horizon(const Model& model, const Certificate& c, const Options& options, Budget& budget, Findings& findings) {
+std::unique_ptr<const PairVectors> check_horizon(const Model& model, const Certificate& c, const Options& options, Budget& budget, Findings& findings) {
   const std::initializer_list<std::string_view> facts = {"distances", "verdicts", "tokens", "collapse", "distinct", "limit"};
   const std::int64_t last = std::min(c.to, options.up_to.value_or(c.to));
-  if (!findings.any_open(facts)) return;
-  if (last < c.from) return findings.ask(facts, [&](const CertificateClaim&) { return settled(fmt::format("only lengths up to {} were asked for", last)); });
+  std::unique_ptr<const PairVectors> evaluated;
+  if (!findings.any_open(facts)) return evaluated;
+  if (last < c.from) {
+    findings.ask(facts, [&](const CertificateClaim&) { return settled(fmt::format("only lengths up to {} were asked for", last)); });
+    return evaluated;
+  }
   const std::optional<std::vector<Token>> limit = limit_of_claims(model, c);
   const double products = products_of_pairs(model, c, c.from, last);
-  for (long bits = std::min<long>(options.max_bits, static_cast<long>(c.precision_bits) + first_spare_bits);; bits = std::min(options.max_bits, 2 * bits)) {
+  const auto producer = static_cast<long>(c.precision_bits);
+  const long lost = budget.affords(products) ? std::max(0L, lost_bits(model, c, std::min(options.max_bits, producer + 64), options.max_bits)) : 0;
+  for (long bits = std::min(options.max_bits, producer + lost + spare_bits);; bits = std::min(options.max_bits, 2 * bits)) {
     if (!budget.affords(products)) {
       findings.ask(facts, [&](const CertificateClaim&) {
         return settled(fmt::format("another pass over the lengths {} to {} would take about {:.1e} products, more than are left (--work, --up-to)", c.from, last, products));
       });
-      return;
+      return evaluated;
     }
     budget.spend(products);
     options.say(fmt::format("lengths {} to {} at {} bits", c.from, last, bits));
-    const PairVectors e(model, c, c.from, last, limit, bits);
+    evaluated = std::make_unique<const PairVectors>(model, c, c.from, last, limit, bits);
+    const PairVectors& e = *evaluated;
     findings.ask(facts, [&](const CertificateClaim& claim) { return judge(claim, c, e, claim.numbers.contains("limit") && limit && limit_tokens(model, *c.sequences, claim.numbers.at("limit")) == limit); });
-    if (!findings.any_open(facts) || bits >= options.max_bits) return;
+    if (!findings.any_open(facts) || bits >= options.max_bits) return evaluated;
   }
 }
 

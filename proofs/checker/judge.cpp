@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proofs/certificate/numbers.hpp"
+
 namespace snellen::check {
 
 RoundedEnd round_to(const CertificateFormat& format, mpfr_srcptr x) {
@@ -80,6 +82,21 @@ Letter tolerance(const Number& d, const Dyadic& eps) {
   if (mpfr_lessequal_p(upper(d), eps.get())) return 'C';
   if (mpfr_less_p(eps.get(), lower(d))) return 'D';
   return 'U';
+}
+
+const CertificateFormat& format_of(const Certificate& c, const ClaimNumbers& numbers) {
+  return *std::find_if(c.formats.begin(), c.formats.end(), [&](const CertificateFormat& f) { return f.name == numbers.at("format"); });
+}
+
+bool all_collapse(const Certificate& c, const IntervalArithmetic& a, const ClaimNumbers& numbers, const Vector& box, const std::function<std::optional<std::int64_t>()>& token) {
+  const std::string& criterion = numbers.at("criterion");
+  if (criterion == "bitwise") return is_finite(box) && RoundedVector(format_of(c, numbers), box).is_one_value();
+  if (criterion == "tolerance") return tolerance(distance(a, numbers.at("norm"), box, box), *parse_exact(numbers.at("eps"))) == 'C';
+  return token().has_value();
+}
+
+bool all_overflow(const Certificate& c, const ClaimNumbers& numbers, const Vector& box) {
+  return numbers.at("criterion") == "bitwise" && is_finite(box) && RoundedVector(format_of(c, numbers), box).overflows();
 }
 
 std::optional<std::int64_t> argmax(const Vector& logits) {

@@ -1,6 +1,8 @@
 // What two enclosed vectors prove: one letter, as in a certificate. Plain code with MPFR; the lemmas are those of proofs/README.md.
 #pragma once
 
+#include <functional>
+
 #include "proofs/certificate/certificate.hpp"
 #include "proofs/checker/arithmetic.hpp"
 
@@ -37,6 +39,13 @@ Number distance(const IntervalArithmetic& a, const std::string& norm, const Vect
 
 // 'C' where all of D is at most eps, 'D' where it is all above.
 Letter tolerance(const Number& d, const Dyadic& eps);
+
+// The format that a claim's numbers name.
+const CertificateFormat& format_of(const Certificate& c, const ClaimNumbers& numbers);
+// What a claim's numbers call a collapse holds for any two vectors of the box; `token` gives the next token where it is certain for all of them.
+bool all_collapse(const Certificate& c, const IntervalArithmetic& a, const ClaimNumbers& numbers, const Vector& box, const std::function<std::optional<std::int64_t>()>& token);
+// Every vector of the box has an entry beyond the format.
+bool all_overflow(const Certificate& c, const ClaimNumbers& numbers, const Vector& box);
 
 // The certified argmax.
 std::optional<std::int64_t> argmax(const Vector& logits);

@@ -52,10 +52,6 @@ PairVectors::PairVectors(const Model& model, const Certificate& c, std::int64_t 
   if (limit) limit_ = vectors_[limit_seat];
 }
 
-const CertificateFormat& PairVectors::format(const ClaimNumbers& numbers) const {
-  return *std::find_if(c_.formats.begin(), c_.formats.end(), [&](const CertificateFormat& f) { return f.name == numbers.at("format"); });
-}
-
 Number PairVectors::distance_at(std::int64_t n, const std::string& norm) const { return distance(arithmetic(), norm, vectors_[first_[index(n)]], vectors_[second_[index(n)]]); }
 
 std::optional<Number> PairVectors::distance_from_limit(std::int64_t n, const std::string& norm) const {
@@ -67,14 +63,14 @@ Letter PairVectors::verdict_at(std::int64_t n, const ClaimNumbers& numbers) cons
   const std::size_t x = first_[index(n)], y = second_[index(n)];
   if (criterion == "tolerance") return tolerance(distance(arithmetic(), numbers.at("norm"), vectors_[x], vectors_[y]), *parse_exact(numbers.at("eps")));
   if (criterion == "argmax") return same_token(tokens_[x], tokens_[y]);
-  return RoundedVector(format(numbers), vectors_[x]).compared_with(RoundedVector(format(numbers), vectors_[y]));
+  return RoundedVector(format_of(c_, numbers), vectors_[x]).compared_with(RoundedVector(format_of(c_, numbers), vectors_[y]));
 }
 
 Letter PairVectors::of_one_vector(std::int64_t n, const ClaimNumbers& numbers) const {
   const std::string& criterion = numbers.at("criterion");
   if (criterion == "tolerance") return 'C';
   if (criterion == "argmax") return token_at(n) ? 'C' : 'U';
-  const RoundedVector x(format(numbers), vectors_[first_[index(n)]]);
+  const RoundedVector x(format_of(c_, numbers), vectors_[first_[index(n)]]);
   return x.overflows() ? 'O' : x.may_overflow() ? 'U' : 'C';
 }
 
@@ -87,7 +83,7 @@ std::string PairVectors::place_of(std::int64_t n, const ClaimNumbers& numbers) c
     return fmt::format("n = {}: the next tokens are {} and {}", n, text(tokens_[first_[index(n)]]), text(tokens_[second_[index(n)]]));
   }
   for (std::size_t i = 0; i < x.size(); ++i)
-    if (RoundedVector(format(numbers), {x[i]}).compared_with(RoundedVector(format(numbers), {y[i]})) != 'C')
+    if (RoundedVector(format_of(c_, numbers), {x[i]}).compared_with(RoundedVector(format_of(c_, numbers), {y[i]})) != 'C')
       return fmt::format("n = {}, coordinate {}: {} and {}", n, i, shown(x[i]), shown(y[i]));
   return fmt::format("n = {}: all coordinates round to the same values", n);
 }

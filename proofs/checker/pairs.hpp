@@ -27,7 +27,6 @@ class PairVectors {
  private:
   const IntervalArithmetic& arithmetic() const { return forward_.operations().arithmetic(); }
   std::size_t index(std::int64_t n) const { return static_cast<std::size_t>(n - from_); }
-  const CertificateFormat& format(const ClaimNumbers& numbers) const;
 
   const Certificate& c_;
   std::int64_t from_, to_;

@@ -1,6 +1,5 @@
 #include "proofs/checker/run_cover.hpp"
 
-#include "proofs/checker/sequences.hpp"
 #include "proofs/checker/work.hpp"
 
 namespace snellen::check {
@@ -120,12 +119,14 @@ struct RunCover::Layers {
 RunCover::RunCover(const Model& model, const std::vector<Token>& prefix, Token token, const Settings& settings)
     : model_(model), token_(token), settings_(settings), forward_(model, settings.bits), taylor_(settings.bits, settings.degree), next_(settings.explicit_tokens + 1) {
   set_limit();
-  set_explicit(prefix);
+  for (const Layer& layer : model.layers) past_.emplace_back(layer.attention.heads);
+  for (const Token one : prefix) append(one);
+  for (std::int64_t n = 1; n <= settings.explicit_tokens; ++n) explicit_.push_back(append(token));
 }
 
-RunCover::Block RunCover::block_of_token(const Taylor& taylor) const {
+RunCover::Block RunCover::block_of_token(const Taylor& taylor, Token token) const {
   Block x;
-  for (const Number& entry : forward_.embedding(token_, 0)) x.push_back(taylor.constant(entry));
+  for (const Number& entry : forward_.embedding(token, 0)) x.push_back(taylor.constant(entry));
   return x;
 }
 
@@ -158,7 +159,7 @@ void RunCover::apply(const Layers& layers, std::size_t layer, Block& x, const At
 void RunCover::set_limit() {
   const Taylor points(settings_.bits, 0);
   const Layers layers(points);
-  Block x = block_of_token(points);
+  Block x = block_of_token(points, token_);
   for (std::size_t l = 0; l < model_.layers.size(); ++l) {
     const Attention& a = model_.layers[l].attention;
     apply(layers, l, x, [&](const Block& q, const Block& k, const Block& v) {
@@ -180,42 +181,56 @@ void RunCover::set_limit() {
   for (const Row& entry : x) limit_.push_back(entry[0]);
 }
 
-void RunCover::set_explicit(const std::vector<Token>& prefix) {
+// One token, attention centred like that of eras: what it sees of itself has been added to the past before it looks.
+Vector RunCover::append(Token token) {
   const IntervalArithmetic& a = arithmetic();
-  std::vector<Token> trunk = prefix;
-  trunk.insert(trunk.end(), static_cast<std::size_t>(settings_.explicit_tokens), token_);
-  Forward::States states = forward_.run(Seating(trunk).seats());
-  explicit_.assign(std::make_move_iterator(states.hidden.begin() + static_cast<std::ptrdiff_t>(prefix.size())), std::make_move_iterator(states.hidden.end()));
-  past_.resize(model_.layers.size());
-  for (std::size_t l = 0; l < past_.size(); ++l) {
+  const Taylor points(settings_.bits, 0);
+  const Layers layers(points);
+  Block x = block_of_token(points, token);
+  for (std::size_t l = 0; l < model_.layers.size(); ++l) {
     const Attention& attention = model_.layers[l].attention;
-    const std::size_t size = attention.head_size;
-    past_[l].resize(attention.heads);
-    for_each_index(attention.heads, true, [&](std::size_t head) {
-      const std::size_t shared = head / (attention.heads / attention.kv_heads) * size;
-      const Number slope = attention.alibi.empty() ? a.zero() : forward_.operations().slope(attention.alibi[head]);
-      Number term = a.zero();
-      for (std::size_t j = 0; j < trunk.size(); ++j) {
+    apply(layers, l, x, [&](const Block& q, const Block& k, const Block& v) {
+      Block mixed(q.size());
+      for_each_index(attention.heads, past_[l][0].groups() >= 64, [&](std::size_t head) {
+        const Parts parts = parts_of(points, l, head, q, k, v);
+        Number weight = a.zero(), term = a.zero();
+        if (!attention.alibi.empty()) a.mul(weight, forward_.operations().slope(attention.alibi[head]), static_cast<double>(tokens_));  // -slope (n - j): what depends on n alone cancels
         Vector key, weighted;
-        Number weight = a.zero();
-        for (std::size_t i = 0; i < size; ++i) {
-          key.push_back(states.past[l].keys[j][shared + i]);
-          a.sub(key.back(), key.back(), centres_[l].key[shared + i]);
-          a.mul(term, centres_[l].query[head * size + i], key.back());
+        for (std::size_t i = 0; i < parts.key.size(); ++i) {
+          key.push_back(parts.key[i][0]);
+          a.mul(term, centres_[l].query[head * attention.head_size + i], key[i]);
           a.add(weight, weight, term);
         }
-        a.mul(term, slope, static_cast<double>(j));  // -slope (n - j): what depends on n alone cancels
-        a.add(weight, weight, term);
         a.exp(weight, weight);
         weighted.push_back(weight);
-        for (std::size_t i = 0; i < size; ++i) {
-          a.sub(term, states.past[l].values[j][shared + i], centres_[l].value[shared + i]);
-          a.mul(term, term, weight);
+        for (const Row& value : parts.value) {
+          a.mul(term, weight, value[0]);
           weighted.push_back(term);
         }
-        past_[l][head].add_token(key, weighted);
-      }
+        HeadPast& past = past_[l][head];
+        past.add_token(key, weighted);
+        const std::vector<Row> sums = past.sums(points, parts.query, settings_.wanted);
+        past.retire(points, parts.query, sums, settings_.wanted);
+        set_mean(sums, l, head, mixed);
+      });
+      return mixed;
     });
+  }
+  ++tokens_;
+  Vector result;
+  for (const Row& entry : x) result.push_back(entry[0]);
+  return result;
+}
+
+void RunCover::set_mean(const std::vector<Row>& sums, std::size_t layer, std::size_t head, Block& mixed) const {
+  const IntervalArithmetic& a = arithmetic();
+  const Attention& attention = model_.layers[layer].attention;
+  const std::size_t size = attention.head_size, shared = head / (attention.heads / attention.kv_heads) * size;
+  for (std::size_t i = 0; i < size; ++i) {
+    Number mean = a.zero();
+    a.div(mean, sums[1 + i][0], sums[0][0]);
+    a.add(mean, mean, centres_[layer].value[shared + i]);
+    mixed[head * size + i] = {mean};
   }
 }
 
@@ -241,7 +256,7 @@ bool RunCover::extend() {
   const IntervalArithmetic& a = arithmetic();
   Era era(next_, next_ + next_ / 4, settings_.degree, settings_.bits);
   const Layers layers(taylor_);
-  Block x = block_of_token(taylor_);
+  Block x = block_of_token(taylor_, token_);
   for (std::size_t l = 0; l < model_.layers.size(); ++l) {
     const Attention& attention = model_.layers[l].attention;
     const std::size_t size = attention.head_size;
@@ -260,6 +275,7 @@ bool RunCover::extend() {
         std::vector<Row> sums = past_[l][head].sums(taylor_, parts.query, settings_.wanted);
         const std::vector<Row> own = own_sums(taylor_, parts.query, parts.key, weighted, era, settings_.wanted);
         for (std::size_t row = 0; row < sums.size(); ++row) taylor_.add(sums[row], own[row]);
+        past_[l][head].retire(taylor_, parts.query, sums, settings_.wanted);
         past_[l][head].add_era(a, std::move(parts.key), weighted, era);
         const Row inverse = taylor_.inverse(sums[0]);
         const std::size_t shared = head / (attention.heads / attention.kv_heads) * size;
@@ -283,10 +299,9 @@ bool RunCover::extend() {
 
 // Attention is a convex combination of the mean over the tokens before the tail and of values of the tail (`convex_hull`, proofs/tail.md).
 Vector RunCover::tail() const {
-  const IntervalArithmetic& a = arithmetic();
   const Taylor boxes(settings_.bits, 0);
   const Layers layers(boxes);
-  Block x = block_of_token(boxes);
+  Block x = block_of_token(boxes, token_);
   for (std::size_t l = 0; l < model_.layers.size(); ++l) {
     const Attention& attention = model_.layers[l].attention;
     const std::size_t size = attention.head_size;
@@ -295,14 +310,9 @@ Vector RunCover::tail() const {
       for_each_index(attention.heads, past_[l][0].groups() >= 64, [&](std::size_t head) {
         const Parts parts = parts_of(boxes, l, head, q, k, v);
         const std::vector<Row> sums = past_[l][head].sums(boxes, parts.query, settings_.wanted);
+        set_mean(sums, l, head, mixed);
         const std::size_t shared = head / (attention.heads / attention.kv_heads) * size;
-        for (std::size_t i = 0; i < size; ++i) {
-          Number mean = a.zero();
-          a.div(mean, sums[1 + i][0], sums[0][0]);
-          unite(mean, parts.value[i][0]);
-          a.add(mean, mean, centres_[l].value[shared + i]);
-          mixed[head * size + i] = {mean};
-        }
+        for (std::size_t i = 0; i < size; ++i) unite(mixed[head * size + i][0], v[shared + i][0]);
       });
       return mixed;
     });

@@ -17,7 +17,7 @@ class RunCover {
     std::int64_t explicit_tokens = 64;
     std::size_t degree = 20;
     long bits = 192;
-    long wanted = -96;  // log2 of what truncated exponentials may cost, relative to a token's weight
+    long wanted = -96;  // log2 of what truncated exponentials may cost, relative to a token's weight; what retired tokens cost, to all sums
   };
   RunCover(const Model& model, const std::vector<Token>& prefix, Token token, const Settings& settings);
 
@@ -48,9 +48,11 @@ class RunCover {
   struct Centre { Vector query, key, value; };  // exact
   struct Parts { std::vector<Row> query, key, value; };  // dq, dk, dv of one head
   Parts parts_of(const Taylor& taylor, std::size_t layer, std::size_t head, const Block& q, const Block& k, const Block& v) const;
-  Block block_of_token(const Taylor& taylor) const;
+  Block block_of_token(const Taylor& taylor, Token token) const;
   void set_limit();
-  void set_explicit(const std::vector<Token>& prefix);
+  Vector append(Token token);  // x(L) of one more token
+  // v_c and the quotient of entries 1.. by entry 0, of one head.
+  void set_mean(const std::vector<Row>& sums, std::size_t layer, std::size_t head, Block& mixed) const;
   // One layer's attention and MLP on the abstract token.
   template <class Attend>
   void apply(const Layers& layers, std::size_t layer, Block& x, const Attend& attend) const;
@@ -64,6 +66,7 @@ class RunCover {
   std::vector<std::vector<HeadPast>> past_;  // [layer][head]
   Vector limit_;
   std::vector<Vector> explicit_;
+  std::int64_t tokens_ = 0;                  // of the prefix and explicit
   std::vector<EraStates> eras_;
   Length next_;
 };

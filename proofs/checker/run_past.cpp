@@ -86,8 +86,12 @@ PairExponential::PairExponential(const Operations& o, const Side& query_side, co
 
 void HeadPast::add_token(const Vector& key, const Vector& weighted) {
   std::vector<Row> keys;
-  for (const Number& k : key) keys.push_back({k});
-  Group group{Side(std::move(keys)), {}, {}};
+  Upper reach;
+  for (const Number& k : key) {
+    keys.push_back({k});
+    if (const Upper size = Upper::magnitude(k); reach < size) reach = size;
+  }
+  Group group{Side(std::move(keys)), {}, {}, reach};
   for (const Number& w : weighted) {
     group.moments.push_back({w});
     group.absolute.push_back(Upper::magnitude(w));
@@ -96,7 +100,10 @@ void HeadPast::add_token(const Vector& key, const Vector& weighted) {
 }
 
 void HeadPast::add_era(const IntervalArithmetic& a, std::vector<Row> keys, const std::vector<Row>& weighted, const Era& era) {
-  Group group{Side(std::move(keys)), {}, {}};
+  Upper reach;
+  for (const Row& row : keys)
+    if (const Upper size = weighted_norm(row, 0, 0); reach < size) reach = size;
+  Group group{Side(std::move(keys)), {}, {}, reach};
   const Upper count = Upper::magnitude(era.count());
   Number term = a.zero();
   for (const Row& model : weighted) {
@@ -123,8 +130,22 @@ std::vector<Row> HeadPast::sums(const Taylor& taylor, const std::vector<Row>& qu
   const IntervalArithmetic& a = taylor.arithmetic();
   std::vector<Row> total(query.size() + 1, taylor.zero());
   const Side side(query);
+  retired_.add_sums(taylor, query, total);
   Number term = a.zero();
   for (const Group& group : groups_) {
+    if (query[0].size() == 1 && group.keys.rows[0].size() == 1) {
+      Number weight = a.zero();
+      for (std::size_t c = 0; c < query.size(); ++c) {
+        a.mul(term, query[c][0], group.keys.rows[c][0]);
+        a.add(weight, weight, term);
+      }
+      taylor.operations().exp(weight);
+      for (std::size_t row = 0; row < total.size(); ++row) {
+        a.mul(term, weight, group.moments[row][0]);
+        a.add(total[row][0], total[row][0], term);
+      }
+      continue;
+    }
     const std::size_t key_degree = group.keys.rows[0].size() - 1;
     // A query that does not move needs all powers of the keys; a token's keys need all powers of the query.
     const PairExponential pair(taylor.operations(), side, group.keys, std::max(taylor.length() - 1, key_degree), wanted);
@@ -144,6 +165,19 @@ std::vector<Row> HeadPast::sums(const Taylor& taylor, const std::vector<Row>& qu
     }
   }
   return total;
+}
+
+void HeadPast::retire(const Taylor& taylor, const std::vector<Row>& query, const std::vector<Row>& total, long wanted) {
+  const auto largest = [](const std::vector<Upper>& sizes) { return *std::max_element(sizes.begin() + 1, sizes.end()); };
+  std::vector<Upper> sizes;
+  for (const Row& row : total) sizes.push_back(Upper::magnitude(row[0]).scaled(wanted));
+  const Upper reach = reach_of(taylor, query), moved = largest(sizes);
+  std::erase_if(groups_, [&](const Group& group) {
+    const Upper score = reach * group.reach, rest = score * score * score;
+    if (!(rest * group.absolute[0] < sizes[0] && rest * largest(group.absolute) < moved)) return false;
+    retired_.add(taylor.operations(), group.keys.rows, group.moments, group.absolute, group.reach);
+    return true;
+  });
 }
 
 std::vector<Row> own_sums(const Taylor& taylor, const std::vector<Row>& query, const std::vector<Row>& keys, const std::vector<Row>& weighted, const Era& era, long wanted) {

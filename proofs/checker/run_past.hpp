@@ -4,7 +4,7 @@
 #pragma once
 
 #include "proofs/checker/power_sums.hpp"
-#include "proofs/checker/taylor.hpp"
+#include "proofs/checker/retired.hpp"
 
 namespace snellen::check {
 
@@ -34,15 +34,19 @@ class HeadPast {
   void add_era(const IntervalArithmetic& a, std::vector<Row> keys, const std::vector<Row>& weighted, const Era& era);
   // Sums of weight (1, dv) over all that was added, for the query dq: 1 + size models.
   std::vector<Row> sums(const Taylor& taylor, const std::vector<Row>& query, long wanted) const;
-  std::size_t groups() const { return groups_.size(); }
+  // Retires what adds to these sums an error of no more than about 2^wanted of them, for queries no larger than this one: a question of speed.
+  void retire(const Taylor& taylor, const std::vector<Row>& query, const std::vector<Row>& total, long wanted);
+  std::size_t groups() const { return groups_.size(); }  // that are not retired
 
  private:
   struct Group {
     Side keys;
     std::vector<Vector> moments;    // [row][b]: sum of tau^b weight (1, dv)
     std::vector<Upper> absolute;    // sum of |weight (1, dv)|
+    Upper reach;                    // largest |dk_c|
   };
   std::vector<Group> groups_;
+  Retired retired_;
 };
 
 // Over the era's own tokens first <= j <= n, n the length that the query belongs to.

@@ -25,7 +25,7 @@ class Judge {
   bool tail_serves(const CertificateClaim& claim) const {
     const ClaimNumbers& numbers = claim.numbers;
     if (fact_of(claim.id) == "limit.tail") return near_limit(at_place(tail_, tail_final_), numbers);
-    if (numbers.contains("overflow from")) return overflows(at_place(tail_, tail_final_), numbers);
+    if (numbers.contains("overflow from")) return all_overflow(c_, numbers, at_place(tail_, tail_final_));
     if (numbers.contains("from")) return collapses(at_place(tail_, tail_final_), tail_final_, numbers);
     return true;
   }
@@ -38,7 +38,7 @@ class Judge {
     if (fact_of(claim.id) == "limit.tail")
       return every(numbers, *parse_length(numbers.at("from")), [&](const Vector& x, const Vector&) { return near_limit(x, numbers) ? 'C' : 'U'; }, "the distance from the limit");
     if (numbers.contains("overflow from"))
-      return every(numbers, *parse_length(numbers.at("overflow from")), [&](const Vector& x, const Vector&) { return overflows(x, numbers) ? 'C' : 'U'; }, "overflow");
+      return every(numbers, *parse_length(numbers.at("overflow from")), [&](const Vector& x, const Vector&) { return all_overflow(c_, numbers, x) ? 'C' : 'U'; }, "overflow");
     Finding result = numbers.contains("from") ? collapse_from(*parse_length(numbers.at("from")), numbers) : verified();
     if (result.status == Status::verified && numbers.contains("distinct at")) result = distinct_at(*parse_length(numbers.at("distinct at")), numbers);
     if (result.status == Status::verified && numbers.contains("distinct at or after")) result = distinct_after(*parse_length(numbers.at("distinct at or after")), numbers);
@@ -48,20 +48,11 @@ class Judge {
  private:
   struct Two { Vector hidden, final; };
   const Vector& at_place(const Vector& hidden, const Vector& final) const { return c_.at == "final" ? final : hidden; }
-  const CertificateFormat& format(const ClaimNumbers& numbers) const {
-    return *std::find_if(c_.formats.begin(), c_.formats.end(), [&](const CertificateFormat& f) { return f.name == numbers.at("format"); });
-  }
   std::optional<std::int64_t> token(const Vector& final) const { return argmax(cover_.forward().logits({final})[0]); }
 
   // Any two vectors of the box.
   bool collapses(const Vector& x, const Vector& final, const ClaimNumbers& numbers) const {
-    const std::string& criterion = numbers.at("criterion");
-    if (criterion == "bitwise") return is_finite(x) && RoundedVector(format(numbers), x).is_one_value();
-    if (criterion == "tolerance") return tolerance(distance(a_, numbers.at("norm"), x, x), *parse_exact(numbers.at("eps"))) == 'C';
-    return token(final).has_value();
-  }
-  bool overflows(const Vector& x, const ClaimNumbers& numbers) const {
-    return numbers.at("criterion") == "bitwise" && is_finite(x) && RoundedVector(format(numbers), x).overflows();
+    return all_collapse(c_, a_, numbers, x, [&] { return token(final); });
   }
   bool near_limit(const Vector& x, const ClaimNumbers& numbers) const {
     const Vector limit = c_.at == "final" ? cover_.forward().final(cover_.limit()) : cover_.limit();
@@ -98,7 +89,7 @@ class Judge {
     if (criterion == "argmax") return same_token(token(x.final), token(y.final));
     const Vector &u = at_place(x.hidden, x.final), &v = at_place(y.hidden, y.final);
     if (criterion == "tolerance") return tolerance(distance(a_, numbers.at("norm"), u, v), *parse_exact(numbers.at("eps")));
-    return RoundedVector(format(numbers), u).compared_with(RoundedVector(format(numbers), v));
+    return RoundedVector(format_of(c_, numbers), u).compared_with(RoundedVector(format_of(c_, numbers), v));
   }
   Letter pair(const Length& n, const ClaimNumbers& numbers) const {
     const RunCover::EraStates* era = era_of_pair(n);
@@ -216,7 +207,7 @@ class Judge {
     const Vector &u = at_place(x.hidden, x.final), &v = at_place(y.hidden, y.final);
     if (criterion == "tolerance") return fmt::format("D_{} lies in {}", numbers.at("norm"), shown(distance(a_, numbers.at("norm"), u, v)));
     for (std::size_t i = 0; i < u.size(); ++i)
-      if (RoundedVector(format(numbers), {u[i]}).compared_with(RoundedVector(format(numbers), {v[i]})) != 'C')
+      if (RoundedVector(format_of(c_, numbers), {u[i]}).compared_with(RoundedVector(format_of(c_, numbers), {v[i]})) != 'C')
         return fmt::format("coordinate {} is {} and {}", i, shown(u[i]), shown(v[i]));
     return "all coordinates round alike";
   }
@@ -272,6 +263,7 @@ void check_runs(const Model& model, const Certificate& c, const Options& options
     settings.wanted = -4 * static_cast<long>(settings.degree) - 16;
     if (slopes) {  // lengths one by one; more of them where the tail was too wide
       if (hints.tail_from > most_explicit) return findings.ask(facts, [](const CertificateClaim&) { return settled("the tail begins beyond what this program evaluates one by one"); });
+      settings.wanted = -32 * (attempt + 1);
       settings.explicit_tokens = std::max<std::int64_t>(settings.explicit_tokens, static_cast<std::int64_t>(hints.tail_from) * (4 + attempt) / 4 + tokens_to_spare);
     }
     const auto tokens = static_cast<double>(settings.explicit_tokens) + static_cast<double>(s.prefix.size());

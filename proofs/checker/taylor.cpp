@@ -35,6 +35,18 @@ Upper Upper::expm1() const {
   return result;
 }
 
+Upper Upper::root() const {
+  Upper result = *this;
+  mpfr_sqrt(result.value_.get(), result.value_.get(), MPFR_RNDU);
+  return result;
+}
+
+Upper Upper::part(unsigned long of) const {
+  Upper result = *this;
+  mpfr_div_ui(result.value_.get(), result.value_.get(), of, MPFR_RNDU);
+  return result;
+}
+
 Upper Upper::inverse_of_rest() const {
   Upper result;
   mpfr_ui_sub(result.value_.get(), 1, value_.get(), MPFR_RNDD);

@@ -23,6 +23,8 @@ class Upper {
   friend Upper operator*(Upper x, const Upper& y) { return x *= y; }
   Upper scaled(long exponent) const;        // times 2^exponent
   Upper expm1() const;
+  Upper root() const;
+  Upper part(unsigned long of) const;       // x / of
   Upper inverse_of_rest() const;            // 1 / (1 - x); infinite for x >= 1
   mpfr_srcptr get() const { return value_.get(); }
   friend bool operator<(const Upper& x, const Upper& y) { return x.value_ < y.value_; }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bounds/certify.hpp"
+#include "bounds/work.hpp"
 #include "lib/model/synthetic.hpp"
 #include "proofs/checker/check.hpp"
 #include "reports/certificate.hpp"
@@ -41,7 +42,14 @@ inline RandomModel tiny(PositionKind position) {
   return m;
 }
 
-// Single lengths; all n by slopes, by windows, by phases and by eras: everything that the checker can verify, small.
+// With a budget that is too small for anything but norms.
+inline Example norms_example(const RandomModel& description, CertifyRequest request) {
+  Model model = synthetic_model(description);
+  request.inevitable_work = 3 * work_of_tokens(model, 50);
+  return example("norms", std::move(model), request);
+}
+
+// Single lengths; all n by slopes, by windows, by phases, by norms and by eras: everything that the checker can verify, small.
 inline std::vector<Example> examples() {
   std::vector<Example> all;
   all.push_back(example("rope", synthetic_model(tiny(PositionKind::rope)), small_request(6, {"e4m3", "bf16"}, false)));
@@ -52,6 +60,9 @@ inline std::vector<Example> examples() {
   CertifyRequest turning = small_request(8, {"e5m2"}, true);
   turning.family.suffix = {4};
   all.push_back(example("phases", synthetic_model(tiny(PositionKind::rope)), turning));
+  RandomModel deep = tiny(PositionKind::rope);
+  deep.layers = 2, deep.gain = 0.5;
+  all.push_back(norms_example(deep, small_request(6, {"e4m3"}, true)));
   CertifyRequest with_engine = small_request(8, {"e5m2"}, true);
   with_engine.profiles.push_back(find_profile("bf16").value());
   all.push_back(example("eras", synthetic_model(tiny(PositionKind::none)), with_engine));

@@ -125,6 +125,87 @@ TEST_CASE("sums over an era, of its earlier and of its own tokens, are the plain
   }
 }
 
+TEST_CASE("retired tokens are summed by what their scores leave out, and by what is not known of their keys") {
+  constexpr std::size_t degree = 10, size = 2;
+  const Taylor taylor(bits, degree), points(bits, 0);
+  Rows rows(3);
+  const Era era(Length(30), Length(41), degree, bits), later(Length(42), Length(55), degree, bits);
+  for (const double scale : {0x1p-12, 0.25}) {
+    CAPTURE(scale);
+    std::vector<Row> query, keys, weighted;
+    for (std::size_t i = 0; i < size; ++i) query.push_back(rows.row(degree + 1, rows.small())), keys.push_back(rows.row(degree + 1, rows.small()));
+    for (Row& row : query) taylor.scale(row, a.of(scale));
+    for (std::size_t i = 0; i <= size; ++i) weighted.push_back(rows.row(degree + 1, i == 0 ? 1 : rows.small()));
+    // A token's key is anywhere in an interval: here the one at an end of it.
+    const double apart = 0x1p-20;
+    std::vector<Row> known = keys;
+    for (Row& row : known) widen(row[0], Upper(apart));
+    HeadPast past;
+    past.add_era(a, known, weighted, era);
+    Vector key, weight;
+    for (std::size_t i = 0; i < size; ++i) key.push_back(a.of(rows.small()));
+    for (std::size_t i = 0; i <= size; ++i) weight.push_back(a.of(1 + i));
+    past.add_token(key, weight);
+    REQUIRE(past.groups() == 2);
+    past.retire(taylor, query, past.sums(taylor, query, -100), -200);
+    REQUIRE(past.groups() == 2);  // that would cost more than 2^-200
+    past.retire(taylor, query, past.sums(taylor, query, -100), 20);
+    REQUIRE(past.groups() == 0);
+    const std::vector<Row> sums = past.sums(taylor, query, -100);
+    for (Length n = later.first(); n <= later.last(); n += 2) {
+      const Number t = later.position(n);
+      std::vector<Row> here;
+      for (const Row& row : query) here.push_back({taylor.at(row, t)});
+      const std::vector<Row> at_point = past.sums(points, here, -100);
+      for (std::size_t row = 0; row <= size; ++row) {
+        Number expected = a.zero();
+        const auto add = [&](const Vector& k, const Number& w) {
+          Number score = a.zero(), term = a.zero();
+          for (std::size_t i = 0; i < size; ++i) {
+            a.mul(term, here[i][0], k[i]);
+            a.add(score, score, term);
+          }
+          a.exp(term, score);
+          a.mul(term, term, w);
+          a.add(expected, expected, term);
+        };
+        for (Length j = era.first(); j <= era.last(); ++j) {
+          Vector k;
+          for (const Row& one : keys) {
+            k.push_back(taylor.at(one, era.position(j)));
+            a.add(k.back(), k.back(), a.of(apart));
+          }
+          add(k, taylor.at(weighted[row], era.position(j)));
+        }
+        add(key, weight[row]);
+        const double narrow = scale == 0.25 ? 64 : 0x1p-20;
+        CHECK(disagreement(taylor.at(sums[row], t), expected, narrow) == "");
+        CHECK(disagreement(at_point[row][0], expected, narrow) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("under slopes tokens one by one are those of the forward pass, whether earlier ones are retired or not") {
+  RandomModel description = testing::tiny(PositionKind::alibi);
+  description.layers = 2, description.heads = 2, description.kv_heads = 1, description.gain = 0.5;
+  const Model model = synthetic_model(description);
+  const std::vector<Token> prefix{1, 4};
+  std::vector<Token> trunk = prefix;
+  trunk.insert(trunk.end(), 120, 2);
+  const std::vector<Vector> plain = Forward(model, bits).run(Seating(trunk).seats()).hidden;
+  for (const long wanted : {-100000L, -48L}) {
+    RunCover::Settings settings;
+    settings.explicit_tokens = 120, settings.bits = bits, settings.wanted = wanted;
+    const RunCover cover(model, prefix, 2, settings);
+    for (std::int64_t n = 1; n <= 120; ++n)
+      for (std::size_t i = 0; i < model.width; ++i) {
+        CAPTURE(wanted, n, i);
+        REQUIRE(disagreement(cover.at_explicit(n)[i], plain[prefix.size() + static_cast<std::size_t>(n) - 1][i], wanted == -48 ? 0x1p-32 : 0x1p-100) == "");
+      }
+  }
+}
+
 TEST_CASE("eras and tails contain what is evaluated token by token") {
   for (const bool layer_norm : {false, true}) {
     RandomModel description = testing::tiny(PositionKind::none);

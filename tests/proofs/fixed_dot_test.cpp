@@ -46,16 +46,21 @@ TEST_CASE("a row of weights times intervals encloses every choice of points") {
     REQUIRE(check::is_finite(y));
     REQUIRE(mpfr_lessequal_p(check::lower(y), low.get()));
     REQUIRE(mpfr_lessequal_p(high.get(), check::upper(y)));
-    // Wider by no more than what the grid and the last rounding cost: about 2^-(bits - 10) of the largest product.
-    Dyadic largest(64), slack(64);
+    // Wider by no more than what the grid and the last rounding cost: about 2^-(bits - 10) of the largest product, or 2^-36 of the widest.
+    Dyadic largest(64), slack(64), widest(64);
     for (std::size_t j = 0; j < size; ++j)
       for (std::size_t k = 0; k < size; ++k) {
         mpfr_set(term.get(), mpfr_cmpabs(check::lower(x[k]), check::upper(x[k])) > 0 ? check::lower(x[k]) : check::upper(x[k]), MPFR_RNDN);
         mpfr_mul_d(term.get(), term.get(), weights[j], MPFR_RNDN);
         mpfr_abs(term.get(), term.get(), MPFR_RNDN);
         mpfr_max(largest.get(), largest.get(), term.get(), MPFR_RNDU);
+        mpfr_sub(term.get(), check::upper(x[k]), check::lower(x[k]), MPFR_RNDU);
+        mpfr_mul_d(term.get(), term.get(), std::fabs(weights[j]), MPFR_RNDU);
+        mpfr_max(widest.get(), widest.get(), term.get(), MPFR_RNDU);
       }
     mpfr_mul_2si(slack.get(), largest.get(), 10 - bits, MPFR_RNDU);
+    mpfr_mul_2si(widest.get(), widest.get(), -36, MPFR_RNDU);
+    mpfr_add(slack.get(), slack.get(), widest.get(), MPFR_RNDU);
     Dyadic width(4000), wanted(4000);
     mpfr_sub(width.get(), check::upper(y), check::lower(y), MPFR_RNDU);
     mpfr_sub(wanted.get(), high.get(), low.get(), MPFR_RNDU);

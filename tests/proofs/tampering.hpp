@@ -115,16 +115,19 @@ class Tamperer {
       return (sharp && one["numbers"]["from"] != "1") || (is(one, "inevitable") && one["numbers"].contains("distinct at") && one["numbers"].contains("from"));
     });
     if (!claim) return false;
-    const std::int64_t from = std::stoll((*claim)["numbers"]["from"].get<std::string>());
-    (*claim)["numbers"]["from"] = std::to_string(from - 1 - static_cast<std::int64_t>(pick(static_cast<std::size_t>(from - 1))));
+    Json& numbers = (*claim)["numbers"];
+    // The upper end of a bracket may be lowered and still be true, down to the pair that is distinct.
+    const bool bracket = numbers.contains("status") && numbers["status"] == "bracket";
+    const std::int64_t from = bracket ? std::stoll(numbers["distinct at"].get<std::string>()) + 1 : std::stoll(numbers["from"].get<std::string>());
+    numbers["from"] = std::to_string(from - 1 - static_cast<std::int64_t>(pick(static_cast<std::size_t>(from - 1))));
     follow(*claim);
     return true;
   }
   bool move_distinct(Json& c) {
     Json* claim = any_claim(c, [](const Json& one) { return is(one, "inevitable") && one["numbers"].contains("distinct at") && one["numbers"].contains("from"); });
     if (!claim) return false;
-    const std::int64_t from = std::stoll((*claim)["numbers"]["from"].get<std::string>());
-    (*claim)["numbers"]["distinct at"] = std::to_string(from + static_cast<std::int64_t>(pick(1000)));
+    const Length from = *parse_length((*claim)["numbers"]["from"].get<std::string>()) + pick(1000);
+    (*claim)["numbers"]["distinct at"] = from.str();
     follow(*claim);
     return true;
   }
