@@ -58,6 +58,7 @@ class Judge {
 bool check_norms(const Model& model, const Certificate& c, const Options& options, const PairVectors* pairs, Budget& budget, Findings& findings) {
   const std::initializer_list<std::string_view> facts = {"inevitable"};
   if (!findings.any_open(facts) || !run_refused(model, true) || norms_refused(model, *c.sequences)) return false;  // eras say more
+  findings.ask({"limit.tail"}, [](const CertificateClaim&) { return settled("how far from its limit the vector is for every n is not asked of norms"); });
   const double products = 40 * products_of_layers(model);  // the matrices' norms
   for (int attempt = 0; attempt < attempts && findings.any_open(facts); ++attempt) {
     if (!budget.affords(products)) {

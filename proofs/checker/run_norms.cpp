@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "proofs/checker/judge.hpp"
 #include "proofs/checker/singular_value.hpp"
 
 namespace snellen::check {

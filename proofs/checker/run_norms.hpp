@@ -1,6 +1,7 @@
 // y(S_n), S_n = P . a^n, by norms alone: y(S_n) is within sum_k c_k log(n)^k / n of the vector of [a], for every n >= 1 (`share_of_one`, proofs/majorant.md, "By norms").
 #pragma once
 
+#include "lib/number/length.hpp"
 #include "proofs/certificate/certificate.hpp"
 #include "proofs/checker/forward.hpp"
 #include "proofs/checker/taylor.hpp"

@@ -3,6 +3,7 @@
 
 #include "lib/number/splitmix64.hpp"
 #include "proofs/certificate/claim.hpp"
+#include "proofs/checker/judge.hpp"
 #include "proofs/checker/run_norms.hpp"
 #include "proofs/checker/sequences.hpp"
 #include "proofs/checker/singular_value.hpp"
