@@ -123,7 +123,7 @@ TEST_CASE("claims by norms are verified; earlier lengths, other criteria's lengt
     std::size_t for_all = 0;
     for (std::size_t i = 0; i < found.size(); ++i) {
       CAPTURE(gain, c.claims[i].statement, found[i].reason);
-      CHECK(found[i].status == Status::verified);
+      CHECK(found[i].status == check::Status::verified);
       for_all += *fact_of(c.claims[i].id) == "inevitable";
     }
     REQUIRE(for_all >= 5);
@@ -137,7 +137,7 @@ TEST_CASE("claims by norms are verified; earlier lengths, other criteria's lengt
       if (from < 100) continue;
       numbers["from"] = from.str();
       CAPTURE(gain, numbers["from"]);
-      CHECK(testing::findings(example.model, changed)[i].status != Status::verified);
+      CHECK(testing::findings(example.model, changed)[i].status != check::Status::verified);
       ++tried;
     }
     CHECK(tried >= 3);
