@@ -80,6 +80,8 @@ SNELLEN_MULTIVERSION double round_row(const double* row, double unit, std::size_
 }
 
 constexpr std::size_t most_references = 2;
+// A reference costs as much as many tokens do: none that makes the worst token's bound less than an eighth smaller.
+constexpr double least_gain = 1.125;
 
 std::size_t panels_of(std::size_t count) { return (count + tile - 1) / tile; }
 
@@ -357,9 +359,13 @@ std::vector<std::size_t> MlpNorm::choose_references(std::span<const double> a, s
     for (std::size_t t = 1; t < count; ++t)
       if (matters(t) > matters(next)) next = t;
     if (std::find(chosen.begin(), chosen.end(), next) != chosen.end()) break;
-    chosen.push_back(next);
+    const double worst = matters(next);
     measure(distance, next);
     for (std::size_t t = 0; t < count; ++t) best[t] = std::min(best[t], distance[t] + own[next] / 4);
+    double left = 0;
+    for (std::size_t t = 0; t < count; ++t) left = std::max(left, matters(t));
+    if (!(worst > least_gain * left)) break;
+    chosen.push_back(next);
   }
   return chosen;
 }
