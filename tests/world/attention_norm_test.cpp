@@ -50,7 +50,10 @@ struct Example {
     return euclidean_norm(std::span(map).subspan(h * attention.head_size * width, attention.head_size * width));
   }
 
-  std::vector<Magnitude> bound(const std::vector<double>& moves) const {
+  TensorPtr output_matrix() const { return std::make_shared<DenseTensor>(width, attention.heads * attention.head_size, output); }
+
+  std::vector<Magnitude> bound(const std::vector<double>& moves) const { return bound(moves, *output_matrix()); }
+  std::vector<Magnitude> bound(const std::vector<double>& moves, const Tensor& output_tensor) const {
     const auto& a = attention;
     const auto vectors = [&](std::size_t heads, const std::vector<double>& values, const std::vector<double>& map) {
       HeadVectors result{heads, a.head_size, values, std::vector<double>(tokens * heads, 0x1p-240), std::vector<double>(tokens * heads), true};
@@ -67,7 +70,7 @@ struct Example {
       branch.columns.push_back({0, static_cast<std::int64_t>(i), 0, 0});
     }
     branch.past = past;
-    return attention_moves(branch, *tensor(width, a.heads * a.head_size, output));
+    return attention_moves(branch, output_tensor);
   }
 
   // R_position applied to a vector of one head.
@@ -206,5 +209,19 @@ TEST_CASE("what the query's map makes of a direction that matters little before 
     const auto [bound, exact] = example.both(i, i);
     REQUIRE(exact > 0.1);
     REQUIRE(bound >= exact * (1 - 0x1p-40));
+  }
+}
+
+TEST_CASE("what is kept with the output matrix serves only the maps that it was computed for") {
+  SplitMix64 random(9);
+  Example example(random, {12, 4, 2, 4, 16, true});
+  const TensorPtr output = example.output_matrix();
+  const std::vector<double> moves(12, 1);
+  for (std::vector<double> Example::* map : {&Example::query, &Example::key, &Example::value, &Example::query}) {
+    const std::vector<Magnitude> before = example.bound(moves, *output);
+    for (double& x : example.*map) x *= 2;
+    const std::vector<Magnitude> kept = example.bound(moves, *output), fresh = example.bound(moves);
+    for (std::size_t i = 0; i < 12; ++i) REQUIRE(mag_equal(kept[i].get(), fresh[i].get()));
+    REQUIRE(!mag_equal(kept[11].get(), before[11].get()));
   }
 }
