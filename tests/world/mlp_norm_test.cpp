@@ -129,6 +129,8 @@ TEST_CASE("norms are kept with the matrix, and computed again for other partners
   const std::vector<double> weights = numbers(random, 5, 1);
   const auto first = MlpNorm::of(down, gate, up, weights);
   REQUIRE(MlpNorm::of(down, gate, up, std::vector<double>(weights)) == first);
+  REQUIRE(MlpNorm::of(down, gate, up, {})->gate_rows()[0] != first->gate_rows()[0]);
+  REQUIRE(MlpNorm::of(down, gate, up, weights)->gate_rows()[0] == first->gate_rows()[0]);
   REQUIRE(MlpNorm::of(down, gate, other, weights) != first);
   REQUIRE(MlpNorm::of(down, up, gate, weights)->gate_rows()[0] == first->up_rows()[0]);
   const auto plain = MlpNorm::of(down, gate, up, {});
