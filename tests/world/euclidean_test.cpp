@@ -242,3 +242,20 @@ TEST_CASE("what is kept with a matrix serves only the norm before it that it was
   }
   REQUIRE(radii(shared, ones)[0] < radii(shared, large)[0]);
 }
+
+TEST_CASE("a branch's own errors join the stream's radius, whichever entry has them") {
+  const std::size_t width = 5;
+  const EuclideanWorld world(128);
+  BallMatrix midpoints(width, 1);
+  for (std::size_t i = 0; i < width; ++i) arb_set_si(midpoints(i, 0), static_cast<slong>(i + 1));
+  const auto x = stream(midpoints, 0, 128);
+  Magnitude radius;
+  mag_set_ui_2exp_si(radius.get(), 1, -20);
+  for (std::size_t wide = 0; wide < width; ++wide) {
+    EuclideanWorld::Block branch{midpoints, std::vector<Magnitude>(1), EuclideanWorld::Plain{}, 128};
+    arb_add_error_mag(branch.balls(wide, 0), radius.get());
+    const auto sum = world.add(x, branch);
+    REQUIRE(!(sum.radii[0] < radius));
+    REQUIRE(sum.radii[0] < shifted(radius, 1));
+  }
+}
