@@ -22,6 +22,15 @@ std::size_t integer_length(std::string_view text, std::size_t at) {
   return end == digits ? 0 : end - at;
 }
 
+// Of what stands at `at` in the shape 1.54e+27440 (of at most nine digits after e+): the length of what is before the e; 0 where it has another shape.
+std::size_t mantissa_length(std::string_view text, std::size_t at) {
+  std::size_t end = at;
+  while (end < text.size() && (is_digit(text[end]) || text[end] == '.')) ++end;
+  if (end + 2 >= text.size() || text.substr(end, 2) != "e+" || !is_digit(text[end + 2])) return 0;
+  const std::size_t exponent = integer_length(text, end + 2);
+  return exponent > 9 || (end + 2 + exponent < text.size() && std::isalnum(static_cast<unsigned char>(text[end + 2 + exponent]))) ? 0 : end - at;
+}
+
 // Long lengths in groups of three, which do not part at the end of a line.
 std::string grouped(const std::string& digits) {
   if (digits.size() < 5) return digits;
@@ -93,6 +102,10 @@ std::string typeset(std::string_view plain) {
     } else if (text[at] == '^' && at > 0 && is_digit(text[at - 1]) && integer_length(text, at + 1) > 0) {
       const std::size_t length = integer_length(text, at + 1);
       result += superscript(std::string_view(text).substr(at + 1, length)), at += 1 + length;
+    } else if (const std::size_t mantissa = is_digit(text[at]) && !joined_before(at) ? mantissa_length(text, at) : 0) {
+      const std::size_t length = integer_length(text, at + mantissa + 2);
+      const std::string exponent = std::to_string(std::stol(text.substr(at + mantissa + 2, length)));
+      result += fmt::format("{}&thinsp;&times;&thinsp;10{}", text.substr(at, mantissa), superscript(exponent)), at += mantissa + 2 + length;
     } else if (is_digit(text[at]) && !joined_before(at)) {
       const std::string digits = text.substr(at, integer_length(text, at));
       at += digits.size();

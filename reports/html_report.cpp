@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "reports/html_style.hpp"
+#include "reports/length_scale.hpp"
 #include "reports/numbers.hpp"
 #include "reports/words.hpp"
 
@@ -205,8 +206,8 @@ std::string claims_table(const Certification& c) {
   std::string body;
   for (const Claim& claim : c.claims) {
     std::string numbers;
-    for (const auto& [name, value] : claim.numbers)
-      numbers += fmt::format("<div><i>{}</i> = {}</div>", html_escaped(name), html_escaped(value));
+    for (const auto& [name, value] : claim.numbers)  // a length of thousands of digits stands whole in report.json
+      numbers += fmt::format("<div><i>{}</i> = {}</div>", html_escaped(name), html_escaped(readable_length(value)));
     body += fmt::format(
         "<tr><td><code>{}</code></td><td>{}</td><td><code>{}</code></td><td>{}</td><td class=\"figures\">{}</td></tr>\n",
         html_escaped(claim.id), typeset(claim.statement), html_escaped(claim.theorem),

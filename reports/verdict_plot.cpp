@@ -105,7 +105,9 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     before = row;
     const std::string start = collapse_start(*row, c.to);
     const Inevitable& known = row->inevitable;
-    const std::string from = known.upper && known.lower == *known.upper ? "'from " + short_length(start) + "'" : gnuplot_string(known.upper ? "from " + start : start);
+    std::string from = gnuplot_string(start);
+    if (known.upper && known.lower == *known.upper) from = "'from " + short_length(start) + "'";
+    else if (known.upper) from = fmt::format("'{} to {}'", short_length(known.lower), short_length(*known.upper));
     Strip strip{label_of(*row), from, "#222222", {}};
     for (std::size_t i = 0; i < row->verdicts.size(); ++i)
       strip.cells.emplace_back(c.from + static_cast<std::int64_t>(i), row->verdicts[i]);

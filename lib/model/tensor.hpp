@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/model/derived.hpp"
+
 namespace snellen {
 
 class Tensor {
@@ -23,12 +25,15 @@ class Tensor {
   virtual void read_row(std::size_t row, std::span<double> values) const = 0;
   // The type its entries are stored in, as its file names it ("BF16", "Q8_0"); for people.
   virtual std::string_view storage() const { return "memory"; }
+  // What worlds have computed from it.
+  const Derived& derived() const { return derived_; }
 
  protected:
   Tensor(std::size_t rows, std::size_t columns) : rows_(rows), columns_(columns) {}
 
  private:
   std::size_t rows_, columns_;
+  Derived derived_;
 };
 
 using TensorPtr = std::shared_ptr<const Tensor>;

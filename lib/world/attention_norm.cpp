@@ -100,30 +100,57 @@ struct MapNorms {
       : gram(gram_of_rows(rows, n, length, length)), root(square_root(gram)), root_columns(columns_of(root.rows, n)) {}
 };
 
+// What the weights of a branch say, kept with the output matrix.
+struct BranchNorms {
+  BranchNorms(const AttentionBranch& b, const Tensor& output_matrix)
+      : query_matrix(b.query), key_matrix(b.key), value_matrix(b.value), source(b.source), heads(b.attention.heads), kv_heads(b.attention.kv_heads),
+        size(b.attention.head_size), output(folded(output_matrix, {})), query(folded(*b.query, b.source)) {
+    const std::size_t width = output_matrix.rows(), inner = b.query->columns();
+    const Vector key = folded(*b.key, b.source), value = folded(*b.value, b.source);
+    moderate = are_moderate(output) && are_moderate(query) && are_moderate(key) && are_moderate(value);
+    if (!moderate) return;
+    std::vector<Gram> values(kv_heads);
+    by_key.resize(kv_heads), by_query.resize(heads), by_head.resize(heads);
+    parallel_for(kv_heads, [&](std::size_t g) {
+      by_key[g] = MapNorms(key.data() + g * size * inner, size, inner);
+      values[g] = gram_of_rows(value.data() + g * size * inner, size, inner, inner);
+    });
+    parallel_for(heads, [&](std::size_t h) {
+      by_query[h] = MapNorms(query.data() + h * size * inner, size, inner);
+      HeadNorms norms{gram_of_columns(output.data() + h * size, width, size, heads * size), {}, {}, 0};
+      norms.root = square_root(norms.output);
+      norms.root_columns = columns_of(norms.root.rows, size);
+      norms.mixed = product_norm(norms.output, values[h / (heads / kv_heads)]);
+      by_head[h] = std::move(norms);
+    });
+  }
+  static std::shared_ptr<const BranchNorms> of(const AttentionBranch& b, const Tensor& output) {
+    return output.derived().get<BranchNorms>(
+        [&](const BranchNorms& kept) {
+          return kept.query_matrix == b.query && kept.key_matrix == b.key && kept.value_matrix == b.value && kept.source == b.source && kept.heads == b.attention.heads &&
+                 kept.kv_heads == b.attention.kv_heads && kept.size == b.attention.head_size;
+        },
+        [&] { return BranchNorms(b, output); });
+  }
+  std::size_t bytes() const {
+    return sizeof *this + (output.size() + query.size() + source.size() + 3 * size * size * (by_key.size() + by_query.size() + by_head.size())) * sizeof(double);
+  }
+
+  TensorPtr query_matrix, key_matrix, value_matrix;
+  Vector source;
+  std::size_t heads, kv_heads, size;
+  Vector output, query;  // with the source's weights
+  bool moderate = false;
+  std::vector<HeadNorms> by_head;
+  std::vector<MapNorms> by_query, by_key;
+};
+
 class Bound {
  public:
   Bound(const AttentionBranch& branch, const Tensor& output)
-      : b_(branch), a_(branch.attention), size_(a_.head_size), output_(folded(output, {})), width_(output.rows()),
-        turns_(a_.rotary, branch.past->positions), scale_(root_near(a_.scale)) {
-    const Vector key = folded(*b_.key, b_.source), value = folded(*b_.value, b_.source);
-    query_ = folded(*b_.query, b_.source);
-    inner_ = b_.query->columns();
-    moderate_ = are_moderate(output_) && are_moderate(query_) && are_moderate(key) && are_moderate(value) && is_moderate(scale_);
+      : b_(branch), a_(branch.attention), size_(a_.head_size), norms_(BranchNorms::of(branch, output)), width_(output.rows()), inner_(branch.query->columns()),
+        turns_(a_.rotary, branch.past->positions), scale_(root_near(a_.scale)), moderate_(norms_->moderate && is_moderate(scale_)) {
     if (!moderate_) return;
-    std::vector<Gram> values(a_.kv_heads);
-    keys_.resize(a_.kv_heads), queries_.resize(a_.heads), heads_.resize(a_.heads);
-    parallel_for(a_.kv_heads, [&](std::size_t g) {
-      keys_[g] = MapNorms(key.data() + g * size_ * inner_, size_, inner_);
-      values[g] = gram_of_rows(value.data() + g * size_ * inner_, size_, inner_, inner_);
-    });
-    parallel_for(a_.heads, [&](std::size_t h) {
-      queries_[h] = MapNorms(query_.data() + h * size_ * inner_, size_, inner_);
-      HeadNorms norms{gram_of_columns(output_.data() + h * size_, width_, size_, a_.heads * size_), {}, {}, 0};
-      norms.root = square_root(norms.output);
-      norms.root_columns = columns_of(norms.root.rows, size_);
-      norms.mixed = product_norm(norms.output, values[group(h)]);
-      heads_[h] = std::move(norms);
-    });
     for (std::size_t h = 0; h < a_.alibi.size(); ++h)
       slopes_.push_back(near_exp(-static_cast<double>(a_.alibi[h].numerator) / static_cast<double>(a_.alibi[h].denominator) * 0x1.62e42fefa39efp-1));
 
@@ -138,7 +165,7 @@ class Bound {
         value_norms_[slot] = length_of({b_.past->values.values.data() + slot * size_, size_});
       }
       for (std::size_t h = 0; h < a_.heads; ++h)
-        add_product(rooted(j, h), heads_[h].root_columns.data(), value_of(j, h), size_, size_);
+        add_product(rooted(j, h), norms_->by_head[h].root_columns.data(), value_of(j, h), size_, size_);
     });
   }
 
@@ -169,14 +196,12 @@ class Bound {
   const AttentionBranch& b_;
   const Attention& a_;
   std::size_t size_;
-  Vector output_, query_;
-  std::size_t width_, inner_ = 0;
+  std::shared_ptr<const BranchNorms> norms_;
+  std::size_t width_, inner_;
   Turns turns_;
   double scale_;
-  bool moderate_ = false;
+  bool moderate_;
   Vector slopes_;
-  std::vector<HeadNorms> heads_;
-  std::vector<MapNorms> queries_, keys_;
   Vector rooted_;                    // [entries][heads][size]
   Vector key_norms_, value_norms_;   // [entries][kv_heads], near
 };
@@ -206,8 +231,8 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
   std::vector<Pair> sharper;  // at most a block, whose bound waits for the product of matrices
 
   for (std::size_t h = 0; h < a_.heads; ++h) {
-    const HeadNorms& head = heads_[h];
-    const MapNorms& key = keys_[group(h)];
+    const HeadNorms& head = norms_->by_head[h];
+    const MapNorms& key = norms_->by_key[group(h)];
     const double* q = b_.queries.values.data() + (i * a_.heads + h) * size_;
     const double q_error = b_.queries.errors[i * a_.heads + h], q_gain = b_.queries.gains[i * a_.heads + h];
     const double q_norm = upward(length_of({q, size_}));
@@ -352,18 +377,18 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
       for (std::size_t b = 0; b < rows; ++b)
         for (std::size_t e = 0; e < size_; ++e) turned[b * size_ + e] = covariance[(d + b) * size_ + e] - x[d + b] * w[e];
       std::fill(turned_by_root.begin(), turned_by_root.end(), 0.0);
-      norm_kernels().add_products(turned_by_root.data(), queries_[h].root_columns.data(), turned.data(), size_, size_);
+      norm_kernels().add_products(turned_by_root.data(), norms_->by_query[h].root_columns.data(), turned.data(), size_, size_);
       for (std::size_t b = 0; b < rows; ++b) squares += dot(turned_by_root.data() + b * size_, turned_by_root.data() + b * size_, size_);
     }
-    const MapNorms& query = queries_[h];
+    const MapNorms& query = norms_->by_query[h];
     own += std::sqrt(squares) + (crude + 1.1 * u_norm) * (head.root.rest * query.gram.frobenius + query.root.rest * head.root.frobenius +
                                                           8 * kappa * head.root.frobenius * query.root.frobenius) +
            head.output.frobenius * moved * query.gram.frobenius;
     // O_h u and w^T Q_h.
     double* p = left.data() + h * width_;
     double* z = right.data() + h * inner_;
-    for (std::size_t r = 0; r < width_; ++r) p[r] = dot(output_.data() + r * a_.heads * size_ + h * size_, u.data(), size_);
-    add_product(z, query_.data() + h * size_ * inner_, w.data(), inner_, size_);
+    for (std::size_t r = 0; r < width_; ++r) p[r] = dot(norms_->output.data() + r * a_.heads * size_ + h * size_, u.data(), size_);
+    add_product(z, norms_->query.data() + h * size_ * inner_, w.data(), inner_, size_);
     own += 4 * kappa * head.output.frobenius * u_norm * query.gram.frobenius;
     left_squares += dot(p, p, width_), right_squares += dot(z, z, inner_);
   }

@@ -128,7 +128,7 @@ BallMatrix BallWorld::multiply(const Block& x, const Block& y) const {
 
 BallMatrix BallWorld::linear(const Linear& map, const Block& x) const {
   if (map.weight->columns() != x.rows()) throw std::logic_error("BallWorld::linear: the weight's columns are not the block's width");
-  Block y = exact_product(PreparedWeights(map.weight), x, bits_);
+  Block y = exact_product(*PreparedWeights::of(*map.weight), x, bits_);
   if (map.bias) {
     const BallVector bias = exact_row(map.bias);
     for (std::size_t i = 0; i < y.rows(); ++i)

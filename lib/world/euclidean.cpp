@@ -61,8 +61,13 @@ double middle(arb_srcptr x) {
 double middle_error(arb_srcptr x, double value) { return upward(0x1p-52 * std::fabs(value) + upper_double(Magnitude::radius_of(x))); }
 
 // At least |row i of the matrix, columns weighted|_2.
-Magnitudes row_norms(const Tensor& matrix, std::span<const double> weights) {
-  Magnitudes result(matrix.rows());
+struct RowNorms {
+  std::vector<double> weights;
+  Magnitudes rows;
+  std::size_t bytes() const { return sizeof *this + weights.size() * sizeof(double) + rows.size() * sizeof(Magnitude); }
+};
+RowNorms compute_row_norms(const Tensor& matrix, std::span<const double> weights) {
+  RowNorms result{{weights.begin(), weights.end()}, Magnitudes(matrix.rows())};
   parallel_for(matrix.rows(), [&](std::size_t i) {
     std::vector<double> row(matrix.columns());
     matrix.read_row(i, row);
@@ -72,7 +77,7 @@ Magnitudes row_norms(const Tensor& matrix, std::span<const double> weights) {
         for (std::size_t j = 0; j < row.size(); ++j) row[j] *= weights[j];
       const double norm = euclidean_norm(row);
       if (norm < infinite_bound) {
-        result[i] = magnitude_of(norm);
+        result.rows[i] = magnitude_of(norm);
         return;
       }
       matrix.read_row(i, row);
@@ -80,9 +85,14 @@ Magnitudes row_norms(const Tensor& matrix, std::span<const double> weights) {
     Magnitude sum;
     for (std::size_t j = 0; j < row.size(); ++j)
       sum += square(magnitude_of(std::fabs(row[j])) * (weights.empty() ? Magnitude::of(1) : magnitude_of(std::fabs(weights[j]))));
-    result[i] = root(sum);
+    result.rows[i] = root(sum);
   });
   return result;
+}
+std::shared_ptr<const Magnitudes> row_norms(const Tensor& matrix, std::span<const double> weights) {
+  const auto norms = matrix.derived().get<RowNorms>([&](const RowNorms& kept) { return std::ranges::equal(kept.weights, weights); },
+                                                    [&] { return compute_row_norms(matrix, weights); });
+  return {norms, &norms->rows};
 }
 Magnitude norm_of_rows(const Magnitudes& rows, std::size_t begin, std::size_t end) {
   Magnitude sum;
@@ -336,8 +346,8 @@ EuclideanWorld::Block EuclideanWorld::multiply(const Block& x, const Block& y) c
 
 std::vector<double> inner_block_norms(const EuclideanWorld::Inner& inner, const Tensor& down, std::span<const double> importance) {
   const std::size_t hidden = down.columns(), tokens = importance.size();
-  const std::vector<double>& weights = inner.source->weights;
-  const MlpNorm form(read_all(down), folded(*inner.first, weights), inner.second ? folded(*inner.second, weights) : std::vector<double>(), hidden);
+  const auto kept = MlpNorm::of(down, inner.first, inner.second, inner.source->weights);
+  const MlpNorm& form = *kept;
   std::vector<double> norms = form.norms(inner.a, inner.second ? std::span<const double>(inner.b) : std::span<const double>(), importance);
   for (std::size_t c = 0; c < tokens; ++c) {
     // The derivative elsewhere in the ball: |D (diag(da) G + diag(db) U)|_F <= |D|_F (|diag(da) G|_F + |diag(db) U|_F).
@@ -374,12 +384,12 @@ EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) 
   if (const auto* normed = std::get_if<Normed>(&x.path)) source = normed->source;
   else if (std::holds_alternative<Stream>(x.path)) source = std::make_shared<Source>(Source{x.radii, {}});
   if (source) {
-    auto rows = std::make_shared<const Magnitudes>(row_norms(*map.weight, source->weights));
+    auto rows = row_norms(*map.weight, source->weights);
     y.radii = scaled(source->moves, norm_of_rows(*rows, 0, rows->size()));
     y.path = Mapped{std::move(source), map.weight, std::move(rows)};
     return y;
   }
-  y.radii = scaled(x.radii, norm_of_rows(row_norms(*map.weight, {}), 0, map.weight->rows()));
+  y.radii = scaled(x.radii, norm_of_rows(*row_norms(*map.weight, {}), 0, map.weight->rows()));
   Magnitudes sharper;
   if (const auto* inner = std::get_if<Inner>(&x.path)) sharper = inner_moves(*inner, *map.weight);
   if (const auto* mixed = std::get_if<Mixed>(&x.path)) sharper = attention_moves(*mixed->branch, *map.weight);

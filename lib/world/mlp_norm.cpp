@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
 
 #include "lib/number/integer_tile.hpp"
 #include "lib/number/multiversion.hpp"
 #include "lib/number/upward.hpp"
+#include "lib/world/attention_norm.hpp"
 #include "lib/world/norm_kernels.hpp"
 #include "lib/world/workers.hpp"
 
@@ -78,26 +80,77 @@ SNELLEN_MULTIVERSION double round_row(const double* row, double unit, std::size_
 }
 
 constexpr std::size_t most_references = 2;
+// A reference costs as much as many tokens do: none that makes the worst token's bound less than an eighth smaller.
+constexpr double least_gain = 1.125;
 
 std::size_t panels_of(std::size_t count) { return (count + tile - 1) / tile; }
 
 }  // namespace
 
-MlpNorm::MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector<double> up, std::size_t hidden)
-    : hidden_(hidden), out_(down.size() / hidden), in_(gate.size() / hidden), down_(std::move(down)), gate_(std::move(gate)), up_(std::move(up)),
-      gate_rows_(row_norms(gate_, hidden)), up_rows_(up_.empty() ? std::vector<double>() : row_norms(up_, hidden)) {
-  std::vector<double> transposed(down_.size());
-  parallel_for(panels_of(hidden), [&](std::size_t panel) {  // some columns at a time, which share what the cache holds
-    const std::size_t first = panel * tile, last = std::min(hidden, first + tile);
-    for (std::size_t i = 0; i < out_; ++i)
-      for (std::size_t k = first; k < last; ++k) transposed[k * out_ + i] = down_[i * hidden + k];
-  });
-  down_columns_ = row_norms(transposed, hidden);
+MlpNorm::MlpNorm(const Tensor& down, TensorPtr gate, TensorPtr up, std::span<const double> weights, std::size_t most_gram_bytes)
+    : down_(down), gate_(std::move(gate)), up_(std::move(up)), weights_(weights.begin(), weights.end()), hidden_(down.columns()), out_(down.rows()), in_(gate_->columns()) {
+  if (gate_->rows() != hidden_ || (up_ && (up_->rows() != hidden_ || up_->columns() != in_)) || (!weights_.empty() && weights_.size() != in_))
+    throw std::logic_error("MlpNorm: the matrices' shapes do not match");
+  std::vector<double> columns(out_ * hidden_);
+  {
+    const std::vector<double> rows = read_all(down);
+    parallel_for(panels_of(hidden_), [&](std::size_t panel) {  // some columns at a time, which share what the cache holds
+      const std::size_t first = panel * tile, last = std::min(hidden_, first + tile);
+      for (std::size_t i = 0; i < out_; ++i)
+        for (std::size_t k = first; k < last; ++k) columns[k * out_ + i] = rows[i * hidden_ + k];
+    });
+  }
+  const std::vector<double> first = folded(*gate_, weights_), second = up_ ? folded(*up_, weights_) : std::vector<double>();
+  down_columns_ = row_norms(columns, hidden_), gate_rows_ = row_norms(first, hidden_);
+  if (up_) up_rows_ = row_norms(second, hidden_);
   down_norm_ = euclidean_norm(down_columns_);
   fits_ = all_finite(down_columns_) && all_finite(gate_rows_) && all_finite(up_rows_) && down_norm_ < infinite_bound;
   if (!fits_) return;
-  scaled_down_ = scaled_rows(transposed, out_), scaled_gate_ = scaled_rows(gate_, in_);
-  if (!up_.empty()) scaled_up_ = scaled_rows(up_, in_);
+  scaled_down_ = scaled_rows(columns, out_), scaled_gate_ = scaled_rows(first, in_);
+  if (up_) scaled_up_ = scaled_rows(second, in_);
+
+  const std::size_t panels = panels_of(hidden_), tiles = panels * (panels + 1) / 2 * (up_ ? 4 : 1);
+  if (tiles > most_gram_bytes / sizeof(Tile)) return;
+  std::vector<Tile> gram(tiles);
+  parallel_for(panels, [&](std::size_t k) {
+    for (std::size_t l = k; l < panels; ++l) gram_tiles(gram.data() + first_gram_tile(k, l), k, l);
+  });
+  gram_ = std::move(gram);
+  for (ScaledRows* rows : {&scaled_down_, &scaled_gate_, &scaled_up_}) rows->values = {};
+}
+
+std::shared_ptr<const MlpNorm> MlpNorm::of(const Tensor& down, const TensorPtr& gate, const TensorPtr& up, std::span<const double> weights) {
+  return down.derived().get<MlpNorm>(
+      [&](const MlpNorm& kept) { return kept.gate_ == gate && kept.up_ == up && std::ranges::equal(kept.weights_, weights); },
+      [&] { return MlpNorm(down, gate, up, weights); });
+}
+
+std::size_t MlpNorm::bytes() const {
+  std::size_t sum = sizeof *this + gram_.size() * sizeof(Tile) + (weights_.size() + down_columns_.size() + gate_rows_.size() + up_rows_.size()) * sizeof(double);
+  for (const ScaledRows* rows : {&scaled_down_, &scaled_gate_, &scaled_up_})
+    sum += rows->values.size() * sizeof(std::int16_t) + rows->exponents.size() * (sizeof(int) + 2 * sizeof(double));
+  return sum;
+}
+
+std::size_t MlpNorm::first_gram_tile(std::size_t k, std::size_t l) const {
+  const std::size_t panels = panels_of(hidden_);
+  return (k * panels - k * (k + 1) / 2 + l) * (up_ ? 4 : 1);
+}
+
+std::size_t MlpNorm::gram_tiles(Tile* tiles, std::size_t k, std::size_t l) const {
+  constexpr float unit = 1.0F / (std::int64_t{1} << 4 * integer_bits);
+  std::array<std::int32_t, tile * tile> outer, inner;
+  const auto panel = [](const ScaledRows& rows, std::size_t i) { return rows.values.data() + i * rows.pairs * 2 * tile; };
+  integer_tile(outer.data(), panel(scaled_down_, k), panel(scaled_down_, l), scaled_down_.pairs);
+  std::size_t count = 0;
+  const auto add = [&](const ScaledRows& left, const ScaledRows& right) {
+    integer_tile(inner.data(), panel(left, k), panel(right, l), left.pairs);
+    Tile& product = tiles[count++];
+    for (std::size_t i = 0; i < tile * tile; ++i) product[i] = static_cast<float>(outer[i]) * static_cast<float>(inner[i]) * unit;
+  };
+  add(scaled_gate_, scaled_gate_);
+  if (up_) add(scaled_gate_, scaled_up_), add(scaled_up_, scaled_gate_), add(scaled_up_, scaled_up_);
+  return count;
 }
 
 MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size_t length) const {
@@ -125,7 +178,7 @@ MlpNorm::ScaledRows MlpNorm::scaled_rows(std::span<const double> rows, std::size
 }
 
 std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::span<const double> b, std::size_t count) const {
-  const bool gated = !up_.empty();
+  const bool gated = up_ != nullptr;
   std::vector<double> result(count, infinite_bound);
   if (!fits_ || count == 0) return result;
 
@@ -168,28 +221,21 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
   });
 
   const NormKernels& kernels = norm_kernels();
-  constexpr float unit = 1.0F / (std::int64_t{1} << 4 * integer_bits);
   // Row of tiles k: its sums over l >= k; whoever computes it, the additions have one order.
   std::vector<double> partial(panels * count);
   parallel_for(panels, [&](std::size_t k) {
-    std::array<std::int32_t, tile * tile> outer, inner;
-    std::array<float, tile * tile> product;
+    std::array<Tile, 4> computed;
     std::vector<float> sums(padded);
-    const auto panel = [](const ScaledRows& rows, std::size_t i) { return rows.values.data() + i * rows.pairs * 2 * tile; };
-    const auto add = [&](const ScaledRows& left, const ScaledRows& right, const std::vector<float>& x, const std::vector<float>& y, std::size_t l) {
-      integer_tile(inner.data(), panel(left, k), panel(right, l), left.pairs);
-      for (std::size_t i = 0; i < tile * tile; ++i) product[i] = static_cast<float>(outer[i]) * static_cast<float>(inner[i]) * unit;
-      kernels.add_forms(sums.data(), product.data(), x.data() + k * tile * padded, y.data() + l * tile * padded, padded);
-    };
     for (std::size_t l = k; l < panels; ++l) {
       std::fill(sums.begin(), sums.end(), 0.0F);
-      integer_tile(outer.data(), panel(scaled_down_, k), panel(scaled_down_, l), scaled_down_.pairs);
-      add(scaled_gate_, scaled_gate_, alpha, alpha, l);
-      if (gated) {
-        add(scaled_gate_, scaled_up_, alpha, beta, l);
-        add(scaled_up_, scaled_gate_, beta, alpha, l);
-        add(scaled_up_, scaled_up_, beta, beta, l);
-      }
+      const Tile* tiles = computed.data();
+      if (gram_.empty()) gram_tiles(computed.data(), k, l);
+      else tiles = gram_.data() + first_gram_tile(k, l);
+      const auto add = [&](const Tile& factors, const std::vector<float>& x, const std::vector<float>& y) {
+        kernels.add_forms(sums.data(), factors.data(), x.data() + k * tile * padded, y.data() + l * tile * padded, padded);
+      };
+      add(tiles[0], alpha, alpha);
+      if (gated) add(tiles[1], alpha, beta), add(tiles[2], beta, alpha), add(tiles[3], beta, beta);
       for (std::size_t t = 0; t < count; ++t) partial[k * count + t] += (l == k ? 1 : 2) * static_cast<double>(sums[t]);
     }
   });
@@ -231,16 +277,21 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   std::vector<double> inner(hidden_ * in_);
   std::vector<double> largest(hidden_);  // of each row of B
   parallel_for(hidden_, [&](std::size_t k) {
-    double* row = inner.data() + k * in_;
-    for (std::size_t j = 0; j < in_; ++j) row[j] = a[k] * gate_[k * in_ + j];
-    if (!up_.empty())
-      for (std::size_t j = 0; j < in_; ++j) row[j] += b[k] * up_[k * in_ + j];
+    const std::span row(inner.data() + k * in_, in_);
+    gate_->read_row(k, row);
+    for (std::size_t j = 0; j < in_; ++j) row[j] = a[k] * (weights_.empty() ? row[j] : row[j] * weights_[j]);
+    if (up_) {
+      std::vector<double> second(in_);
+      up_->read_row(k, second);
+      for (std::size_t j = 0; j < in_; ++j) row[j] += b[k] * (weights_.empty() ? second[j] : second[j] * weights_[j]);
+    }
     double most = 0;
     for (std::size_t j = 0; j < in_; ++j) most = std::max(most, std::fabs(row[j]));
     largest[k] = most;
   });
+  const std::vector<double> down = read_all(down_);
   double most_down = 0x1p-200, most_inner = 0x1p-200;
-  for (const double x : down_) most_down = std::max(most_down, std::fabs(x));
+  for (const double x : down) most_down = std::max(most_down, std::fabs(x));
   for (const double x : largest) most_inner = std::max(most_inner, x);
   const int e = std::ilogb(most_down) + 1, f = std::ilogb(most_inner) + 1;
   Panels rows{hidden_, std::vector<float>(panels_of(out_) * hidden_ * tile)}, columns{hidden_, std::vector<float>(panels_of(in_) * hidden_ * tile)};
@@ -248,7 +299,7 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   parallel_for(panels_of(out_), [&](std::size_t panel) {
     float* place = rows.values.data() + panel * hidden_ * tile;
     for (std::size_t k = 0; k < hidden_; ++k)
-      for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i) place[k * tile + i % tile] = static_cast<float>(down_[i * hidden_ + k] * down_unit);
+      for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i) place[k * tile + i % tile] = static_cast<float>(down[i * hidden_ + k] * down_unit);
   });
   parallel_for(hidden_, [&](std::size_t k) {
     for (std::size_t j = 0; j < in_; ++j) columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(inner[k * in_ + j] * inner_unit);
@@ -256,7 +307,7 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   const std::vector<float> jacobian = products(rows, columns, out_, in_, false);
   // |J - computed|_F <= error, by | |D| |B| |_F <= sum_k |D_k| |B_k|, B_k off by two roundings of doubles.
   double crude = 0, squares = 0;
-  for (std::size_t k = 0; k < hidden_; ++k) crude += down_columns_[k] * (std::fabs(a[k]) * gate_rows_[k] + (up_.empty() ? 0 : std::fabs(b[k]) * up_rows_[k]));
+  for (std::size_t k = 0; k < hidden_; ++k) crude += down_columns_[k] * (std::fabs(a[k]) * gate_rows_[k] + (up_ ? std::fabs(b[k]) * up_rows_[k] : 0));
   const double error = upward((roundings(hidden_) + 4) * float_error * crude + std::ldexp(0x1p-90, e + f));
   for (const float x : jacobian) squares += static_cast<double>(x) * static_cast<double>(x);
   const double frobenius = upward(std::sqrt(squares));
@@ -294,7 +345,7 @@ std::vector<std::size_t> MlpNorm::choose_references(std::span<const double> a, s
       double sum = 0;
       for (std::size_t k = 0; k < hidden_; ++k) {
         const double x = (a[t * hidden_ + k] - (minus ? a[*minus * hidden_ + k] : 0)) * gate_rows_[k];
-        const double y = up_.empty() ? 0 : (b[t * hidden_ + k] - (minus ? b[*minus * hidden_ + k] : 0)) * up_rows_[k];
+        const double y = up_ ? (b[t * hidden_ + k] - (minus ? b[*minus * hidden_ + k] : 0)) * up_rows_[k] : 0;
         sum += down_columns_[k] * down_columns_[k] * (x * x + y * y);
       }
       result[t] = std::sqrt(sum);
@@ -308,9 +359,13 @@ std::vector<std::size_t> MlpNorm::choose_references(std::span<const double> a, s
     for (std::size_t t = 1; t < count; ++t)
       if (matters(t) > matters(next)) next = t;
     if (std::find(chosen.begin(), chosen.end(), next) != chosen.end()) break;
-    chosen.push_back(next);
+    const double worst = matters(next);
     measure(distance, next);
     for (std::size_t t = 0; t < count; ++t) best[t] = std::min(best[t], distance[t] + own[next] / 4);
+    double left = 0;
+    for (std::size_t t = 0; t < count; ++t) left = std::max(left, matters(t));
+    if (!(worst > least_gain * left)) break;
+    chosen.push_back(next);
   }
   return chosen;
 }

@@ -9,17 +9,25 @@
 // tokens grow alike, and a reference saves a factor of two to three.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
+
+#include "lib/model/tensor.hpp"
 
 namespace snellen {
 
 class MlpNorm {
  public:
-  // down [out, hidden], gate and up [hidden, in], row-major; up may be empty: then b is not used.
-  MlpNorm(std::vector<double> down, std::vector<double> gate, std::vector<double> up, std::size_t hidden);
+  // down [out, hidden]; gate and up [hidden, in], their columns multiplied by weights [in] (none where empty); up may be null: then b is not used. `down` must
+  // outlive this. The Gram matrices are kept if they take no more than so many bytes (2 hidden^2, or 8 hidden^2 with `up`), else computed at each use: the same numbers.
+  MlpNorm(const Tensor& down, TensorPtr gate, TensorPtr up, std::span<const double> weights, std::size_t most_gram_bytes = most_kept_bytes() / 64);
+  // The same, kept with `down`.
+  static std::shared_ptr<const MlpNorm> of(const Tensor& down, const TensorPtr& gate, const TensorPtr& up, std::span<const double> weights);
+  std::size_t bytes() const;
 
   // a and b are [count][hidden] (b empty where there is no up). At least |J|_2 of each; infinite where floats do not serve. The bounds of
   // tokens of large importance [count] are the sharpest.                                                                     -> [count]
@@ -49,15 +57,22 @@ class MlpNorm {
     std::vector<double> losses;        // [hidden]: at least the norm of what rounding to integers took, in the same unit
   };
   ScaledRows scaled_rows(std::span<const double> rows, std::size_t length) const;  // [hidden, length]
+  using Tile = std::array<float, std::size_t{16} * 16>;
+  // Entries of D^T D times those of G G^T, G U^T, U G^T, U U^T (without `up`, of the first alone), of the hidden units of two panels. How many tiles there are.
+  std::size_t gram_tiles(Tile* tiles, std::size_t k, std::size_t l) const;
+  std::size_t first_gram_tile(std::size_t k, std::size_t l) const;
   static std::vector<float> products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric);
   std::vector<std::size_t> choose_references(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const;
 
+  const Tensor& down_;
+  TensorPtr gate_, up_;
+  std::vector<double> weights_;
   std::size_t hidden_, out_, in_;
   bool fits_ = false;             // every entry is moderate
-  std::vector<double> down_, gate_, up_;
   double down_norm_ = 0;
   std::vector<double> down_columns_, gate_rows_, up_rows_;
-  ScaledRows scaled_down_, scaled_gate_, scaled_up_;
+  ScaledRows scaled_down_, scaled_gate_, scaled_up_;  // without their integers where `gram_` is there
+  std::vector<Tile> gram_;        // for panels k, l >= k: tiles side by side; or empty
 };
 
 }  // namespace snellen

@@ -119,7 +119,9 @@ void check_engines(const Model& model, const Certificate& c, const Options& opti
   std::map<std::string, std::vector<const CertificateClaim*>> by_profile;
   for (const CertificateClaim& claim : c.claims)
     if (fact_of(claim.id) == "engine") by_profile[claim.numbers.at("profile")].push_back(&claim);
-  for (const auto& [name, claims] : by_profile) {
+  for (const auto& entry : by_profile) {
+    const std::string& name = entry.first;  // not by a structured binding: clang before 16 lets no lambda capture one
+    const std::vector<const CertificateClaim*>& claims = entry.second;
     const auto answer = [&](const auto& judge) {
       findings.ask({"engine"}, [&](const CertificateClaim& claim) { return claim.numbers.at("profile") == name; }, judge);
     };

@@ -90,7 +90,8 @@ Attempt mlp(Point point) {
   const double near = std::exp2(-20 * std::fabs(read.number()));
   for (std::size_t t = 1; t < tokens; ++t)
     for (std::size_t k = 0; k < hidden; ++k) a[t * hidden + k] = a[k] + near * a[t * hidden + k], b[t * hidden + k] = b[k] + near * b[t * hidden + k];
-  const MlpNorm norm(down, gate, up, hidden);
+  const DenseTensor down_tensor(n, hidden, down);
+  const MlpNorm norm(down_tensor, std::make_shared<DenseTensor>(hidden, n, gate), std::make_shared<DenseTensor>(hidden, n, up), {});
   const std::vector<double> importance{1, 1, 1}, bounds = norm.norms(a, b, importance), frobenius = norm.frobenius_norms(a, b, tokens);
   Attempt best = nothing_tested();
   for (std::size_t t = 0; t < tokens; ++t) {

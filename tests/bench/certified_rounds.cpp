@@ -30,6 +30,8 @@ Evaluation CertifiedRounds::certified_pass() const {
 
 Evaluation CertifiedRounds::round() {
   Evaluation result;
+  if (!warm_) certified_pass();
+  warm_ = true;
   {
     const Threads thread(1);
     one_on_the_wall_.push_back(seconds_of(wall_seconds, [&] {

@@ -59,6 +59,19 @@ TEST_CASE("windows, delimiters: as many kinds of pairs as the delimiters have le
   REQUIRE(exact >= 60);
 }
 
+// The window sees two tokens. They are the same in both sequences of a pair but for one kind: the first after a delimiter, which is the last that is evaluated.
+TEST_CASE("windows: the last kind alone is told apart") {
+  RandomModel m = windowed(PositionKind::none);
+  m.layers = 1, m.window = 2;
+  const Model model = synthetic_model(m);
+  Family family = run_after({1, 4});
+  family.pair = Pair::repeat_last, family.delimiter = Delimiter{3, {5}};
+  REQUIRE(family.kinds() == 3);
+  const InevitableAnswer answer = ask(model, family);
+  REQUIRE(answer.proofs.at(0).numbers.at("kinds") == "3");
+  REQUIRE(agreement(model, family, answer, 30).never >= 10);
+}
+
 // Of a constant run the longer sequence has one token more and the same vector: there is nothing to tell apart.
 TEST_CASE("windows, equal tokens: the last token repeated collapses at once") {
   Family family = run_after({});

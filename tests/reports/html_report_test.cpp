@@ -133,6 +133,9 @@ TEST_CASE("typesetting", "[reports]") {
   CHECK(typeset("L1") == "L<sub>1</sub>");
   CHECK(typeset("n >= 12345, 1234") == "n &ge; 12&#8239;345, 1234");
   CHECK(typeset("0x1.23456p-3 a12345 1.23456 12345.5 p12345") == "0x1.23456p-3 a12345 1.23456 12345.5 p12345");
+  CHECK(typeset("9 to 1.54e+27440, 2e+5 and 9.08e+04.") ==
+        "9 to 1.54&thinsp;&times;&thinsp;10<sup>27440</sup>, 2&thinsp;&times;&thinsp;10<sup>5</sup> and 9.08&thinsp;&times;&thinsp;10<sup>4</sup>.");
+  CHECK(typeset("1.5e+ 1e+x 1e+5x a1e+5 0x1e+5") == "1.5e+ 1e+x 1e+5x a1e+5 0x1e+5");
   CHECK(typeset("until 1234567.") == "until 1&#8239;234&#8239;567.");
 }
 

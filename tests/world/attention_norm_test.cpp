@@ -50,24 +50,33 @@ struct Example {
     return euclidean_norm(std::span(map).subspan(h * attention.head_size * width, attention.head_size * width));
   }
 
-  std::vector<Magnitude> bound(const std::vector<double>& moves) const {
+  struct Maps {
+    TensorPtr query, key, value, output;
+  };
+  Maps maps() const {
+    const auto tensor = [](std::size_t rows, std::size_t columns, const std::vector<double>& m) { return std::make_shared<DenseTensor>(rows, columns, m); };
+    const std::size_t size = attention.head_size;
+    return {tensor(attention.heads * size, width, query), tensor(attention.kv_heads * size, width, key), tensor(attention.kv_heads * size, width, value),
+            tensor(width, attention.heads * size, output)};
+  }
+
+  std::vector<Magnitude> bound(const std::vector<double>& moves) const { return bound(moves, maps()); }
+  std::vector<Magnitude> bound(const std::vector<double>& moves, const Maps& maps, const std::vector<double>& source = {}) const {
     const auto& a = attention;
     const auto vectors = [&](std::size_t heads, const std::vector<double>& values, const std::vector<double>& map) {
       HeadVectors result{heads, a.head_size, values, std::vector<double>(tokens * heads, 0x1p-240), std::vector<double>(tokens * heads), true};
       for (std::size_t i = 0; i < result.gains.size(); ++i) result.gains[i] = map_norm(map, i % heads);
       return result;
     };
-    const auto tensor = [&](std::size_t rows, std::size_t columns, const std::vector<double>& m) { return std::make_shared<DenseTensor>(rows, columns, m); };
     auto past = std::make_shared<AttentionPast>();
     past->keys = vectors(a.kv_heads, k, key), past->values = vectors(a.kv_heads, v, value);
-    AttentionBranch branch{a, vectors(a.heads, q, query), nullptr, {}, 0, tensor(a.heads * a.head_size, width, query),
-                           tensor(a.kv_heads * a.head_size, width, key), tensor(a.kv_heads * a.head_size, width, value), {}};
+    AttentionBranch branch{a, vectors(a.heads, q, query), nullptr, {}, 0, maps.query, maps.key, maps.value, source};
     for (std::size_t i = 0; i < tokens; ++i) {
       past->positions.push_back(static_cast<std::int64_t>(i)), past->moves.push_back(magnitude_of(moves[i]));
       branch.columns.push_back({0, static_cast<std::int64_t>(i), 0, 0});
     }
     branch.past = past;
-    return attention_moves(branch, *tensor(width, a.heads * a.head_size, output));
+    return attention_moves(branch, *maps.output);
   }
 
   // R_position applied to a vector of one head.
@@ -207,4 +216,33 @@ TEST_CASE("what the query's map makes of a direction that matters little before 
     REQUIRE(exact > 0.1);
     REQUIRE(bound >= exact * (1 - 0x1p-40));
   }
+}
+
+TEST_CASE("what is kept with the output matrix serves only the maps that it was computed for") {
+  SplitMix64 random(9);
+  Example example(random, {12, 4, 2, 4, 16, true});
+  const std::vector<double> moves(12, 1);
+  const auto same = [](const std::vector<Magnitude>& x, const std::vector<Magnitude>& y) {
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](const Magnitude& a, const Magnitude& b) { return mag_equal(a.get(), b.get()); });
+  };
+  // One map at a time takes another's place beside the same three others.
+  struct Place {
+    std::vector<double> Example::*values;
+    TensorPtr Example::Maps::*tensor;
+  };
+  for (const Place& place : {Place{&Example::query, &Example::Maps::query}, Place{&Example::key, &Example::Maps::key}, Place{&Example::value, &Example::Maps::value}}) {
+    Example::Maps maps = example.maps();
+    const std::vector<Magnitude> before = example.bound(moves, maps);
+    for (double& x : example.*place.values) x *= 2;
+    maps.*place.tensor = example.maps().*place.tensor;
+    const std::vector<Magnitude> kept = example.bound(moves, maps);
+    REQUIRE(same(kept, example.bound(moves)));
+    REQUIRE(!same(kept, before));
+  }
+  // Other weights before the same maps.
+  const Example::Maps maps = example.maps();
+  const std::vector<Magnitude> plain = example.bound(moves, maps), weighted = example.bound(moves, maps, std::vector<double>(16, 3));
+  REQUIRE(!same(plain, weighted));
+  REQUIRE(same(weighted, example.bound(moves, example.maps(), std::vector<double>(16, 3))));
+  REQUIRE(same(plain, example.bound(moves, maps)));
 }

@@ -218,3 +218,44 @@ TEST_CASE("Euclidean balls do not depend on the number of threads") {
     for (std::size_t i = 0; i < model.width; ++i) REQUIRE(arb_equal(one(i, c), four(i, c)));
 }
 #endif
+
+TEST_CASE("what is kept with a matrix serves only the norm before it that it was computed for") {
+  const std::size_t width = 6;
+  SplitMix64 random(8);
+  const auto numbers = [&](std::size_t count) {
+    std::vector<double> values(count);
+    for (double& x : values) x = static_cast<double>(random.below(1000)) + 1;
+    return values;
+  };
+  const std::vector<double> entries = numbers(width * width), some = numbers(width);
+  BallMatrix midpoints(width, 2);
+  for (std::size_t i = 0; i < width; ++i)
+    for (std::size_t c = 0; c < 2; ++c) arb_set_si(midpoints(i, c), static_cast<slong>(i + 3 * c + 1));
+  const EuclideanWorld world(128);
+  const auto x = stream(midpoints, 0x1p-30, 128);
+  const auto matrix = [&] { return std::make_shared<const DenseTensor>(width, width, entries); };
+  const auto radii = [&](const TensorPtr& weight, const TensorPtr& before) { return world.linear({weight, nullptr}, world.norm({NormKind::rms, before, nullptr, 1e-5}, x, 1)).radii; };
+  const TensorPtr shared = matrix(), ones = std::make_shared<DenseTensor>(1, width, std::vector<double>(width, 1)), large = std::make_shared<DenseTensor>(1, width, some);
+  for (const TensorPtr& before : {ones, large, ones, large}) {
+    const std::vector<Magnitude> kept = radii(shared, before), fresh = radii(matrix(), before);
+    for (std::size_t c = 0; c < 2; ++c) REQUIRE(mag_equal(kept[c].get(), fresh[c].get()));
+  }
+  REQUIRE(radii(shared, ones)[0] < radii(shared, large)[0]);
+}
+
+TEST_CASE("a branch's own errors join the stream's radius, whichever entry has them") {
+  const std::size_t width = 5;
+  const EuclideanWorld world(128);
+  BallMatrix midpoints(width, 1);
+  for (std::size_t i = 0; i < width; ++i) arb_set_si(midpoints(i, 0), static_cast<slong>(i + 1));
+  const auto x = stream(midpoints, 0, 128);
+  Magnitude radius;
+  mag_set_ui_2exp_si(radius.get(), 1, -20);
+  for (std::size_t wide = 0; wide < width; ++wide) {
+    EuclideanWorld::Block branch{midpoints, std::vector<Magnitude>(1), EuclideanWorld::Plain{}, 128};
+    arb_add_error_mag(branch.balls(wide, 0), radius.get());
+    const auto sum = world.add(x, branch);
+    REQUIRE(!(sum.radii[0] < radius));
+    REQUIRE(sum.radii[0] < shifted(radius, 1));
+  }
+}

@@ -32,6 +32,15 @@ struct Mlp {
   }
 };
 
+// MlpNorm refers to the tensors.
+struct Norms {
+  explicit Norms(const Mlp& mlp, std::size_t most_gram_bytes = std::size_t{1} << 30, std::span<const double> weights = {})
+      : down(mlp.out, mlp.hidden, mlp.down), norm(down, tensor(mlp.hidden, mlp.in, mlp.gate), mlp.up.empty() ? nullptr : tensor(mlp.hidden, mlp.in, mlp.up), weights, most_gram_bytes) {}
+  static TensorPtr tensor(std::size_t rows, std::size_t columns, const std::vector<double>& values) { return std::make_shared<DenseTensor>(rows, columns, values); }
+  const DenseTensor down;
+  const MlpNorm norm;
+};
+
 Mlp random_mlp(SplitMix64& random, std::size_t out, std::size_t hidden, std::size_t in, bool gated) {
   return {out, hidden, in, numbers(random, out * hidden, 8), numbers(random, hidden * in, 8), gated ? numbers(random, hidden * in, 8) : std::vector<double>()};
 }
@@ -43,7 +52,8 @@ TEST_CASE("Frobenius norms of Jacobians are enclosed from above, within two perc
   std::size_t tested = 0;
   for (const auto& [out, hidden, in, gated] : {std::tuple{16U, 24U, 16U, true}, {33U, 50U, 40U, true}, {70U, 130U, 70U, true}, {16U, 24U, 16U, false}, {5U, 1U, 3U, true}}) {
     const Mlp mlp = random_mlp(random, out, hidden, in, gated);
-    const MlpNorm norm(mlp.down, mlp.gate, mlp.up, hidden);
+    const Norms norms(mlp);
+    const MlpNorm& norm = norms.norm;
     const std::size_t count = 19;
     const std::vector<double> a = numbers(random, count * hidden, 100), b = gated ? numbers(random, count * hidden, 100) : std::vector<double>();
     const std::vector<double> bounds = norm.frobenius_norms(a, b, count);
@@ -62,7 +72,7 @@ TEST_CASE("what rounding to integers takes is part of the Frobenius norm") {
   const std::size_t width = 576;
   const Mlp mlp{width, 1, width, std::vector<double>(width, 1000.49), std::vector<double>(width, 1000.49 / 1024), {}};
   const std::vector<double> a{1};
-  const double exact = mlp.jacobian(a, {}).frobenius(), bound = MlpNorm(mlp.down, mlp.gate, mlp.up, 1).frobenius_norms(a, {}, 1)[0];
+  const double exact = mlp.jacobian(a, {}).frobenius(), bound = Norms(mlp).norm.frobenius_norms(a, {}, 1)[0];
   REQUIRE(bound >= exact);
   REQUIRE(bound <= exact * 1.0001);
 }
@@ -72,7 +82,8 @@ TEST_CASE("operator norms are above the power method's, alone and by references"
   const std::size_t out = 48, hidden = 96, in = 40, count = 40;
   for (const bool gated : {true, false}) {
     const Mlp mlp = random_mlp(random, out, hidden, in, gated);
-    const MlpNorm norm(mlp.down, mlp.gate, mlp.up, hidden);
+    const Norms norms(mlp);
+    const MlpNorm& norm = norms.norm;
     // Tokens that grow alike, after a few that do not.
     std::vector<double> a = numbers(random, count * hidden, 10), b = gated ? numbers(random, count * hidden, 10) : std::vector<double>();
     for (std::size_t t = 5; t < count; ++t)
@@ -95,22 +106,56 @@ TEST_CASE("operator norms are above the power method's, alone and by references"
   }
 }
 
+TEST_CASE("norms do not depend on whether the Gram matrices are kept, and weights are as good as weighted matrices") {
+  SplitMix64 random(4);
+  const std::size_t out = 20, hidden = 50, in = 33, count = 24;
+  for (const bool gated : {true, false}) {
+    Mlp mlp = random_mlp(random, out, hidden, in, gated);
+    const std::vector<double> a = numbers(random, count * hidden, 10), b = gated ? numbers(random, count * hidden, 10) : std::vector<double>(), importance(count, 1), weights = numbers(random, in, 3);
+    const Norms kept(mlp), computed(mlp, 0), weighted(mlp, 0, weights);
+    REQUIRE(kept.norm.bytes() > computed.norm.bytes());
+    REQUIRE(kept.norm.norms(a, b, importance) == computed.norm.norms(a, b, importance));
+    for (std::vector<double>* matrix : {&mlp.gate, &mlp.up})
+      for (std::size_t i = 0; i < matrix->size(); ++i) (*matrix)[i] *= weights[i % in];
+    REQUIRE(weighted.norm.norms(a, b, importance) == Norms(mlp).norm.norms(a, b, importance));
+  }
+}
+
+TEST_CASE("norms are kept with the matrix, and computed again for other partners or weights") {
+  SplitMix64 random(5);
+  const Mlp mlp = random_mlp(random, 4, 6, 5, true);
+  const DenseTensor down(4, 6, mlp.down);
+  const TensorPtr gate = Norms::tensor(6, 5, mlp.gate), up = Norms::tensor(6, 5, mlp.up), other = Norms::tensor(6, 5, mlp.up);
+  const std::vector<double> weights = numbers(random, 5, 1);
+  const auto first = MlpNorm::of(down, gate, up, weights);
+  REQUIRE(MlpNorm::of(down, gate, up, std::vector<double>(weights)) == first);
+  REQUIRE(MlpNorm::of(down, gate, up, {})->gate_rows()[0] != first->gate_rows()[0]);
+  REQUIRE(MlpNorm::of(down, gate, up, weights)->gate_rows()[0] == first->gate_rows()[0]);
+  REQUIRE(MlpNorm::of(down, gate, other, weights) != first);
+  REQUIRE(MlpNorm::of(down, up, gate, weights)->gate_rows()[0] == first->up_rows()[0]);
+  const auto plain = MlpNorm::of(down, gate, up, {});
+  REQUIRE(plain->gate_rows()[0] != first->gate_rows()[0]);
+  REQUIRE(MlpNorm::of(down, gate, nullptr, {}) != plain);
+}
+
 TEST_CASE("what floats cannot hold gives an infinite bound") {
   SplitMix64 random(3);
   Mlp mlp = random_mlp(random, 4, 6, 4, true);
   std::vector<double> a = numbers(random, 6, 1), b = numbers(random, 6, 1);
-  const MlpNorm norm(mlp.down, mlp.gate, mlp.up, 6);
+  const Norms norms(mlp);
+    const MlpNorm& norm = norms.norm;
   a[2] = 0x1p150;
   REQUIRE(norm.frobenius_norms(a, b, 1)[0] == infinite_bound);
   REQUIRE(norm.operator_norm(a, b) == infinite_bound);
   a[2] = 1;
   // Rows of very different sizes are scaled one by one.
   for (std::size_t m = 0; m < 4; ++m) mlp.gate[m] *= 0x1p90, mlp.up[4 + m] *= 0x1p-90;
-  const MlpNorm uneven(mlp.down, mlp.gate, mlp.up, 6);
+  const Norms rescaled(mlp);
+  const MlpNorm& uneven = rescaled.norm;
   const double exact = mlp.jacobian(a, b).frobenius();
   REQUIRE(uneven.frobenius_norms(a, b, 1)[0] >= exact);
   REQUIRE(uneven.frobenius_norms(a, b, 1)[0] <= exact * 1.02);
   REQUIRE(uneven.operator_norm(a, b) >= exact * 0.4);
   mlp.down[3] = NAN;
-  REQUIRE(MlpNorm(mlp.down, mlp.gate, mlp.up, 6).norms(a, b, std::vector<double>{1.0})[0] == infinite_bound);
+  REQUIRE(Norms(mlp).norm.norms(a, b, std::vector<double>{1.0})[0] == infinite_bound);
 }

@@ -99,6 +99,15 @@ PreparedWeights::PreparedWeights(TensorPtr tensor) : tensor_(std::move(tensor)) 
           (prepare(WeightWidth::narrow, entries / 4096 + 1) || prepare(WeightWidth::wide, entries / 128 + 1));
 }
 
+std::shared_ptr<const PreparedWeights> PreparedWeights::of(const Tensor& tensor) {
+  return tensor.derived().get<PreparedWeights>([](const PreparedWeights&) { return true; }, [&] { return PreparedWeights(TensorPtr(TensorPtr(), &tensor)); });
+}
+
+std::size_t PreparedWeights::bytes() const {
+  const auto of = [](const auto& values) { return values.capacity() * sizeof(values[0]); };
+  return sizeof *this + balls_.rows() * balls_.columns() * sizeof(arb_struct) + of(narrow_) + of(wide_) + of(scale_) + of(sum_) + of(tail_) + of(tail_begin_);
+}
+
 bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
   width_ = width;
   const int bits = weight_bits(width);

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -39,6 +40,9 @@ class PreparedWeights {
   // Reads every row (in parallel, the narrow form first and the wide one where its tail would be too long). The tensor stays
   // in use: FLINT's product reads it where this form does not serve.
   explicit PreparedWeights(TensorPtr tensor);
+  // Those of a tensor, kept with it; they serve as long as it lives.
+  static std::shared_ptr<const PreparedWeights> of(const Tensor& tensor);
+  std::size_t bytes() const;
 
   std::size_t rows() const { return tensor_->rows(); }
   std::size_t columns() const { return tensor_->columns(); }
