@@ -29,11 +29,7 @@ SNELLEN_INLINE void products_of_rows(const double* weights, const double* inputs
 }
 
 // Instruction sets with fused multiply-adds; elsewhere the C library's, slow and as exact.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define SNELLEN_FUSED __attribute__((target_clones("avx512f", "arch=haswell", "default")))
-#else
-#define SNELLEN_FUSED
-#endif
+#define SNELLEN_FUSED SNELLEN_CLONES("avx512f", "arch=haswell", "default")
 
 template <class Real>
 SNELLEN_INLINE void chains(const Real* weights, const Real* inputs, std::size_t stride, std::size_t count, std::size_t length, Real* sums) {
