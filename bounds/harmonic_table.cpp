@@ -82,15 +82,15 @@ HarmonicTable::HarmonicTable(std::vector<TurningQuotient> quotients, const Rotar
 }
 
 // (a + b L(n)) / n at n >= from is at most (max(a, b) + b L(from)) / from, which falls as n grows: L grows by at most 1/(n+1) from n to n + 1.
-double HarmonicTable::largest(std::int64_t from, std::size_t begin, std::size_t end) const {
+std::vector<double> HarmonicTable::largest(std::int64_t from) const {
   const auto n = static_cast<double>(from);
   const double harmonic = harmonic_above(start_, from);
-  double result = 0;
-  for (std::size_t q = begin; q < end; ++q) {
+  std::vector<double> result;
+  for (std::size_t q = 0; q < quotients_.size(); ++q) {
     const Entries& entries = entries_[q];
     const auto most = [&](std::size_t k) { return std::max(entries.fixed_most[k], entries.growing_most[k]) + entries.growing_most[k] * harmonic; };
     const double least_mass = quotients_[q].mean_low - upward(most(entries.size - 1) / n);
-    for (std::size_t k = 0; k + 1 < entries.size; ++k) result = std::max(result, least_mass > 0x1p-60 ? upward(most(k) / (least_mass * (1 - 0x1p-40))) : infinite_bound);
+    for (std::size_t k = 0; k + 1 < entries.size; ++k) result.push_back(least_mass > 0x1p-60 ? upward(most(k) / (least_mass * (1 - 0x1p-40) * n)) : infinite_bound);
   }
   return result;
 }

@@ -28,9 +28,8 @@ class HarmonicTable {
     std::int64_t from;
     std::optional<std::int64_t> to;
   };
-  // n times any share is at most this at every n >= from, and n times any entry of an output, less its limit; the quotients are those of `first_layer` heads, and of the second layer's.
-  double largest_share(std::int64_t from, std::size_t first_layer) const { return largest(from, 0, first_layer); }
-  double largest_output(std::int64_t from, std::size_t first_layer) const { return largest(from, first_layer, quotients_.size()); }
+  // At least each quotient's x_i at every n >= from, in order.
+  std::vector<double> largest(std::int64_t from) const;
 
   // At each end c of an arc: on an arc n kappa is at most the larger of its ends', for every n of the window with L(n) <= L; with no `to` L is L(from). Of `steps`: of the pair n, n + 1, times n.
   std::vector<double> bound(const GaugeInDoubles& gauge, bool steps, const Window& window) const;
@@ -45,7 +44,6 @@ class HarmonicTable {
     std::vector<double> fixed_bent, growing_bent, fixed_step_bent, growing_step_bent, moved;  // [k]
     std::vector<double> fixed_most, growing_most;                                             // [k]: the largest values, rests included
   };
-  double largest(std::int64_t from, std::size_t begin, std::size_t end) const;
   struct Spread {
     double low, high;  // of harmonic sums
   };

@@ -17,7 +17,7 @@ namespace snellen {
 namespace {
 
 constexpr std::int64_t most_tokens = 131'072, fewer_tokens = 16'384, least_start = 4096;
-constexpr std::size_t lengths_expected = 3000;        // that meet all tokens, for the budget
+constexpr std::size_t lengths_expected = 1000;        // that meet all tokens, for the budget
 constexpr std::size_t at_once = 64;                   // lengths that are examined together
 constexpr std::int64_t most_undecided = 40;           // of a row; below, only the most promising pairs of a window are looked at
 constexpr std::int64_t most_far = 1500;               // pairs of a row that meet all tokens
@@ -173,10 +173,10 @@ class Search {
   bool searching_only() const { return undecided_ >= most_undecided; }
 
   std::optional<GaugeInDoubles> gauge_at(const HarmonicTable& table, std::int64_t from) const {
-    const std::size_t first = lengths_.harmonics.first_heads();
-    const double n = static_cast<double>(from), share = upward(table.largest_share(from, first) / n), output = upward(table.largest_output(from, first) / n);
-    if (!(share <= 1) || !(output <= 0x1p20)) return std::nullopt;
-    const RotaryLengths::Frame frame = lengths_.harmonics.frame(magnitude_of(share), magnitude_of(output));
+    const std::vector<double> largest = table.largest(from);
+    if (!std::all_of(largest.begin(), largest.end(), [](double x) { return x <= 1; })) return std::nullopt;
+    const auto outputs = largest.begin() + static_cast<std::ptrdiff_t>(lengths_.harmonics.shares());
+    const RotaryLengths::Frame frame = lengths_.harmonics.frame({largest.begin(), outputs}, {outputs, largest.end()});
     const auto gauge = Gauge::of(question_, task_.model, lengths_.run.balls(), {limit_.vector, frame.slopes}, {limit_.final, frame.final_slopes});
     if (!gauge) return std::nullopt;
     return gauge->in_doubles();
@@ -259,7 +259,7 @@ InevitableAnswer attempt(const InevitableTask& task, std::int64_t tokens, bool l
   for (std::int64_t start = least_start; start <= tokens; start *= 2) starts.push_back(start);
   const RunHarmonics harmonics(model, family, place, run, starts, progress);
   const std::uint64_t turn = turn_of(harmonics.frequencies());
-  const RotaryLengths::Frame limit = harmonics.frame(Magnitude(), Magnitude());
+  const RotaryLengths::Frame limit = harmonics.frame({}, {});
   Lengths lengths{run, harmonics, {}};
   std::vector<Search> rows;
   rows.reserve(questions.size());

@@ -112,6 +112,25 @@ TurningQuotient quotient_of(RotaryModes modes, const RotaryFrequencies& frequenc
   return result;
 }
 
+// n over the mass, for every n >= from, of a quotient without growing sums: the mass is n times its mean plus a constant and what turns, between the constant less all moduli and that plus them.
+Ball density_of(const TurningQuotient& quotient, std::int64_t from) {
+  const PhaseSum& sum = quotient.fixed;
+  const std::size_t mass = sum.size - 1;
+  double turning = sum.rest[mass];
+  for (std::size_t i = 1; i < quotient.modes.count(); ++i) turning += std::fabs(sum.real[i * sum.size + mass]) + std::fabs(sum.imag[i * sum.size + mass]);
+  turning = upward(turning + std::fabs(sum.real[mass]) * 0x1p-40);
+  const double constant = sum.real[mass];
+  Ball low, high, part;
+  arb_set_d(low, std::min(0.0, constant - turning)), arb_set_d(high, std::max(0.0, constant + turning));
+  arb_div_si(low, low, from, 64), arb_div_si(high, high, from, 64);
+  arb_set_d(part, quotient.mean_low), arb_add(low, low, part, 64);
+  arb_set_d(part, quotient.mean_high), arb_add(high, high, part, 64);
+  arb_union(low, low, high, 64);
+  if (arb_is_positive(low)) arb_inv(low, low, 64);
+  else arb_indeterminate(low);
+  return low;
+}
+
 }  // namespace
 
 double harmonic_above(std::int64_t start, std::int64_t n) {
@@ -136,19 +155,26 @@ RunHarmonics::RunHarmonics(const Model& model, const Family& family, Place place
   if (starts_.empty() || starts_.front() < explicit_tokens || starts_.back() > run_.tokens() || starts_.back() > most_followed) throw std::logic_error("RunHarmonics: starts out of range");
   size_ = attention.head_size, group_ = attention.heads / attention.kv_heads;
   set_root(scale_, attention.scale, bits_);
-  SecondLayerWorld::Memory limit = second_layer(Magnitude());
+  SecondLayerWorld::Memory limit = second_layer({});
   query_ = std::move(limit.query.x), key_ = std::move(limit.key.x), value_ = std::move(limit.value.x);
   make_first();
   make_second(progress);
 }
 
-SecondLayerWorld::Memory RunHarmonics::second_layer(const Magnitude& share) const {
+// Shares from 0 to the largest.
+BallMatrix RunHarmonics::box_of(const std::vector<double>& largest) const {
   BallMatrix box(shares(), 1);
-  Ball end;
-  arf_set_mag(arb_midref(static_cast<arb_ptr>(end)), share.get());
-  for (std::size_t s = 0; s < box.rows(); ++s) arb_union(box(s, 0), box(s, 0), end, bits_);
+  for (std::size_t s = 0; s < largest.size(); ++s) {
+    Ball end;
+    arf_set_mag(arb_midref(static_cast<arb_ptr>(end)), magnitude_of(largest[s]).get());
+    arb_union(box(s, 0), box(s, 0), end, bits_);
+  }
+  return box;
+}
+
+SecondLayerWorld::Memory RunHarmonics::second_layer(const std::vector<double>& largest) const {
   const Attention& attention = model_.layers[1].attention;
-  const SecondLayerWorld world(bits_, std::move(box), BallMatrix(attention.heads * attention.head_size, 1));
+  const SecondLayerWorld world(bits_, box_of(largest), BallMatrix(attention.heads * attention.head_size, 1));
   const Decoder<SecondLayerWorld> decoder(model_, world);
   const std::vector<Column> column{{last_, 0, 0, 0}};
   SecondLayerWorld::Memory below, memory;
@@ -157,16 +183,13 @@ SecondLayerWorld::Memory RunHarmonics::second_layer(const Magnitude& share) cons
   return memory;
 }
 
-RotaryLengths::Frame RunHarmonics::frame(const Magnitude& share, const Magnitude& output) const {
-  BallMatrix box(shares(), 1), outputs(second_.size() * size_, 1);
-  Ball end;
-  arf_set_mag(arb_midref(static_cast<arb_ptr>(end)), share.get());
-  for (std::size_t s = 0; s < box.rows(); ++s) arb_union(box(s, 0), box(s, 0), end, bits_);
+RotaryLengths::Frame RunHarmonics::frame(const std::vector<double>& largest, const std::vector<double>& apart) const {
+  BallMatrix outputs(second_.size() * size_, 1);
   for (std::size_t i = 0; i < outputs.rows(); ++i) {
     arb_set(outputs(i, 0), value_(i / size_ / group_ * size_ + i % size_, 0));
-    arb_add_error_mag(outputs(i, 0), output.get());
+    if (!apart.empty()) arb_add_error_mag(outputs(i, 0), magnitude_of(apart[i]).get());
   }
-  const SecondLayerWorld world(bits_, std::move(box), std::move(outputs));
+  const SecondLayerWorld world(bits_, box_of(largest), std::move(outputs));
   const Decoder<SecondLayerWorld> decoder(model_, world);
   const std::vector<Column> column{{last_, 0, 0, 0}};
   SecondLayerWorld::Memory below, memory;
@@ -387,16 +410,15 @@ std::vector<TurningQuotient> RunHarmonics::quotients(std::size_t start) const {
 
   // j times a share is at most `reach`, for every j >= from.
   std::vector<Ball> densities;
-  std::vector<double> reach;
-  double largest_reach = 0;
+  std::vector<double> reach, largest;
   for (std::size_t h = 0; h < below.heads(); ++h) {
-    densities.push_back(below.inverse_density(h, from));
+    densities.push_back(density_of(first_[h], from));
     for (std::size_t s = 0; s < singles; ++s) {
       reach.push_back(upward(upper_double(below.largest_weight(h, s)) * at_most(densities[h])));
-      largest_reach = std::max(largest_reach, reach.back());
+      largest.push_back(upward(reach.back() / begin));
     }
   }
-  const SecondLayerWorld::Memory moved = second_layer(magnitude_of(upward(largest_reach / begin)));
+  const SecondLayerWorld::Memory moved = second_layer(largest);
   // j |q_j - q|, j |k_j - k|, j |v_j - v| are at most these, for every j >= from.
   const auto reach_of = [&](const SharesBlock& block) {
     std::vector<double> result(block.slopes.rows());

@@ -42,14 +42,13 @@ class RunHarmonics {
   const RotaryFrequencies& frequencies() const { return run_.below()->frequencies(); }
   const std::vector<std::int64_t>& starts() const { return starts_; }
   std::size_t shares() const { return run_.below()->heads() * run_.below()->singles(); }
-  std::size_t first_heads() const { return first_.size(); }
   std::size_t outputs() const { return second_.size() * size_; }
 
   // Hold for n >= starts()[i]: the first layer's heads, then the second's.
   std::vector<TurningQuotient> quotients(std::size_t i) const;
 
-  // The last vector and its derivatives by the first layer's shares, then by the second's outputs, for all shares from 0 to `share` and all outputs within `output` of the limit's.
-  RotaryLengths::Frame frame(const Magnitude& share, const Magnitude& output) const;
+  // The last vector and its derivatives by the first layer's shares, then by the second's outputs, for all shares from 0 to `largest` and all outputs within `apart` of the limit's. Empty: the limit.
+  RotaryLengths::Frame frame(const std::vector<double>& largest, const std::vector<double>& apart) const;
 
   // The second layer's outputs at n >= start, by the quotients of that start, in a column.
   void set_outputs(BallMatrix& result, std::size_t column, const std::vector<TurningQuotient>& quotients, std::int64_t start, std::int64_t n) const;
@@ -73,7 +72,8 @@ class RunHarmonics {
     std::vector<double> query_planes, query_rest;  // |q|, times the scale
     std::vector<Sums> sums;            // for each start
   };
-  SecondLayerWorld::Memory second_layer(const Magnitude& share) const;
+  BallMatrix box_of(const std::vector<double>& largest) const;
+  SecondLayerWorld::Memory second_layer(const std::vector<double>& largest) const;
   RotaryScore score(std::size_t head, const BallVector& key) const;
   void make_first();
   void make_second(Progress& progress);

@@ -1,12 +1,13 @@
 // Two layers under RoPE, for every n: the second layer's outputs by sums of modes against all tokens, bounds on arcs of the circle against single lengths, and the ends that follow.
 #include "bounds/inevitable_by_harmonics.hpp"
 
-#include <numeric>
+#include <cmath>
 
 #include "bounds/distance.hpp"
 #include "bounds/harmonic_table.hpp"
 #include "bounds/inevitable_pairs.hpp"
 #include "bounds/run_harmonics.hpp"
+#include "lib/number/upward.hpp"
 #include "tests/bounds/inevitable_by_enumeration.hpp"
 
 using namespace snellen;
@@ -44,7 +45,7 @@ double middle(arb_srcptr x) { return arf_get_d(arb_midref(x), ARF_RND_NEAR); }
 void check_sums(const RandomModel& m, const std::vector<Token>& prefix, Place place) {
   SilentProgress silent;
   Known known(m, prefix, place, silent);
-  const RotaryLengths::Frame limit = known.harmonics.frame(Magnitude(), Magnitude());
+  const RotaryLengths::Frame limit = known.harmonics.frame({}, {});
   for (std::size_t s = 0; s < 2; ++s) {
     const std::int64_t start = known.harmonics.starts()[s];
     const std::vector<TurningQuotient> quotients = known.harmonics.quotients(s);
@@ -91,14 +92,14 @@ TEST_CASE("Harmonics: outputs by sums of modes enclose those by all tokens") {
 TEST_CASE("Harmonics: bounds on arcs hold at single lengths") {
   SilentProgress silent;
   Known known(two_layers(), {1}, Place::final, silent);
-  const RotaryLengths::Frame limit = known.harmonics.frame(Magnitude(), Magnitude());
-  const HarmonicTable table(known.harmonics.quotients(0), known.harmonics.frequencies(), 2048);
-  const std::size_t first = known.harmonics.first_heads(), width = limit.vector.rows();
+  const RotaryLengths::Frame limit = known.harmonics.frame({}, {});
+  const HarmonicTable table(known.harmonics.quotients(1), known.harmonics.frequencies(), 4096);
+  const std::size_t width = limit.vector.rows();
   BallMatrix identity(width, width);
   for (std::size_t i = 0; i < width; ++i) arb_one(identity(i, i));
   std::vector<std::int64_t> lengths;
-  for (std::int64_t n = 2048; n < 2148; ++n) lengths.push_back(n);
-  for (std::int64_t n = 3000; n < tokens; n += 500) lengths.push_back(n), lengths.push_back(n + 1);
+  for (std::int64_t n = 4096; n < 4196; ++n) lengths.push_back(n);
+  for (std::int64_t n = 4300; n < tokens; n += 200) lengths.push_back(n), lengths.push_back(n + 1);
   const RotaryLengths::Vectors exact = known.run.at(lengths);
   for (const InevitableQuestion& question : questions()) {
     if (question.criterion == Criterion::argmax) continue;
@@ -106,9 +107,10 @@ TEST_CASE("Harmonics: bounds on arcs hold at single lengths") {
     const auto own = Gauge::of(question, known.model, known.run.balls(), {limit.vector, identity}, {limit.final, identity});
     if (!own) continue;
     for (const bool all : {false, true}) {
-      const std::int64_t from = 2048;
-      const auto share = magnitude_of(table.largest_share(from, first) / static_cast<double>(from)), output = magnitude_of(table.largest_output(from, first) / static_cast<double>(from));
-      const RotaryLengths::Frame frame = known.harmonics.frame(share, output);
+      const std::int64_t from = table.start();
+      const std::vector<double> largest = table.largest(from);
+      const auto outputs = largest.begin() + static_cast<std::ptrdiff_t>(known.harmonics.shares());
+      const RotaryLengths::Frame frame = known.harmonics.frame({largest.begin(), outputs}, {outputs, largest.end()});
       const auto gauge = Gauge::of(question, known.model, known.run.balls(), {limit.vector, frame.slopes}, {limit.final, frame.final_slopes});
       REQUIRE(gauge);
       const GaugeInDoubles quick = gauge->in_doubles();
@@ -138,7 +140,7 @@ TEST_CASE("Harmonics: bounds on arcs hold at single lengths") {
         CHECK(actual <= allowed);
         nearest = std::max(nearest, actual / allowed);
       }
-      CHECK(nearest > 0.25);
+      CHECK(nearest > 0.1);
     }
   }
 }
