@@ -132,10 +132,13 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
   } else {
     bool by_harmonic_sums = false;
     for (const Way& way : ways) {
-      // The crude way adds nothing where another gave an end; nor does any where harmonics did, which are sharper and look at all that can be looked at one by one.
+      if (answer.decided()) break;
+      // The crude way adds nothing where another gave an end; nor does any where harmonics gave both ends, which are sharper and look at all that can be looked at one by one.
       const auto ends = [](const InevitableRow& row) { return row.decided() || row.answer.status == Status::bracket; };
+      const auto both_ends = [&](const InevitableRow& row) { return row.decided() || (ends(row) && row.answer.lower != "1"); };
       const bool all_end = !answer.rows.empty() && std::all_of(answer.rows.begin(), answer.rows.end(), ends);
-      if (answer.decided() || (all_end && (way.answer == by_norms || by_harmonic_sums))) break;
+      const bool by_sums = by_harmonic_sums && (way.answer == by_majorant || std::all_of(answer.rows.begin(), answer.rows.end(), both_ends));
+      if (all_end && (way.answer == by_norms || by_sums)) continue;
       if (const auto costly = too_many_tokens(task, way)) {
         if (refusals.empty()) refusals.push_back(*costly);
         continue;

@@ -24,6 +24,7 @@ constexpr std::int64_t most_far = 1500;               // pairs of a row that mee
 constexpr std::size_t promising = 24;
 constexpr std::int64_t windows_of_length = 24;        // a window is of n to n + n / 24
 constexpr std::int64_t longest = std::int64_t(1) << 40;
+constexpr std::int64_t most_looked_up = std::int64_t(1) << 26;  // an end beyond stays a bracket's: lengths below it are looked up in a table one by one
 constexpr unsigned turn_bits = 64, margin_bits = 42;  // the phase of n <= longest, in 2^-64 turns, errs by less than 2^42 of them
 constexpr long bits = 128;
 
@@ -163,7 +164,8 @@ class Search {
     row.numbers["upper end of the supremum"] = std::to_string(*bound_);
     row.numbers["pairs examined one by one"] = std::to_string(examined_);
     row.numbers["of these, by all their tokens"] = std::to_string(far_);
-    if (!row.decided())
+    if (!row.decided() && beyond(most_looked_up)) row.open = "too many pairs lie below the upper end to be looked at one by one";
+    else if (!row.decided())
       row.open = fmt::format("{} pairs between the ends stayed undecided: the run is followed token by token to {}, and further out the sums are not known well enough; the ends are a factor {:.4g} apart", undecided_,
                              lengths_.run.tokens(), static_cast<double>(upper_) / static_cast<double>(*lower_));
     return row;
@@ -270,7 +272,7 @@ InevitableAnswer attempt(const InevitableTask& task, std::int64_t tokens, bool l
     const HarmonicTable table(harmonics.quotients(i), harmonics.frequencies(), starts[i]);
     for (Search& row : rows) {
       if (i + 1 == starts.size()) row.find_end(table);
-      if (!last && row.beyond(tokens)) row.leave();
+      if (row.beyond(last ? most_looked_up : tokens)) row.leave();
       row.descend(table);
     }
   }
