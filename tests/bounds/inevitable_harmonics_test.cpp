@@ -42,7 +42,8 @@ struct Known {
 
 double middle(arb_srcptr x) { return arf_get_d(arb_midref(x), ARF_RND_NEAR); }
 
-void check_sums(const RandomModel& m, const std::vector<Token>& prefix, Place place) {
+// `closest`: the middles are nearer to the truth than this part of what is proved. No proof needs that; a sum that is wrong within its constants would not be seen otherwise.
+void check_sums(const RandomModel& m, const std::vector<Token>& prefix, Place place, double closest) {
   SilentProgress silent;
   Known known(m, prefix, place, silent);
   const RotaryLengths::Frame limit = known.harmonics.frame({}, {});
@@ -53,7 +54,7 @@ void check_sums(const RandomModel& m, const std::vector<Token>& prefix, Place pl
     for (std::int64_t n = start; n < start + 12; ++n) lengths.push_back(n);  // every phase of the fastest plane
     for (std::int64_t n = start + 50; n < tokens; n += 173) lengths.push_back(n);
     const RotaryLengths::Vectors found = known.by_sums(quotients, start, lengths), expected = known.run.at(lengths);
-    double loose = 0, deviation = 0;
+    double loose = 0, deviation = 0, apart = 0;
     for (std::size_t i = 0; i < lengths.size(); ++i) {
       INFO("start " << start << ", n = " << lengths[i]);
       CHECK(mpfr_sgn(distance(Metric::linf, found.vectors[i], expected.vectors[i], bits + 32).lower.get()) == 0);
@@ -61,11 +62,14 @@ void check_sums(const RandomModel& m, const std::vector<Token>& prefix, Place pl
         // One vector in both, and the sharp one inside the other.
         CHECK(mpfr_lessequal_p(found.vectors[i][e].lower.get(), expected.vectors[i][e].lower.get()));
         CHECK(mpfr_lessequal_p(expected.vectors[i][e].upper.get(), found.vectors[i][e].upper.get()));
-        loose += mpfr_get_d(found.vectors[i][e].upper.get(), MPFR_RNDU) - mpfr_get_d(found.vectors[i][e].lower.get(), MPFR_RNDD);
+        const double low = mpfr_get_d(found.vectors[i][e].lower.get(), MPFR_RNDD), high = mpfr_get_d(found.vectors[i][e].upper.get(), MPFR_RNDU);
+        loose += high - low;
+        apart += std::fabs(low + high - 2 * mpfr_get_d(expected.vectors[i][e].lower.get(), MPFR_RNDN));
         deviation += std::fabs(mpfr_get_d(expected.vectors[i][e].lower.get(), MPFR_RNDN) - middle(limit.vector(e, 0)));
       }
     }
-    CHECK(loose < deviation);  // sharp enough to say something
+    CHECK(apart < closest * loose);
+    if (s == 1) CHECK(loose < 2 * deviation);  // sharp enough to say something
   }
 }
 
@@ -84,9 +88,9 @@ std::uint64_t arc_of(const RotaryFrequencies& frequencies, std::int64_t n) {
 
 TEST_CASE("Harmonics: outputs by sums of modes enclose those by all tokens") {
   RandomModel m = two_layers();
-  check_sums(m, {1}, Place::final);
+  check_sums(m, {1}, Place::final, 0.03);
   m.kv_heads = 1, m.gain = 1;
-  check_sums(m, {3, 1}, Place::hidden);
+  check_sums(m, {3, 1}, Place::hidden, 0.2);
 }
 
 TEST_CASE("Harmonics: bounds on arcs hold at single lengths") {
@@ -149,12 +153,13 @@ TEST_CASE("Harmonics: ends agree with the evaluation of every length") {
   const Model model = synthetic_model(two_layers());
   const Family family = run_after({1});
   InevitableLimits limits;
-  limits.max_tokens = 6000;
+  limits.max_tokens = 3000;  // so that the run is followed to the least length only
   std::vector<InevitableQuestion> asked;
   for (const InevitableQuestion& question : questions())
-    if (question.criterion != Criterion::tolerance || *question.metric == Metric::l1) asked.push_back(question);
+    if (question.format && (question.format->name == "e4m3" || question.format->name == "bf16") && (question.criterion == Criterion::bitwise || *question.metric == Metric::l1)) asked.push_back(question);
+  REQUIRE(asked.size() == 4);
   const InevitableTask task{model, family, Place::final, asked, limits};
-  REQUIRE(!harmonics_refuse(task));
+  REQUIRE_FALSE(harmonics_refuse(task).has_value());
   SilentProgress silent;
   const InevitableAnswer answer = by_harmonics(task, silent);
   REQUIRE(answer.rows.size() == asked.size());
@@ -168,7 +173,7 @@ TEST_CASE("Harmonics: ends agree with the evaluation of every length") {
     if (found.answer.status == Status::exact && Length(*found.answer.upper) <= 600) CHECK(found.answer.lower == row.inevitable.lower);
   });
   CHECK(ends == asked.size());
-  CHECK(exact >= 4);
+  CHECK(exact >= 3);
 }
 
 TEST_CASE("Harmonics refuse what they do not know") {
