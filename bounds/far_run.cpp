@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bounds/next_token.hpp"
+#include "lib/world/second_layer.hpp"
 
 namespace snellen {
 namespace {
@@ -66,19 +67,28 @@ BallMatrix FarRun::first_layer(const std::vector<std::int64_t>& lengths) {
   return closed.layer(model_.layers[0], closed.embed(columns), columns, below_);
 }
 
+RotaryLengths::Vectors FarRun::vectors_of(const BallMatrix& x) const {
+  const BallMatrix y = Decoder<BallWorld>(model_, balls_).final(x);
+  RotaryLengths::Vectors result;
+  for (std::size_t c = 0; c < x.columns(); ++c) result.vectors.push_back(certified_column(balls_, place_ == Place::final ? y : x, c));
+  result.next_tokens.resize(x.columns());
+  if (next_tokens_) result.next_tokens = certified_next_tokens(model_, balls_, y);
+  return result;
+}
+
 RotaryLengths::Vectors FarRun::at(const std::vector<std::int64_t>& lengths) {
   std::vector<Column> columns;
   for (const std::int64_t n : lengths) {
     const auto seen = static_cast<std::size_t>(before_ + n - 1);  // all before it; it comes again at the end of the memory
     columns.push_back({last_, before_ + n - 1, seen, memory_.entries + columns.size()});
   }
-  const Decoder<BallWorld> decoder(model_, balls_);
-  const BallMatrix x = decoder.layer(model_.layers[1], first_layer(lengths), columns, memory_), y = decoder.final(x);
-  RotaryLengths::Vectors result;
-  for (std::size_t c = 0; c < columns.size(); ++c) result.vectors.push_back(certified_column(balls_, place_ == Place::final ? y : x, c));
-  result.next_tokens.resize(columns.size());
-  if (next_tokens_) result.next_tokens = certified_next_tokens(model_, balls_, y);
-  return result;
+  return vectors_of(Decoder<BallWorld>(model_, balls_).layer(model_.layers[1], first_layer(lengths), columns, memory_));
+}
+
+RotaryLengths::Vectors FarRun::given(const std::vector<std::int64_t>& lengths, BallMatrix outputs) {
+  const std::vector<Column> columns(lengths.size(), Column{last_, 0, 0, 0});
+  const GivenOutputsWorld world(balls_.bits());
+  return vectors_of(Decoder<GivenOutputsWorld>(model_, world).layer(model_.layers[1], first_layer(lengths), columns, outputs));
 }
 
 }  // namespace snellen

@@ -22,9 +22,16 @@ class FarRun {
 
   // y(S_n) (or x(L)) at each of the lengths, ascending, 1 <= n <= tokens().
   RotaryLengths::Vectors at(const std::vector<std::int64_t>& lengths);
+  // The same of any lengths, beyond tokens() too, given the outputs of the second layer's heads, [heads * head_size, lengths].
+  RotaryLengths::Vectors given(const std::vector<std::int64_t>& lengths, BallMatrix outputs);
+
+  // The attention of the first layer; and what the second one remembers: P first, then the run.
+  const RotaryWorld::Memory& below() const { return below_; }
+  const BallMemory& memory() const { return memory_; }
 
  private:
   BallMatrix first_layer(const std::vector<std::int64_t>& lengths);
+  RotaryLengths::Vectors vectors_of(const BallMatrix& x) const;
 
   const Model& model_;
   Place place_;

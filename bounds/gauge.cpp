@@ -1,7 +1,10 @@
 #include "bounds/gauge.hpp"
 
+#include <cmath>
+
 #include "bounds/next_token.hpp"
 #include "lib/number/rounding_cell.hpp"
+#include "lib/number/upward.hpp"
 
 namespace snellen {
 namespace {
@@ -111,6 +114,49 @@ Magnitude Gauge::operator()(const BallVector& x) const {
   }
   if (combine_ == Combine::euclid) mag_sqrt(result.get(), result.get());
   return result;
+}
+
+GaugeInDoubles Gauge::in_doubles() const {
+  GaugeInDoubles result(combine_, variables_);
+  std::vector<double> radii(variables_);  // of the rows together: kappa is at most the sum of the rows', whatever the combination
+  Ball scaled;
+  for (const Row& row : rows_)
+    for (const bool down : {false, true})
+      for (std::size_t k = 0; k < variables_; ++k) {
+        arb_mul(scaled, row.entries[k], down ? row.down : row.up, bits_used);
+        if (down) arb_neg(scaled, scaled);
+        const double middle = arf_get_d(arb_midref(static_cast<arb_ptr>(scaled)), ARF_RND_NEAR);
+        const double radius = upward(upper_double(Magnitude::radius_of(scaled)) + std::fabs(middle) * 0x1p-52);
+        (down ? result.down_ : result.up_).push_back(is_moderate(middle) ? middle : 0);
+        const double error = is_moderate(middle) ? radius : infinite_bound;
+        radii[k] = combine_ == Combine::largest ? std::max(radii[k], error) : upward(radii[k] + error);
+      }
+  for (std::size_t k = 0; k < variables_; ++k) {
+    result.units_[k] = upper_double(units_[k]);
+    result.rough_[k] = upward(radii[k] + result.units_[k] * 0x1p-40);
+  }
+  return result;
+}
+
+double GaugeInDoubles::operator()(std::span<const double> x, std::span<const double> radii) const {
+  double loose = 0, result = 0;
+  bool moderate = true;
+  for (std::size_t k = 0; k < variables_; ++k) {
+    loose += std::fabs(x[k]) * rough_[k] + radii[k] * units_[k];
+    moderate &= is_moderate(x[k]) && is_moderate(radii[k]) && is_moderate(rough_[k]) && is_moderate(units_[k]);
+  }
+  if (!moderate) return infinite_bound;
+  for (std::size_t row = 0; row < up_.size(); row += variables_) {
+    double up = 0, down = 0;
+    for (std::size_t k = 0; k < variables_; ++k) up += up_[row + k] * x[k], down += down_[row + k] * x[k];
+    const double value = std::max({up, down, 0.0});
+    switch (combine_) {
+      case Gauge::Combine::sum: result += value; break;
+      case Gauge::Combine::euclid: result += value * value; break;
+      case Gauge::Combine::largest: result = std::max(result, value); break;
+    }
+  }
+  return upward((combine_ == Gauge::Combine::euclid ? std::sqrt(result) : result) + loose);
 }
 
 }  // namespace snellen

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "bounds/inevitable.hpp"
@@ -15,6 +16,8 @@ struct GaugeFrame {
   const BallMatrix& limit;   // [width, 1]
   const BallMatrix& slopes;  // [width, variables]
 };
+
+class GaugeInDoubles;
 
 // kappa as a function of the variables: of d = J x, J any matrix in the balls of `slopes`.
 //   tolerance: |d| / eps, d the difference of the pair's two vectors                       (of_steps)
@@ -31,8 +34,12 @@ class Gauge {
   // At least kappa of the k-th unit vector and of its opposite.
   const Magnitude& unit(std::size_t k) const { return units_[k]; }
 
- private:
+  // The same for many vectors in doubles.
+  GaugeInDoubles in_doubles() const;
+
   enum class Combine { sum, euclid, largest };
+
+ private:
   struct Row {
     BallVector entries;
     Ball up, down;  // kappa_row(z) = max(up z, -down z)
@@ -44,6 +51,25 @@ class Gauge {
   bool steps_ = false;
   std::size_t variables_ = 0;
   std::vector<Magnitude> units_;
+};
+
+// kappa of vectors x known up to radii r: at most kappa at the middle of the derivatives, plus sum of |x_k| rough_k + r_k unit_k, with unit_k at least kappa of the k-th unit vector and of
+// its opposite, and rough_k at least what the derivatives' radii add to that and what rounding does (a part of 2^-40 of unit_k, for fewer than 2^12 variables).
+class GaugeInDoubles {
+ public:
+  GaugeInDoubles(Gauge::Combine combine, std::size_t variables) : combine_(combine), variables_(variables), units_(variables), rough_(variables) {}
+
+  std::size_t variables() const { return variables_; }
+  double unit(std::size_t k) const { return units_[k]; }
+  // At least kappa of every vector within the radii of x. Infinite where any entry is not moderate.
+  double operator()(std::span<const double> x, std::span<const double> radii) const;
+
+ private:
+  friend class Gauge;
+  Gauge::Combine combine_;
+  std::size_t variables_;
+  std::vector<double> up_, down_;  // [row * variables + k]
+  std::vector<double> units_, rough_;
 };
 
 }  // namespace snellen

@@ -9,6 +9,7 @@
 #include "bounds/family_text.hpp"
 #include "bounds/inevitable_by_eras.hpp"
 #include "bounds/inevitable_by_far_pairs.hpp"
+#include "bounds/inevitable_by_harmonics.hpp"
 #include "bounds/inevitable_by_majorant.hpp"
 #include "bounds/inevitable_by_norms.hpp"
 #include "bounds/inevitable_by_period.hpp"
@@ -30,10 +31,11 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 8> ways{{{"windows", least_tokens, window_refuses, by_window},
+constexpr std::array<Way, 9> ways{{{"windows", least_tokens, window_refuses, by_window},
                                    {"eras", least_tokens, eras_refuse, by_eras},
                                    {"periods", least_tokens, period_refuses, by_period},
                                    {"rotations", least_tokens, rotation_refuses, by_rotation},
+                                   {"harmonics", least_tokens, harmonics_refuse, by_harmonics},
                                    {"majorants", least_tokens, majorant_refuses, by_majorant},
                                    {"far pairs", least_tokens, far_pairs_refuse, by_far_pairs},
                                    {"phases", least_tokens, phases_refuse, by_phases},
@@ -128,16 +130,25 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
   if (const auto reason = no_proof_for_all(task)) {
     refusals.push_back(*reason);
   } else {
+    bool by_harmonic_sums = false;
     for (const Way& way : ways) {
-      // The crude way adds nothing where another gave an end.
+      if (answer.decided()) break;
+      // The crude way adds nothing where another gave an end; nor does any where harmonics gave both ends, which are sharper and look at all that can be looked at one by one.
       const auto ends = [](const InevitableRow& row) { return row.decided() || row.answer.status == Status::bracket; };
-      if (answer.decided() || (way.answer == by_norms && !answer.rows.empty() && std::all_of(answer.rows.begin(), answer.rows.end(), ends))) break;
+      const auto both_ends = [&](const InevitableRow& row) { return row.decided() || (ends(row) && row.answer.lower != "1"); };
+      const bool all_end = !answer.rows.empty() && std::all_of(answer.rows.begin(), answer.rows.end(), ends);
+      const bool by_sums = by_harmonic_sums && (way.answer == by_majorant || std::all_of(answer.rows.begin(), answer.rows.end(), both_ends));
+      if (all_end && (way.answer == by_norms || by_sums)) continue;
       if (const auto costly = too_many_tokens(task, way)) {
         if (refusals.empty()) refusals.push_back(*costly);
         continue;
       }
-      if (const auto why = way.refuses(task)) refusals.push_back(fmt::format("{}: {}", way.name, *why));
-      else answer.sharpen(way.answer(task, progress));
+      if (const auto why = way.refuses(task)) {
+        refusals.push_back(fmt::format("{}: {}", way.name, *why));
+      } else {
+        answer.sharpen(way.answer(task, progress));
+        by_harmonic_sums = by_harmonic_sums || way.answer == by_harmonics;
+      }
     }
   }
   if (!answer.rows.empty()) {

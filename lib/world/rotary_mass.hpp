@@ -37,6 +37,8 @@ class RotaryMass {
   void term(arb_ptr result, const Length& i) const;
   // Contains Z_n / n for every n >= from >= 1. Not positive where nothing better is known.
   void mean(arb_ptr result, const Length& from) const;
+  // Of E: the score at distance D.
+  const RotaryScore& score() const { return score_; }
   // At least E(D) for every D.
   const Magnitude& largest_term() const { return largest_; }
 

@@ -65,6 +65,8 @@ class SharesWorld {
 
   SharesWorld(long bits, BallMatrix shares) : balls_(bits), shares_(std::move(shares)) {}
 
+  const BallMatrix& shares() const { return shares_; }
+
   Block embed(const TensorPtr& table, std::span<const Column> columns) const { return {balls_.embed(table, columns), {}}; }
   Block add_rows(const Block& x, const TensorPtr& table, std::span<const Column> columns) const;
   Block add_sinusoids(const Block& x, std::span<const Column> columns) const;

@@ -10,7 +10,7 @@
 #include "lib/number/ball_matrix.hpp"
 #include "lib/number/magnitude.hpp"
 #include "lib/world/ball_memory.hpp"
-#include "lib/world/rotary_mass.hpp"
+#include "lib/world/rotary_modes.hpp"
 
 namespace snellen {
 
@@ -49,9 +49,7 @@ class TurningHead {
   const Ball& least() const { return least_; }
 
  private:
-  struct Modes;
   RotaryScore score(arb_srcptr key) const;
-  Modes choose_modes(const RotaryScore& score) const;
 
   std::shared_ptr<const RotaryFrequencies> frequencies_;
   TurningLimits limits_;

@@ -205,7 +205,7 @@ void check_numbers(const CertificateClaim& claim, const std::string& fact, const
 
   const std::string by_criterion(theorem_of_criterion(text("criterion")));
   const bool fits = fact == "inevitable" ? is_one_of(claim.theorem, {"inevitable_by_eras", "window_kinds", "inevitable_by_kinds", "inevitable_by_majorant", "inevitable_by_steps",
-                                                                     "inevitable_by_phases", "inevitable_by_rotation", by_criterion})
+                                                                     "inevitable_by_phases", "inevitable_by_rotation", "inevitable_by_harmonics", by_criterion})
                     : fact == "limit.tail" ? is_one_of(claim.theorem, {"convex_hull", "window_kinds", "periodic_hull", "inevitable_by_majorant"})
                     : fact == "engine"     ? claim.theorem == "fixed_point_forever"
                     : fact == "tokens"     ? claim.theorem == "argmax_margin"

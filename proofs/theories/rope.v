@@ -16,6 +16,33 @@ Proof.
   apply Rmult_le_reg_l with (INR n); [assumption|]. rewrite Rmult_1_r. apply Rle_trans with G; [apply HG; lia|lra].
 Qed.
 
+(** n kappa(n) <= F at U, and grows like G times the harmonic sums L: if both F and G are at most U, kappa(n) <= 1 for every n >= U. *)
+Theorem inevitable_by_harmonics (collapsed : nat -> Prop) (kappa L : nat -> R) (F G : R) (U N : nat) :
+  (0 < U)%nat -> 0 <= G -> F <= INR U -> G <= INR U ->
+  (forall n, (U <= n)%nat -> L (S n) = L n + / INR (S n)) ->
+  (forall n, (U <= n)%nat -> INR n * kappa n <= F + G * (L n - L U)) ->
+  (forall n, (U <= n)%nat -> kappa n <= 1 -> collapsed n) ->
+  (forall n, (N <= n < U)%nat -> collapsed n) ->
+  inevitable_from collapsed N.
+Proof.
+  intros HU HG HFU HGU HL Hk Hc Hd n Hn. destruct (Nat.lt_ge_cases n U) as [l|l]; [apply Hd; lia|].
+  assert (PU : 0 < INR U) by (apply lt_0_INR; lia).
+  assert (H : forall m, INR U * (L (U + m)%nat - L U) <= INR m).
+  { induction m as [|m IH]; [rewrite Nat.add_0_r; simpl; lra|].
+    rewrite Nat.add_succ_r, HL by lia. rewrite (S_INR m).
+    assert (Hi : INR U * / INR (S (U + m)) <= 1).
+    { assert (P : 0 < INR (S (U + m))) by (apply lt_0_INR; lia). apply Rmult_le_reg_r with (INR (S (U + m))); [exact P|].
+      rewrite Rmult_assoc, Rinv_l, Rmult_1_r, Rmult_1_l by lra. apply le_INR; lia. }
+    lra. }
+  specialize (H (n - U)%nat). replace (U + (n - U))%nat with n in H by lia. rewrite minus_INR in H by lia.
+  apply Hc; [lia|]. assert (Pn : 0 < INR n) by (apply lt_0_INR; lia).
+  apply Rmult_le_reg_l with (INR n); [exact Pn|]. rewrite Rmult_1_r. apply Rle_trans with (1 := Hk n l).
+  destruct (Rle_or_lt 0 (L n - L U)) as [p|p].
+  - assert (G * (L n - L U) <= INR U * (L n - L U)) by (apply Rmult_le_compat_r; lra). lra.
+  - assert (G * (L n - L U) <= 0) by (assert (0 <= G * - (L n - L U)) by (apply Rmult_le_pos; lra); lra).
+    assert (INR U <= INR n) by (apply le_INR; lia). lra.
+Qed.
+
 (** Weights E of equal keys at the distances a, a + 1, ..., whose sums stay within C of mu times their number, against what they weigh: by Abel's summation. *)
 Lemma mean_weight_by_variation (E beta : nat -> R) (mu C : R) (a n : nat) :
   (forall k, Rabs (sum k E - INR k * mu) <= C) ->
