@@ -105,9 +105,9 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     before = row;
     const std::string start = collapse_start(*row, c.to);
     const Inevitable& known = row->inevitable;
-    std::string from = gnuplot_string(start);
+    std::string from = gnuplot_string(known.upper ? "from " + start : start);
     if (known.upper && known.lower == *known.upper) from = "'from " + short_length(start) + "'";
-    else if (known.upper) from = fmt::format("'{} to {}'", short_length(known.lower), short_length(*known.upper));
+    else if (known.upper && known.upper->size() > 7) from = fmt::format("'{} to {}'", short_length(known.lower), short_length(*known.upper));
     Strip strip{label_of(*row), from, "#222222", {}};
     for (std::size_t i = 0; i < row->verdicts.size(); ++i)
       strip.cells.emplace_back(c.from + static_cast<std::int64_t>(i), row->verdicts[i]);
