@@ -17,10 +17,9 @@ namespace snellen {
 namespace {
 
 constexpr std::int64_t most_tokens = 131'072, fewer_tokens = 16'384, least_start = 4096;
-constexpr std::size_t lengths_expected = 1000;        // that meet all tokens, for the budget
+constexpr std::size_t most_far_lengths = 1000;        // that meet all tokens, of all rows together: two for each pair
 constexpr std::size_t at_once = 64;                   // lengths that are examined together
 constexpr std::int64_t most_undecided = 40;           // of a row; below, only the most promising pairs of a window are looked at
-constexpr std::int64_t most_far = 1500;               // pairs of a row that meet all tokens
 constexpr std::size_t promising = 24;
 constexpr std::int64_t windows_of_length = 24;        // a window is of n to n + n / 24
 constexpr std::int64_t longest = std::int64_t(1) << 40;
@@ -83,7 +82,7 @@ class Search {
  public:
   Search(const InevitableTask& task, const InevitableQuestion& question, Lengths& lengths, const RotaryLengths::Frame& limit, std::uint64_t turn, Progress& progress)
       : task_(task), question_(question), lengths_(lengths), limit_(limit), turn_(turn), progress_(progress),
-        steps_(question.criterion == Criterion::tolerance), limit_vector_(certified_column(lengths.run.balls(), limit.vector, 0)) {
+        steps_(question.criterion == Criterion::tolerance), most_far_(static_cast<std::int64_t>(most_far_lengths / 2 / task.questions.size())), limit_vector_(certified_column(lengths.run.balls(), limit.vector, 0)) {
     if (question.criterion == Criterion::argmax) limit_token_ = certified_next_tokens(task.model, lengths.run.balls(), limit.final)[0];
   }
 
@@ -206,7 +205,7 @@ class Search {
       const auto a = static_cast<std::size_t>(std::lower_bound(needed.begin(), needed.end(), n) - needed.begin());
       ++examined_;
       Verdict here = verdict(found, a);
-      if (here == Verdict::undecided && n + 1 <= lengths_.run.tokens() && far_ < most_far) {
+      if (here == Verdict::undecided && n + 1 <= lengths_.run.tokens() && far_ < most_far_) {
         ++far_;
         here = verdict(lengths_.run.at({n, n + 1}), 0);
       }
@@ -237,6 +236,7 @@ class Search {
   const std::uint64_t turn_;
   Progress& progress_;
   const bool steps_;
+  const std::int64_t most_far_;  // pairs that meet all tokens: an equal share for each row
   const CertifiedVector limit_vector_;
   std::optional<Token> limit_token_;
   std::optional<std::int64_t> bound_, lower_;
@@ -248,7 +248,7 @@ class Search {
 std::int64_t tokens_within(const InevitableTask& task) {
   const double budget = work_of_tokens(task.model, static_cast<double>(task.limits.max_tokens));
   std::int64_t tokens = most_tokens;
-  while (tokens > 1 && work_of_far_tokens(task.model, static_cast<double>(tokens), static_cast<double>(lengths_expected)) > budget) tokens /= 2;
+  while (tokens > 1 && work_of_far_tokens(task.model, static_cast<double>(tokens), static_cast<double>(most_far_lengths)) > budget) tokens /= 2;
   return tokens;
 }
 
