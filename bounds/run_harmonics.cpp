@@ -45,11 +45,12 @@ double higher_double(arb_srcptr x) {
 
 PhaseSum empty_sum(std::size_t modes, std::size_t size) { return {size, std::vector<double>(modes * size), std::vector<double>(modes * size), std::vector<double>(size)}; }
 
-// Adds a complex ball to the coefficient.
+// Adds a complex ball to the coefficient: its radius, and what the addition rounds (2^-53 of what comes out, which may cancel later), go to the rest.
 void add(PhaseSum& sum, std::size_t mode, std::size_t k, acb_srcptr c) {
   const Rough re = rough(acb_realref(c)), im = rough(acb_imagref(c));
-  sum.real[mode * sum.size + k] += re.middle, sum.imag[mode * sum.size + k] += im.middle;
-  sum.rest[k] = upward(sum.rest[k] + re.radius + im.radius);
+  double &a = sum.real[mode * sum.size + k], &b = sum.imag[mode * sum.size + k];
+  a += re.middle, b += im.middle;
+  sum.rest[k] = upward(sum.rest[k] + re.radius + im.radius + (std::fabs(a) + std::fabs(b)) * 0x1p-52);
 }
 
 // What the evaluation in doubles may err by, and the roundings that the coefficients met: fewer than 2^13 additions to one, which is less than 2^-40 of what was added to it.
