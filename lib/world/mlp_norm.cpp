@@ -94,6 +94,7 @@ MlpNorm::MlpNorm(const Tensor& down, TensorPtr gate, TensorPtr up, std::span<con
   std::vector<double> columns(out_ * hidden_);
   {
     const std::vector<double> rows = read_all(down);
+    for (const double x : rows) largest_down_ = std::max(largest_down_, std::fabs(x));
     parallel_for(panels_of(hidden_), [&](std::size_t panel) {  // some columns at a time, which share what the cache holds
       const std::size_t first = panel * tile, last = std::min(hidden_, first + tile);
       for (std::size_t i = 0; i < out_; ++i)
@@ -289,17 +290,18 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
     for (std::size_t j = 0; j < in_; ++j) most = std::max(most, std::fabs(row[j]));
     largest[k] = most;
   });
-  const std::vector<double> down = read_all(down_);
-  double most_down = 0x1p-200, most_inner = 0x1p-200;
-  for (const double x : down) most_down = std::max(most_down, std::fabs(x));
+  double most_inner = 0x1p-200;
   for (const double x : largest) most_inner = std::max(most_inner, x);
-  const int e = std::ilogb(most_down) + 1, f = std::ilogb(most_inner) + 1;
+  const int e = std::ilogb(largest_down_) + 1, f = std::ilogb(most_inner) + 1;
   Panels rows{hidden_, std::vector<float>(panels_of(out_) * hidden_ * tile)}, columns{hidden_, std::vector<float>(panels_of(in_) * hidden_ * tile)};
   const double down_unit = std::ldexp(1.0, -e), inner_unit = std::ldexp(1.0, -f);
   parallel_for(panels_of(out_), [&](std::size_t panel) {
     float* place = rows.values.data() + panel * hidden_ * tile;
-    for (std::size_t k = 0; k < hidden_; ++k)
-      for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i) place[k * tile + i % tile] = static_cast<float>(down[i * hidden_ + k] * down_unit);
+    std::vector<double> row(hidden_);
+    for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i) {
+      down_.read_row(i, row);
+      for (std::size_t k = 0; k < hidden_; ++k) place[k * tile + i % tile] = static_cast<float>(row[k] * down_unit);
+    }
   });
   parallel_for(hidden_, [&](std::size_t k) {
     for (std::size_t j = 0; j < in_; ++j) columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(inner[k * in_ + j] * inner_unit);

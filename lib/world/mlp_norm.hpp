@@ -70,6 +70,7 @@ class MlpNorm {
   std::size_t hidden_, out_, in_;
   bool fits_ = false;             // every entry is moderate
   double down_norm_ = 0;
+  double largest_down_ = 0x1p-200;  // at least every |entry|
   std::vector<double> down_columns_, gate_rows_, up_rows_;
   ScaledRows scaled_down_, scaled_gate_, scaled_up_;  // without their integers where `gram_` is there
   std::vector<Tile> gram_;        // for panels k, l >= k: tiles side by side; or empty
