@@ -2,6 +2,7 @@
 #include "lib/world/turning_head.hpp"
 
 #include <cmath>
+#include <tuple>
 
 #include "lib/number/splitmix64.hpp"
 #include "lib/world/ball_functions.hpp"
@@ -120,4 +121,94 @@ TEST_CASE("a turning head: explicit tokens and later ones, at every position of 
     }
   REQUIRE(tested > 40'000);
   REQUIRE(tight >= 32);  // of 64: half of the bounds are attained within a factor 3
+}
+
+namespace {
+
+// Explicit tokens all of whose planes meet a query at one position, with angle 0 (sign 1) or opposite (sign -1), so that every score there is known without an angle: q . (k - reference)
+// where nothing turns, and sign share |q|^2 in the planes. Values lie above the run's in every entry.
+struct Meeting {
+  static constexpr long precision = 256;
+  std::vector<double> query, value, above;  // [size]
+  double run_key, reference = 0.375;
+  BallMemory memory;
+  BallVector sum;  // of w_e (v_e - v) at that position
+  Ball mass;       // of w_e
+
+  Meeting(double base, double most, double run_key, int sign) : run_key(run_key), sum(size) {
+    constexpr std::size_t half = turning / 2, position = 1000;
+    for (std::size_t i = 0; i < size; ++i) {
+      const double x = static_cast<double>(i);
+      query.push_back(0.5 + x / 16), value.push_back(0.25 - x / 8), above.push_back(1 + x / 4);
+    }
+    BallMatrix k(size, tokens), v(size, tokens);
+    Ball angle, sine, cosine, t, score;
+    for (std::size_t e = 0; e < tokens; ++e) {
+      const double share = sign * most * static_cast<double>(e + 1) / tokens;
+      arb_zero(score);
+      for (std::size_t f = 0; f < half; ++f) {
+        set_frequency(angle, base, f, turning, precision + 40);
+        arb_mul_ui(angle, angle, position, precision + 40);
+        arb_sin_cos(sine, cosine, angle, precision);
+        for (const auto& [row, other, part] : {std::tuple{f, f + half, -1.0}, std::tuple{f + half, f, 1.0}}) {
+          arb_set_d(t, share * query[row]), arb_mul(k(row, e), cosine, t, precision);
+          arb_set_d(t, part * share * query[other]), arb_addmul(k(row, e), sine, t, precision);
+          arb_set_d(t, query[row]), arb_mul(t, t, t, precision);
+          arb_set_d(angle, share), arb_addmul(score, t, angle, precision);
+        }
+      }
+      for (std::size_t i = turning; i < size; ++i) {
+        arb_set_d(k(i, e), reference + 0.125);
+        arb_set_d(t, 0.125 * query[i]), arb_add(score, score, t, precision);
+      }
+      for (std::size_t i = 0; i < size; ++i) arb_set_d(v(i, e), value[i] + above[i]);
+      if (e < skipped) continue;
+      arb_exp(score, score, precision);
+      arb_add(mass, mass, score, precision);
+      for (std::size_t i = 0; i < size; ++i) arb_set_d(t, above[i]), arb_addmul(sum[i], score, t, precision);
+    }
+    memory.append(k, v, 1, precision);
+  }
+
+  TurningHead head(double base) const {
+    TurningLimits limits{BallVector(size), BallVector(size), BallVector(size), BallVector(size), turning};
+    for (std::size_t i = 0; i < size; ++i) {
+      arb_set_d(limits.query[i], query[i]), arb_set_d(limits.value[i], value[i]);
+      arb_set_d(limits.key[i], i < turning ? run_key : reference), arb_set_d(limits.reference[i], i < turning ? 0 : reference);
+    }
+    return TurningHead(std::make_shared<const RotaryFrequencies>(Rotary{base, turning}), std::move(limits), {memory, size, 0, skipped}, bits);
+  }
+};
+
+}  // namespace
+
+// The modes are chosen for the run's key: where that is nearly 0, what is not listed of a large weight is nearly all of it, and where the planes meet every mode counts in full. Nothing
+// that is left out of a bound is made up for by another part of it then.
+TEST_CASE("a turning head: where all planes of all tokens meet the query, the bounds are attained") {
+  std::size_t attained = 0;
+  for (const double base : {10000.0, 100.0, 2.25})  // none of which makes modes resonate
+    for (const double most : {0.0625, 1.0, 4.0})
+      for (const double run_key : {0.0, 0x1p-12, 0.125, 1.0})
+        for (const int sign : {1, -1}) {
+          CAPTURE(base, most, run_key, sign);
+          const Meeting scene(base, most, run_key, sign);
+          const TurningHead head = scene.head(base);
+          Ball off, bound, t, u;
+          for (std::size_t i = 0; i < size; ++i) {
+            arb_sub(off, scene.sum[i], head.constant()[i], Meeting::precision);
+            arb_abs(off, off);
+            mag_set_ui(arb_radref(static_cast<arb_ptr>(bound)), 0), arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), head.rest()[i].get());
+            for (std::size_t d = 0; d < 2 * TurningHead::pairs; d += 2) {
+              arb_hypot(t, head.directions()[d][i], head.directions()[d + 1][i], Meeting::precision);
+              arb_add(bound, bound, t, Meeting::precision);
+            }
+            REQUIRE(arb_is_finite(bound));
+            REQUIRE_FALSE(arb_gt(off, bound));
+            arb_mul_2exp_si(u, off, -20), arb_add(u, u, off, Meeting::precision);
+            if (arb_lt(bound, u)) ++attained;
+          }
+          REQUIRE_FALSE(arb_lt(scene.mass, head.explicit_mass()));
+          for (const Magnitude& largest : head.largest()) REQUIRE(largest.is_finite());
+        }
+  REQUIRE(attained == size * 36);  // wherever the planes meet with angle 0
 }
