@@ -10,6 +10,7 @@
 
 #include "cases/sweep/claim.hpp"
 #include "cli/progress.hpp"
+#include "cli/sweep_run_files.hpp"
 #include "lib/files/printable.hpp"
 
 namespace snellen {
@@ -20,7 +21,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::chrono::milliseconds between_shows_on_terminal(200), between_shows_elsewhere(10'000);
 
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
 
@@ -29,33 +30,26 @@ RunFile::RunFile(const fs::path& folder, const Json& settings) {
   file_.open(folder / "runs" / fmt::format("{}-{}-{}.jsonl", started, host_name(), getpid()), std::ios::binary | std::ios::app);
   Json head = {{"schema", "snellen.run/1"}, {"started", started}, {"host", host_name()}, {"process", getpid()}};
   for (const auto& [key, value] : settings.items()) head[key] = value;
-  file_ << text_of(head) << std::endl;
+  file_ << dumped(head) << std::endl;
 }
 
 void RunFile::add(const Sweep& sweep, const PointReport& report) {
   const Json line = {{"point", sweep.points[report.point].name}, {"status", report.failed ? "failed" : "done"}, {"seconds", report.seconds},
                      {"processor_seconds", report.processor_seconds}, {"megabytes", report.megabytes}, {"threads", report.threads}};
-  file_ << text_of(line) << std::endl;  // line by line: what is measured outlives a kill
+  file_ << dumped(line) << std::endl;  // line by line: what is measured outlives a kill
 }
 
 std::vector<MeasuredPoint> measured_points(const Sweep& sweep, const fs::path& folder) {
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < sweep.points.size(); ++i) index[sweep.points[i].name] = i;
   std::vector<MeasuredPoint> result;
-  std::error_code error;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder / "runs", error)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  for (const fs::path& path : files) {
-    std::ifstream file(path, std::ios::binary);
-    for (std::string line; std::getline(file, line);) {
-      const auto json = nlohmann::json::parse(line, nullptr, false);  // the last line of a killed process may be cut
-      if (!json.is_object() || json.value("status", "") != "done") continue;
-      const auto point = index.find(json.value("point", ""));
-      if (point == index.end()) continue;
-      result.push_back({point->second, json.value("seconds", 0.0), json.value("processor_seconds", 0.0), json.value("megabytes", 0.0), json.value("threads", 1)});
+  for (const std::vector<Json>& lines : run_files(folder))
+    for (const Json& line : lines) {
+      const auto point = index.find(text_of(line, "point"));
+      if (text_of(line, "status") != "done" || point == index.end()) continue;
+      const double threads = std::clamp(measure_of(line, "threads"), 1.0, 65536.0);
+      result.push_back({point->second, measure_of(line, "seconds"), measure_of(line, "processor_seconds"), measure_of(line, "megabytes"), static_cast<int>(threads)});
     }
-  }
   return result;
 }
 

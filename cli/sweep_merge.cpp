@@ -10,6 +10,7 @@
 
 #include "cases/sweep/point_body.hpp"
 #include "cli/command.hpp"
+#include "cli/sweep_run_files.hpp"
 #include "lib/error.hpp"
 #include "lib/files/printable.hpp"
 #include "reports/json_report.hpp"
@@ -30,27 +31,16 @@ Json environment_of(const SweepFolder& folder, const SweepResults& results, cons
   double seconds = 0, megabytes = 0;
   std::size_t measured = 0;
   std::map<std::string, double> by_point;  // a point that was computed twice counts once
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder.path() / "runs", error)) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  for (const fs::path& path : files) {
-    std::ifstream file(path, std::ios::binary);
-    std::string line;
-    if (!std::getline(file, line)) continue;
-    Json head = Json::parse(line, nullptr, false);
-    if (!head.is_object()) continue;
-    std::size_t points = 0;
-    while (std::getline(file, line)) {
-      const Json json = Json::parse(line, nullptr, false);
-      if (!json.is_object()) continue;
-      ++points, ++measured;
-      seconds += json.value("processor_seconds", 0.0);
-      by_point[json.value("point", "")] = json.value("processor_seconds", 0.0);
-      megabytes = std::max(megabytes, json.value("megabytes", 0.0));
+  for (std::vector<Json>& lines : run_files(folder.path())) {
+    if (lines.empty()) continue;
+    for (std::size_t i = 1; i < lines.size(); ++i) {
+      const double taken = measure_of(lines[i], "processor_seconds");
+      seconds += taken, by_point[text_of(lines[i], "point")] = taken;
+      megabytes = std::max(megabytes, measure_of(lines[i], "megabytes"));
     }
-    head["points"] = points;
-    runs.push_back(std::move(head));
+    measured += lines.size() - 1;
+    lines[0]["points"] = lines.size() - 1;
+    runs.push_back(std::move(lines[0]));
   }
   core_seconds = 0;
   for (const auto& [point, taken] : by_point) core_seconds += taken;
@@ -93,7 +83,11 @@ Merged merge_sweep(const SweepFolder& folder) {
     if (!read.problem.empty())
       merged.warnings.push_back(fmt::format("points/{}.json: {}: set aside as .corrupt; run the sweep again to compute this point", name, read.problem));
     if (!read.point) continue;
-    add_point(results, name, entry.at(1).get<std::vector<std::size_t>>(), read.point->body);
+    try {
+      add_point(results, name, entry.at(1).get<std::vector<std::size_t>>(), read.point->body);
+    } catch (const nlohmann::json::exception& error) {
+      throw InputError(printable((folder.path() / "points" / (name + ".json")).string()), "line 2: " + printable(error.what()) + ", expected a result as a sweep writes it");
+    }
     lines += read.point->body + "\n";
     ++commits[read.point->commit];
     const SweepPointResult& point = results.points.back();
@@ -131,11 +125,10 @@ void print_merged(const Merged& merged, const SweepFolder& folder) {
   fmt::print("\n");
   // What was predicted beside what it took, where somebody had asked for a plan.
   std::ifstream file(folder.path() / "plan.json", std::ios::binary);
-  const auto plan = nlohmann::json::parse(file, nullptr, false);
-  if (merged.core_seconds > 0 && merged.points == merged.expected && plan.is_object() && plan.value("sweep", "") == folder.manifest()["sha256"].get<std::string>()) {
-    const double planned = plan.value("core_seconds", 0.0);
+  const Json plan = Json::parse(file, nullptr, false);
+  const double planned = plan.is_object() ? measure_of(plan, "core_seconds") : 0;
+  if (merged.core_seconds > 0 && merged.points == merged.expected && planned > 0 && text_of(plan, "sweep") == folder.manifest().at("sha256").get<std::string>())
     fmt::print("{:.3g} core hours planned, {:.3g} taken: a factor of {:.2f}\n", planned / 3600, merged.core_seconds / 3600, merged.core_seconds / planned);
-  }
   fmt::print("Written to {}\n", folder.path().string());
 }
 
@@ -155,7 +148,7 @@ struct MergeOptions {
 void bring(const SweepFolder& folder, const std::string& from) {
   const SweepFolder other = SweepFolder::open(from);
   if (other.manifest()["sha256"] != folder.manifest()["sha256"])
-    throw InputError(printable(from), "found another sweep, \"" + printable(other.manifest().value("title", "?")) + "\", expected the one of " + printable(folder.path().string()));
+    throw InputError(printable(from), "found another sweep, \"" + printable(other.manifest().at("title").get<std::string>()) + "\", expected the one of " + printable(folder.path().string()));
   for (const auto& entry : folder.manifest()["points"]) {
     const std::string name = entry.at(0).get<std::string>();
     const PointRead mine = folder.read(name), theirs = other.read(name);

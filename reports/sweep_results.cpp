@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "lib/error.hpp"
+#include "lib/files/printable.hpp"
 #include "reports/csv_report.hpp"
 
 namespace snellen {
@@ -16,12 +18,19 @@ std::string text_or_empty(const Json& value) { return value.is_string() ? value.
 
 std::optional<std::int64_t> integer(const Json& value) { return value.is_number_integer() ? std::optional(value.get<std::int64_t>()) : std::nullopt; }
 
+// What is not an integer, or is beyond 64 bits, has none.
+std::int64_t count_of(const Json& json, const char* key) {
+  const auto value = integer(json.at(key));
+  if (!value) throw InputError(key, "found " + printable(json.at(key).dump(-1, ' ', false, Json::error_handler_t::replace)) + " in a sweep's point, expected an integer");
+  return *value;
+}
+
 SweepRow row_of(const Json& json) {
   SweepRow row;
   row.format = text_or_empty(json.at("format")), row.criterion = text_or_empty(json.at("criterion"));
   row.norm = text_or_empty(json.at("norm")), row.eps = text_or_empty(json.at("eps"));
   row.first = integer(json.at("first")), row.last_distinct = integer(json.at("last_distinct")), row.collapsed_from = integer(json.at("collapsed_from"));
-  row.undecided = json.at("undecided").get<std::int64_t>(), row.overflow = json.at("overflow").get<std::int64_t>();
+  row.undecided = count_of(json, "undecided"), row.overflow = count_of(json, "overflow");
   const Json& known = json.at("inevitable_from");
   row.lower = text_or_empty(known.at("lower"));
   if (known.at("upper").is_string()) row.upper = known.at("upper").get<std::string>();
@@ -63,6 +72,7 @@ void add_point(SweepResults& results, const std::string& name, const std::vector
     point.error = json.at("error").get<std::string>();
   } else {
     point.report = std::move(json.at("report"));
+    count_of(point.report, "precision_bits");
     for (const Json& row : point.report.at("collapse")) point.rows.push_back(row_of(row));
   }
   results.points.push_back(std::move(point));

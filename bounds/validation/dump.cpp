@@ -1,7 +1,6 @@
 #include "bounds/validation/dump.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -12,9 +11,10 @@
 namespace snellen {
 namespace {
 
-std::vector<std::size_t> without_ones(std::vector<std::size_t> shape, std::size_t least) {
-  while (shape.size() > least && shape.front() == 1) shape.erase(shape.begin());
-  return shape;
+std::vector<std::size_t> without_ones(const std::vector<std::size_t>& shape, std::size_t least) {
+  auto begin = shape.begin();
+  while (shape.end() - begin > static_cast<std::ptrdiff_t>(least) && *begin == 1) ++begin;
+  return {begin, shape.end()};
 }
 
 bool is_square(OperationKind kind) { return kind == OperationKind::scores || kind == OperationKind::probabilities; }
@@ -79,7 +79,7 @@ DumpedTensor Dump::read(const OperationName& operation, std::size_t tokens) cons
   }
   result.tokens = tokens;
   const auto wrong = [&](const std::string& expected) -> InputError {
-    return {place_, fmt::format("tensor {} has shape [{}], expected {} for {}", in_quotes(entry.source), fmt::join(first.shape, ", "), expected, operation.name)};
+    return {place_, fmt::format("tensor {} has shape {}, expected {} for {}", in_quotes(entry.source), shape_text(first.shape), expected, operation.name)};
   };
   const auto transposed = [&](std::size_t heads, std::size_t size) {  // [heads, tokens, size] -> [tokens, heads, size]
     std::vector<double> values(result.values.size());

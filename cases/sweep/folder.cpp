@@ -11,11 +11,10 @@
 #include <iterator>
 #include <utility>
 
+#include "cases/sweep/manifest.hpp"
 #include "lib/error.hpp"
 #include "lib/files/durable.hpp"
-#include "lib/files/json.hpp"
 #include "lib/files/printable.hpp"
-#include "lib/version.hpp"
 
 namespace snellen {
 namespace {
@@ -29,36 +28,14 @@ using Json = nlohmann::ordered_json;
 
 std::string text_of(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
+// Of a regular file: a device or a pipe may have no end.
 std::string content_of(const fs::path& path) {
+  if (std::error_code error; !fs::is_regular_file(path, error)) throw InputError(printable(path.string()), "is not a regular file");
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
-
-Json manifest_of(const Sweep& sweep) {
-  Json axes = Json::array(), points = Json::array();
-  for (const SweepAxis& axis : sweep.axes) {
-    Json keys = Json::array(), numbers = Json::array();
-    for (const AxisKey& key : axis.keys) {
-      Json values = Json::array();
-      for (const auto& value : key.values) values.push_back(Json::parse(canonical_text(*value)));
-      keys.push_back({{"key", key.name}, {"values", std::move(values)}});
-    }
-    for (const auto& number : axis.numbers) numbers.push_back(number ? Json(*number) : Json(nullptr));
-    axes.push_back({{"label", axis.label}, {"names", axis.names}, {"numbers", std::move(numbers)}, {"seeds", axis.seeds}, {"keys", std::move(keys)}});
-  }
-  for (const SweepPoint& point : sweep.points) points.push_back({point.name, point.at});
-  return {{"schema", "snellen.sweep/1"},
-          {"title", sweep.title},
-          {"name", sweep.name},
-          {"sha256", sweep.sha256},
-          {"version", version().version},
-          {"distances", sweep.distances},
-          {"layout", {{"x", sweep.layout.x}, {"y", sweep.layout.y}, {"criterion", sweep.layout.criterion}, {"norm", sweep.layout.norm}}},
-          {"axes", std::move(axes)},
-          {"points", std::move(points)}};
-}
 
 SweepFolder SweepFolder::open(const fs::path& path, const Sweep& sweep, bool extend) {
   SweepFolder folder(path);
@@ -82,7 +59,7 @@ SweepFolder SweepFolder::open(const fs::path& path, const Sweep& sweep, bool ext
     folder.read_manifest();
     return folder;
   }
-  const std::string other = printable(folder.manifest_.value("title", "?"));
+  const std::string other = printable(folder.manifest_.at("title").get<std::string>());
   if (!extend)
     throw InputError(printable(manifest.string()),
                      fmt::format("found another sweep, \"{}\" of {} points, expected \"{}\" of {}: choose another folder (--out), or --extend to keep what both "
@@ -112,10 +89,8 @@ SweepFolder::~SweepFolder() {
 }
 
 void SweepFolder::read_manifest() {
-  const std::string place = printable((path_ / "sweep.json").string());
-  manifest_ = parse_json(content_of(path_ / "sweep.json"), place);
-  if (!manifest_.is_object() || manifest_.value("schema", nlohmann::json()) != "snellen.sweep/1" || !manifest_["points"].is_array() || !manifest_["axes"].is_array())
-    throw InputError(place, "found no sweep, expected the schema snellen.sweep/1");
+  const fs::path file = path_ / "sweep.json";
+  manifest_ = parse_manifest(content_of(file), printable(file.string()));
 }
 
 bool SweepFolder::has(const std::string& name) const {

@@ -1,6 +1,6 @@
 // The folder of a sweep. Several processes, on several machines, may work in it at the same time.
 //
-//   sweep.json    what the sweep is: its points and axes; written once, so that another sweep cannot come to lie in the same folder
+//   sweep.json    what the sweep is: its points and axes (manifest.hpp); written once, so that another sweep cannot come to lie in the same folder
 //   points/       a file a point (point_file.hpp)
 //   claims/       who computes what just now (claim.hpp)
 //   runs/         a file a process: its environment, and a line a point with time and memory
@@ -19,9 +19,6 @@
 #include "cases/sweep/sweep.hpp"
 
 namespace snellen {
-
-// What sweep.json says (schema snellen.sweep/1).
-nlohmann::ordered_json manifest_of(const Sweep& sweep);
 
 class SweepFolder {
  public:

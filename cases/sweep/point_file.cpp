@@ -29,6 +29,7 @@ std::string point_file_text(const PointFile& point) {
 PointRead read_point_file(const std::filesystem::path& path, const std::string& name) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) return error ? PointRead{{}, "cannot be read: " + error.message()} : PointRead{};
+  if (!std::filesystem::is_regular_file(path, error)) return {{}, "is not a regular file"};  // a device or a pipe may have no end
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   if (!file) return {{}, std::string("cannot be read: ") + std::strerror(errno)};

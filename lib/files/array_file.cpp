@@ -1,7 +1,6 @@
 #include "lib/files/array_file.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -63,7 +62,7 @@ StoredTensor read_npy(const std::shared_ptr<const MappedFile>& file, std::span<c
   }
   const auto size = stored_size(*result.storage, result.shape);
   if (!size || *size != bytes.size() - data)
-    throw InputError(place, fmt::format("{} bytes of data, expected {} for shape [{}] of {}", bytes.size() - data, size ? std::to_string(*size) : "fewer", fmt::join(result.shape, ", "), type));
+    throw InputError(place, fmt::format("{} bytes of data, expected {} for shape {} of {}", bytes.size() - data, size ? std::to_string(*size) : "fewer", shape_text(result.shape), type));
   result.bytes = bytes.subspan(data);
   return result;
 }
@@ -81,7 +80,11 @@ StoredTensors read_npz(const std::shared_ptr<const MappedFile>& file) {
   const std::size_t members = at16(end + 10);
   std::uint64_t at = at32(end + 16);
   if (members == 0xffff || at == 0xffffffff) throw InputError(place, "a zip64 archive, expected one of less than 4 GB (or a .safetensors)");
-  StoredTensors result;
+  struct Member {
+    std::string name;
+    std::uint64_t begin, data, end;  // header and data lie in [begin, end)
+  };
+  std::vector<Member> found;
   for (std::size_t m = 0; m < members; ++m) {
     file->bytes(at, 46);
     if (at32(at) != 0x02014b50) throw InputError(place, fmt::format("byte {}: no member of the archive's directory", at));
@@ -93,10 +96,19 @@ StoredTensors read_npz(const std::shared_ptr<const MappedFile>& file) {
     file->bytes(local, 30);
     if (at32(local) != 0x04034b50) throw InputError(place, fmt::format("byte {}: no header of member {}", local, in_quotes(name)));
     const std::uint64_t data = local + 30 + at16(local + 26) + at16(local + 28);
-    const StoredTensor tensor = read_npy(file, file->bytes(data, size), place + ": " + printable(name));
-    if (name.ends_with(".npy")) name.resize(name.size() - 4);
-    if (!result.emplace(name, tensor).second) throw InputError(place, "member " + in_quotes(name) + " comes twice");
+    file->bytes(data, size);
+    found.push_back({std::move(name), local, data, data + size});
     at += 46 + name_size + extra + comment;
+  }
+  // Members that share their bytes make of a small file as much as there are pairs of them and of bytes: a zip bomb without compression.
+  std::sort(found.begin(), found.end(), [](const Member& a, const Member& b) { return a.begin < b.begin; });
+  for (std::size_t m = 1; m < found.size(); ++m)
+    if (found[m].begin < found[m - 1].end) throw InputError(place, "members " + in_quotes(found[m - 1].name) + " and " + in_quotes(found[m].name) + " overlap");
+  StoredTensors result;
+  for (Member& member : found) {
+    const StoredTensor tensor = read_npy(file, file->bytes(member.data, member.end - member.data), place + ": " + printable(member.name));
+    if (member.name.ends_with(".npy")) member.name.resize(member.name.size() - 4);
+    if (!result.emplace(member.name, tensor).second) throw InputError(place, "member " + in_quotes(member.name) + " comes twice");
   }
   return result;
 }
@@ -134,7 +146,7 @@ StoredTensor read_raw_array(const fs::path& path, const std::string& dtype, cons
   if (!storage || !storage->decode) throw InputError(file->name(), "type " + in_quotes(dtype) + ", expected F64, F32, F16 or BF16");
   const auto size = stored_size(*storage, shape);
   if (!size || *size != file->bytes().size())
-    throw InputError(file->name(), fmt::format("{} bytes, expected {} for shape [{}] of {}", file->bytes().size(), size ? std::to_string(*size) : "fewer", fmt::join(shape, ", "), dtype));
+    throw InputError(file->name(), fmt::format("{} bytes, expected {} for shape {} of {}", file->bytes().size(), size ? std::to_string(*size) : "fewer", shape_text(shape), dtype));
   return {file, storage, shape, file->bytes()};
 }
 

@@ -30,9 +30,9 @@ class MappedTensor final : public Tensor {
   std::size_t row_bytes_;
 };
 
-std::string shape_text(std::span<const std::size_t> shape) { return printable(fmt::format("[{}]", fmt::join(shape, ", "))); }
-
 }  // namespace
+
+std::string shape_text(std::span<const std::size_t> shape) { return printable(fmt::format("[{}]", fmt::join(shape, ", "))); }
 
 std::optional<std::size_t> stored_size(const Storage& storage, std::span<const std::size_t> shape) {
   std::size_t values = 1;

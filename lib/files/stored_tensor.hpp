@@ -33,6 +33,9 @@ struct StoredTensor {
 // Bytes of a tensor of this type and shape; nothing when the product overflows or a row is not a whole number of blocks.
 std::optional<std::size_t> stored_size(const Storage& storage, std::span<const std::size_t> shape);
 
+// "[2, 3]", cut where it is too long for a message.
+std::string shape_text(std::span<const std::size_t> shape);
+
 using StoredTensors = std::map<std::string, StoredTensor, std::less<>>;
 
 // Hands out the tensors of a checkpoint, shapes checked, and remembers which, so that what nobody asked for can be refused.

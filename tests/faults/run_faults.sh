@@ -149,6 +149,13 @@ for fault in upward downward towards-zero flush denormals flush-workers; do
 done
 row "rounding mode or flush-to-zero at the start"
 
+# A library that was built with -ffast-math: where its start-up code flushes subnormal numbers (fast_math.cpp), that is noticed.
+fast=$(dirname "$inject")/libsnellen_fast_math.so
+run env PATH=/nonexistent LD_PRELOAD="$fast" "$command" certify new.toml --quiet --out fast
+judge "a library built with -ffast-math" fast new
+grep -q "cannot be preloaded" err && complain "a library built with -ffast-math: it was not loaded: $(tail -1 err)"
+row "a library built with -ffast-math is loaded"
+
 # Clocks that jump.
 disturbed SNELLEN_FAULT=clock -- "$command" certify new.toml --out clock
 judge "clocks that jump" clock new

@@ -36,13 +36,14 @@ std::string npy(const std::string& descr, const std::string& shape, const std::s
   return std::string("\x93NUMPY\x01\x00", 8) + little_endian(header.size(), 2) + header + data;
 }
 
-// A zip archive of stored members, as numpy.savez writes it.
-std::string npz(const std::vector<std::pair<std::string, std::string>>& members, unsigned method = 0) {
+// A zip archive of stored members, as numpy.savez writes it; `shared`: all of them the first one's bytes.
+std::string npz(const std::vector<std::pair<std::string, std::string>>& members, unsigned method = 0, bool shared = false) {
   std::string archive, directory;
   for (const auto& [name, content] : members) {
     const std::string common = little_endian(20, 2) + little_endian(0, 2) + little_endian(method, 2) + little_endian(0, 8) + little_endian(content.size(), 4) + little_endian(content.size(), 4) +
                                little_endian(name.size(), 2) + little_endian(0, 2);
-    directory += little_endian(0x02014b50, 4) + little_endian(20, 2) + common + little_endian(0, 2) + little_endian(0, 2) + little_endian(0, 2) + little_endian(0, 4) + little_endian(archive.size(), 4) + name;
+    directory += little_endian(0x02014b50, 4) + little_endian(20, 2) + common + little_endian(0, 2) + little_endian(0, 2) + little_endian(0, 2) + little_endian(0, 4) + little_endian(shared ? 0 : archive.size(), 4) + name;
+    if (shared && !archive.empty()) continue;
     archive += little_endian(0x04034b50, 4) + common + name + content;
   }
   const std::size_t at = archive.size();
@@ -106,6 +107,10 @@ TEST_CASE("what is no array is refused with its place") {
   CHECK(refusal(written("empty.npz", "")).find("expected an .npz") != std::string::npos);
   CHECK(refusal(written("deflated.npz", npz({{"a.npy", good}}, 8))).find("compressed") != std::string::npos);
   CHECK(refusal(written("twice.npz", npz({{"a.npy", good}, {"a.npy", good}}))).find("comes twice") != std::string::npos);
+  CHECK(refusal(written("bomb.npz", npz({{"a.npy", good}, {"b.npy", good}}, 0, true))).find("'a.npy' and 'b.npy' overlap") != std::string::npos);
+  std::string long_shape = "(";
+  for (int i = 0; i < 5000; ++i) long_shape += "22,";
+  CHECK(refusal(written("long.npy", npy("<f4", long_shape + ")", ""))).size() < 1000);
   const std::string archive = npz({{"a.npy", good}});
   for (std::size_t at = 0; at + 1 < archive.size(); at += 7) CHECK(refusal(written("cut.npz", archive.substr(0, at))) != "accepted");
   for (std::size_t at = 0; at < archive.size(); at += 3) {  // damaged anywhere: an error or other numbers, never a crash

@@ -345,3 +345,98 @@ put("point_file", "bad-schema", point(whole, schema="snellen.point-file/2"))
 put("point_file", "bad-deep", "[" * 50000 + "\n")
 put("point_file", "bad-empty", "")
 put("point_file", "bad-no-line", "{}")
+
+# a sweep's folder: what its sweep.json says
+def manifest(**changes):
+    value = {"schema": "snellen.sweep/1", "title": "t", "name": "t", "sha256": "0" * 64, "version": "1", "distances": False, "layout": {"x": "", "y": "", "criterion": "", "norm": ""},
+             "axes": [{"label": "a", "names": ["1", "2"], "numbers": [1, None], "seeds": False, "keys": []}],
+             "points": [["0" * 32, [0]], ["f" * 32, [1]]]}
+    value.update(changes)
+    return json.dumps(value)
+
+
+axes = [{"label": str(i), "names": [str(n) for n in range(1000)], "numbers": [None] * 1000, "seeds": False} for i in range(6)]
+put("manifest", "ok-two", manifest())
+put("manifest", "bad-schema", manifest(schema="snellen.sweep/2"))
+put("manifest", "bad-name-path-2026-11-28", manifest(points=[["../../../../../../etc/snellen-test-abcde"[:32], [0]], ["f" * 32, [1]]]))
+put("manifest", "bad-name-short", manifest(points=[["0" * 31, [0]], ["f" * 32, [1]]]))
+put("manifest", "bad-place-beyond-2026-11-28", manifest(points=[["0" * 32, [2]], ["f" * 32, [1]]]))
+put("manifest", "bad-place-negative", manifest(points=[["0" * 32, [-1]], ["f" * 32, [1]]]))
+put("manifest", "bad-place-fraction", manifest(points=[["0" * 32, [0.5]], ["f" * 32, [1]]]))
+put("manifest", "bad-places-many", manifest(points=[["0" * 32, [0, 0]], ["f" * 32, [1]]]))
+put("manifest", "bad-places-none", manifest(points=[["0" * 32, []], ["f" * 32, [1]]]))
+put("manifest", "bad-no-axes-2026-11-28", manifest(axes=[], points=[["0" * 32, []]]))
+put("manifest", "bad-axes-product", manifest(axes=axes))
+put("manifest", "bad-numbers-short", manifest(axes=[{"label": "a", "names": ["1", "2"], "numbers": [1], "seeds": False}]))
+put("manifest", "bad-title-number", manifest(title=5))
+put("manifest", "bad-layout", manifest(layout=[]))
+put("manifest", "bad-points-fewer", manifest(points=[["0" * 32, [0]]]))
+put("manifest", "bad-deep", "[" * 50000)
+put("manifest", "bad-control", manifest(points=[["\x1b[2J", [0]], ["f" * 32, [1]]]))
+
+
+# arrays of engines
+def npy(descr, shape, data=b"", order="False", version=1, header=None):
+    header = header if header is not None else "{'descr': %s, 'fortran_order': %s, 'shape': %s, }\n" % (descr, order, shape)
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(header)) + header.encode() + data
+
+
+def npz(members, method=0, shared=False, count=None, start=None):
+    archive = directory = b""
+    for name, content in members:
+        size = len(members[0][1]) if shared else len(content)
+        common = struct.pack("<HHHIIIIHH", 20, 0, method, 0, 0, size, size, len(name), 0)
+        directory += struct.pack("<IH", 0x02014B50, 20) + common + struct.pack("<HHHII", 0, 0, 0, 0, 0 if shared else len(archive)) + name.encode()
+        if not (shared and archive):
+            archive += struct.pack("<I", 0x04034B50) + common + name.encode() + content
+    return archive + directory + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, len(members), len(members) if count is None else count, len(directory), len(archive) if start is None else start, 0)
+
+
+one = npy("'<f4'", "(2, 1)", bytes(8))
+put("array", "ok-npy", one)
+put("array", "ok-npy-scalar", npy("'<f8'", "()", bytes(8)))
+put("array", "ok-npy-bfloat16", npy("'|V2'", "(3,)", bytes(6), version=3))
+put("array", "ok-npz", npz([("a.npy", one), ("b", npy("'<f2'", "(0, 5)"))]))
+put("array", "ok-npz-empty", npz([]))
+put("array", "bad-overlap-2026-11-28", npz([(f"{i:x}.npy", npy("'<f4'", "(" + "1," * 15000 + ")", bytes(4))) for i in range(700)], shared=True))
+put("array", "bad-long-shape-2026-11-28", npy("'<f4'", "(" + "22," * 15000 + ")"))
+put("array", "bad-shape-overflows", npy("'<f4'", "(4294967296, 4294967296)"))
+put("array", "bad-shape-overflows-to-size", npy("'<f4'", "(4611686018427387904, 4)"))
+put("array", "bad-shape-digits", npy("'<f4'", "(" + "9" * 30000 + ",)"))
+put("array", "bad-shape-names", npy("'<f4'", "(a, b)"))
+put("array", "bad-fortran", npy("'<f4'", "(2,)", bytes(8), order="True"))
+put("array", "bad-object", npy("'|O'", "(1,)", bytes(8)))
+put("array", "bad-structured", npy("[('a', '<f4')]", "(1,)", bytes(4)))
+put("array", "bad-header-beyond", b"\x93NUMPY\x02\x00" + struct.pack("<I", 2**32 - 1))
+put("array", "bad-header-empty", npy("", "", header=""))
+put("array", "bad-header-open", npy("", "", header="{'descr': '<f4"))
+put("array", "bad-version", npy("'<f4'", "(1,)", bytes(4), version=4))
+put("array", "bad-cut", one[:-1])
+put("array", "bad-deflated", npz([("a.npy", one)], method=8))
+put("array", "bad-twice", npz([("a.npy", one), ("a.npy", one)]))
+put("array", "bad-count", npz([("a.npy", one)], count=65534))
+put("array", "bad-directory-beyond", npz([("a.npy", one)], start=2**32 - 2))
+put("array", "bad-name-control", npz([("\x1b[2J\n", b"x")]))
+put("array", "bad-name-long", npz([("x" * 65000, b"x")]))
+put("array", "path", npz([("../../a.npy", one), ("/etc/passwd", one)]))
+put("array", "bad-zip-short", b"PK\5\6")
+
+# engine profiles
+profile = '[formats]\nstorage = "bf16"\naccumulator = "fp32"\n'
+put("engine_profile", "ok-two-formats", profile)
+put("engine_profile", "ok-all", profile + '[sums]\norder = "blocks"\nlanes = 8\nblock = 64\ncombine = "halves"\nchains = "fused"\n[casts]\nnorm = "any"\n[library]\nexp = 2\nangle = 0\n[activations]\nblocks = "ggml"\n')
+put("engine_profile", "bad-none", "")
+put("engine_profile", "bad-format", profile.replace("bf16", "p99999999999999999999:0:1"))
+put("engine_profile", "bad-format-wide", profile.replace("bf16", "p26:-100:100"))
+put("engine_profile", "bad-format-control", profile.replace("bf16", "\\u001b[2J"))
+put("engine_profile", "bad-lanes", profile + '[sums]\norder = "blocks"\nlanes = 9223372036854775807\n')
+put("engine_profile", "bad-lanes-negative", profile + '[sums]\norder = "blocks"\nlanes = -1\n')
+put("engine_profile", "bad-aligned-0", profile + '[sums]\naddition = "aligned"\naligned_bits = 0\naligned_block = 0\n')
+put("engine_profile", "bad-aligned", profile + '[sums]\naddition = "aligned"\n')
+put("engine_profile", "bad-ulps-nan", profile + "[library]\nexp = nan\n")
+put("engine_profile", "bad-ulps-huge", profile + "[library]\nexp = 1e300\n")
+put("engine_profile", "bad-ulps-negative", profile + "[library]\nangle = -1\n")
+put("engine_profile", "bad-function-empty", profile + "function = []\n")
+put("engine_profile", "bad-deep", "a = " + "[" * 5000)
+put("engine_profile", "bad-key-long", profile + "x" * 60000 + " = 1\n")
+put("engine_profile", "ok-description", 'description = "\\u001b[2J"\n' + profile)

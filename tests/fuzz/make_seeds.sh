@@ -3,7 +3,7 @@
 set -euo pipefail
 tests=$(cd "$(dirname "$0")/.." && pwd)
 to=$1
-mkdir -p "$to"/{json,safetensors,safetensors_index,gguf,gguf_model,huggingface,tokenizer,case,sweep}
+mkdir -p "$to"/{json,safetensors,safetensors_index,gguf,gguf_model,huggingface,tokenizer,case,sweep,engine_profile}
 
 bundle() {  # the files, each under its line (target.hpp: unpack)
   local begin=
@@ -37,3 +37,4 @@ rm -f "$to/sweep/weights-"*.toml  # of models that need not be there
 for file in "$tests"/files/data/tokenizers/*.json; do
   [[ $file == *.expected.json ]] || cp "$file" "$to/tokenizer/ok-$(basename "$file")"
 done
+cp "$tests"/../cases/engines/*.toml "$to/engine_profile/"

@@ -137,6 +137,28 @@ expects "no sweep" 2 "$command" sweep nowhere.toml
 expects "a bad shard" 2 "$command" sweep small.toml --shard 3/2 --out wrong
 expects "merging no sweep" 2 "$command" merge nowhere
 
+# A folder that came from anybody (2026-11-28): names that are paths, places that are no indices, devices for files, lines of runs that say nothing.
+cp -r one hostile
+mkdir outside && echo '{}' >outside/victim.json
+name=$(basename "${points[0]}" .json)
+sed -i "s|$name|../../outside/victim|" hostile/sweep.json
+expects "a point's name that is a path" 2 "$command" merge hostile
+holds "says so" grep -q "expected 32 hexadecimal digits" err
+holds "touches nothing outside" test "$(ls outside)" = victim.json
+cp one/sweep.json hostile/ && sed -i '/"points"/,$s/ 1$/ 1000000/' hostile/sweep.json
+expects "a point's place beyond its axis" 2 "$command" merge hostile
+holds "says which" grep -q "found a place beyond axis" err
+rm hostile/sweep.json && ln -s /dev/zero hostile/sweep.json
+expects "a device for a sweep" 2 "$command" merge hostile
+rm hostile/sweep.json && cp one/sweep.json hostile/
+rm "hostile/points/$name.json" && ln -s /dev/zero "hostile/points/$name.json"
+printf '%*s\n' 100000 '' | tr ' ' '[' >>hostile/runs/deep.jsonl
+printf '{"schema":"snellen.run/1"}\n{"point":5,"status":[],"seconds":"x","threads":1e300}\n{"point":' >hostile/runs/wrong.jsonl
+ln -s /dev/zero hostile/runs/zero.jsonl
+echo '{"sweep": [], "core_seconds": {}}' >hostile/plan.json
+expects "a device for a point, runs that say nothing" 3 "$command" merge hostile
+holds "names the point" grep -q "$name.json: is not a regular file" err
+
 # Two sweeps in one folder.
 sed 's/seeds = 2/seeds = 3/; s/"Small"/"Larger"/' small.toml >larger.toml
 cp -r one grown
