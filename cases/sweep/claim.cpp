@@ -56,7 +56,7 @@ PointClaim::Attempt PointClaim::take(const std::filesystem::path& path) {
   int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor < 0 && errno == EEXIST) {
     made = false;
-    descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);  // a link could lead to anybody's file, which would be written to
     if (descriptor < 0 && errno == ENOENT) return {State::unclear, {}};  // released at this moment
   }
   if (descriptor < 0) return fail("cannot claim the point");

@@ -19,7 +19,7 @@ std::optional<std::string> period_refused(const Model& model, const CertificateS
   return std::nullopt;
 }
 
-PeriodTail::PeriodTail(const Model& model, const CertificateSequences& s, std::int64_t copies, long bits) : model_(model), forward_(model, bits), period_(s.unit.size()) {
+PeriodTail::PeriodTail(const Model& model, const CertificateSequences& s, std::int64_t copies, long bits) : forward_(model, bits), period_(s.unit.size()) {
   std::vector<Token> trunk = s.prefix, columns = s.unit;
   const std::vector<Token> run = run_of(s, copies);
   trunk.insert(trunk.end(), run.begin(), run.end());

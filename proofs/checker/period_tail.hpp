@@ -28,7 +28,6 @@ class PeriodTail {
   // The outputs of one layer's attention, between both ends; `past` null: after infinitely many copies only.
   std::vector<Vector> attend(const Layer& layer, const Forward::Projections& p, const Forward::Past* past) const;
 
-  const Model& model_;
   Forward forward_;
   std::size_t period_, before_ = 0;  // tokens of U, and of all explicit tokens
   std::size_t first_, second_;

@@ -180,7 +180,7 @@ RunNorms::Bounded RunNorms::mlp(const Layer& layer, const Source& x, const Vecto
   return mapped(*layer.down, inner, 0, layer.down->weight->rows(), false);
 }
 
-RunNorms::RunNorms(const Model& model, const std::vector<Token>& prefix, Token token, long bits) : model_(model), forward_(model, bits) {
+RunNorms::RunNorms(const Model& model, const std::vector<Token>& prefix, Token token, long bits) : forward_(model, bits) {
   const IntervalArithmetic& a = forward_.operations().arithmetic();
   std::vector<Vector> x{forward_.embedding(token, 0)};  // of [a] alone
   Bounded all{length_of(a, x[0], 0, model.width), {}};

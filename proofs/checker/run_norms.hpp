@@ -54,7 +54,6 @@ class RunNorms {
   Bounded attention(const Layer& layer, const Source& x, const Vector& values, std::size_t others) const;
   Bounded mlp(const Layer& layer, const Source& x, const Vector& limit) const;
 
-  const Model& model_;
   Forward forward_;
   Vector hidden_, final_;
   Decay hidden_off_, final_off_;

@@ -14,6 +14,7 @@
 #include "cases/sweep/claim.hpp"
 #include "cases/sweep/cost.hpp"
 #include "cases/sweep/folder.hpp"
+#include "cases/sweep/manifest.hpp"
 #include "cases/sweep/point_body.hpp"
 #include "cases/sweep/point_file.hpp"
 #include "cases/sweep/shard.hpp"
@@ -132,6 +133,37 @@ TEST_CASE("a point's file is whole or refused") {
   CHECK(status_of(body) == PointStatus::done);
 }
 
+TEST_CASE("what a folder says of its sweep is checked: names are no paths, places are indices") {
+  const Scratch scratch;
+  const Sweep sweep = scratch.sweep("[[axis]]\nkey = \"model.random.layers\"\nvalues = [1, 2]\n[[axis]]\nkey = \"model.random.seed\"\nseeds = 3\n");
+  const nlohmann::ordered_json good = manifest_of(sweep);
+  CHECK(parse_manifest(good.dump(), "sweep.json") == nlohmann::json::parse(good.dump()));
+  const auto refused = [&](const auto& change) {
+    nlohmann::ordered_json bad = good;
+    change(bad);
+    try {
+      parse_manifest(bad.dump(), "sweep.json");
+    } catch (const InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const auto says = [](const std::string& message, const std::string& part) { return message.find(part) != std::string::npos; };
+  CHECK(says(refused([](auto& m) { m["points"][1][1][0] = 2; }), "points[1]: found a place beyond axis 0, expected one below 2"));
+  CHECK(says(refused([](auto& m) { m["points"][5][1][1] = 3; }), "points[5]: found a place beyond axis 1, expected one below 3"));
+  CHECK(says(refused([](auto& m) { m["points"][0][1][0] = -1; }), "found a place beyond axis 0"));
+  CHECK(says(refused([](auto& m) { m["points"][0][1] = {0}; }), "found 1 places, expected one on each of 2 axes"));
+  CHECK(says(refused([](auto& m) { m["points"][0][0] = "../../../../../../home/x/.ssh/id0"; }), "expected 32 hexadecimal digits"));
+  CHECK(says(refused([](auto& m) { m["points"][0][0] = "../../../../../../etc/passwd/aaa"; }), "expected 32 hexadecimal digits"));
+  CHECK(says(refused([](auto& m) { m["points"].erase(0); }), "points: found 5, expected 6"));
+  CHECK(says(refused([](auto& m) { m["axes"] = nlohmann::json::array(); }), "axes: found none"));
+  CHECK(says(refused([](auto& m) { m["axes"][0]["names"] = nlohmann::json::array(), m["axes"][0]["numbers"] = nlohmann::json::array(); }), "axes: found no point"));
+  CHECK(says(refused([](auto& m) { m["axes"][0]["numbers"].erase(0); }), "axes[0].numbers"));
+  CHECK(says(refused([](auto& m) { m["title"] = 5; }), "title: found no text"));
+  CHECK(says(refused([](auto& m) { m["layout"].erase("x"); }), "layout.x: found no text"));
+  CHECK(says(refused([](auto& m) { m["schema"] = "snellen.sweep/2"; }), "expected the schema snellen.sweep/1"));
+}
+
 TEST_CASE("a failure is no result") {
   const Scratch scratch;
   const Sweep sweep = scratch.sweep("[[axis]]\nkey = \"model.random.layers\"\nvalues = [1, 2]\n");
@@ -178,6 +210,15 @@ TEST_CASE("a claim lives as long as its process") {
   const struct timespec old[2] = {{before.st_mtim.tv_sec - claim_stale_seconds - 1, 0}, {before.st_mtim.tv_sec - claim_stale_seconds - 1, 0}};
   utimensat(AT_FDCWD, path.c_str(), old, 0);
   CHECK(PointClaim::take(path).state == PointClaim::State::taken);
+}
+
+TEST_CASE("a claim that is a link to somebody's file leaves that file alone") {  // 2026-11-28: it was emptied
+  const Scratch scratch;
+  const fs::path victim = scratch.path() / "victim", link = scratch.path() / "claim";
+  std::ofstream(victim) << "precious";
+  fs::create_symlink(victim, link);
+  CHECK_THROWS_AS(PointClaim::take(link), InputError);
+  CHECK(content_of(victim) == "precious");
 }
 
 TEST_CASE("shards") {

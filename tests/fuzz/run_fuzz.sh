@@ -17,7 +17,9 @@ clang=${CLANG:-$(command -v clang++ || compgen -c clang++- | sort -V | tail -1 |
 suffix=${clang##*clang++}
 
 [[ -f $build/CMakeCache.txt ]] || cmake --preset fuzz -S "$source" -DCMAKE_CXX_COMPILER="$clang" > /dev/null
-((built)) || cmake --build "$build" --target fuzzers --parallel "${JOBS:-2}" > "$build/build.log" || { tail -20 "$build/build.log"; exit 1; }
+targets=(fuzzers)
+(($# == 0)) || targets=("${@/#/fuzz_}")
+((built)) || cmake --build "$build" --target "${targets[@]}" --parallel "${JOBS:-2}" > "$build/build.log" || { tail -20 "$build/build.log"; exit 1; }
 
 mkdir -p "$build/found" "$build/profile"
 seeds=$(mktemp -d)
