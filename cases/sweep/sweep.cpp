@@ -70,13 +70,18 @@ void check_values(const Sweep& sweep) {
   }
 }
 
-void make_points(Sweep& sweep) {
+// How many points the axes make. Before anything is done with each value: a line of a file can name a million of them.
+std::size_t count_points(const Sweep& sweep) {
   std::size_t count = 1;
   for (const SweepAxis& axis : sweep.axes) {
     if (axis.size() > max_sweep_points / count)
       throw InputError(sweep.file.string() + ": axis", fmt::format("found more than {} points, expected fewer", max_sweep_points));
     count *= axis.size();
   }
+  return count;
+}
+
+void make_points(Sweep& sweep, std::size_t count) {
   std::map<std::string, std::string> model_hashes;  // by path
   std::set<std::string> names;
   for (std::size_t i = 0; i < count; ++i) {
@@ -176,8 +181,9 @@ Sweep read_sweep(const fs::path& file) {
   sweep.axes = read_axes(file.string(), table, lines);
   sweep.layout = read_layout(sweep, section);
   if (const auto output = section.section("output", {"distances"})) sweep.distances = output->boolean("distances").value_or(false);
+  const std::size_t count = count_points(sweep);
   check_values(sweep);
-  make_points(sweep);
+  make_points(sweep, count);
   sweep.sha256 = hash_of(sweep);
   return sweep;
 }

@@ -42,7 +42,10 @@ for fuzzer in "$build"/tests/fuzz/fuzz_*; do
   cat "$source"/tests/fuzz/dictionaries/"${name%%_*}"*.dict > "$dictionaries" 2> /dev/null || true
   # A megabyte of input at most; 512 MiB of one allocation or 2 GiB in all would be a finding by itself, long after memory_bound() was.
   code=0
-  LLVM_PROFILE_FILE=$build/profile/$name.profraw "$fuzzer" -max_total_time="$seconds" -max_len=65536 -timeout=20 -malloc_limit_mb=512 -rss_limit_mb=2048 \
+  # A sweep may have a million points, each with its name.
+  patience=20
+  [[ $name != sweep ]] || patience=300
+  LLVM_PROFILE_FILE=$build/profile/$name.profraw "$fuzzer" -max_total_time="$seconds" -max_len=65536 -timeout="$patience" -malloc_limit_mb=512 -rss_limit_mb=2048 \
     -seed="${SEED:-1}" -dict="$dictionaries" -artifact_prefix="$build/found/$name-" -print_final_stats=1 "${inputs[@]}" > "$build/$name.log" 2>&1 || code=$?
   executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$name.log")
   edges=$(grep -o 'cov: [0-9]*' "$build/$name.log" | tail -1 | cut -d' ' -f2 || true)
