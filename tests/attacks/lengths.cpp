@@ -17,8 +17,7 @@ Attempt for_ever(Point point) {
   RandomModel r;
   r.seed = 1 + read.below(1000);
   r.layers = 1 + read.below(2), r.width = 4, r.heads = 1 + read.below(2), r.head_size = 2, r.hidden = read.below(2) == 0 ? 0 : 5, r.vocab = 5;
-  constexpr PositionKind positions[] = {PositionKind::none, PositionKind::none, PositionKind::alibi, PositionKind::rope};
-  r.position = positions[read.below(4)];
+  r.position = read.below(3) > 0 ? PositionKind::none : PositionKind::alibi;
   if (read.below(3) == 0) r.window = 1 + read.below(6);
   r.norm = read.below(2) == 0 ? NormKind::rms : NormKind::layer;
   r.activation = read.below(2) == 0 ? Activation::silu : Activation::relu;

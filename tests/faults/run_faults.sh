@@ -6,7 +6,7 @@
 set -u
 step=1
 if [[ ${1:-} == --quick ]]; then step=5; shift; fi
-command=${1:?the built command} inject=${2:?libsnellen_inject.so}
+command=$(realpath "${1:?the built command}") inject=$(realpath "${2:?libsnellen_inject.so}")
 fixtures=$(cd "$(dirname "$0")/.." && pwd)/engines/fixtures/tiny
 folder=$(mktemp -d) || exit 1
 trap 'umount "$folder/disk" 2> /dev/null; rm -rf "$folder"' EXIT
