@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <map>
 
 #include "bounds/harmonic_table.hpp"
@@ -20,7 +19,7 @@ constexpr std::int64_t most_tokens = 1 << 20, fewest_tokens = 8192, least_start 
 constexpr std::int64_t tokens_grow = 4;               // from attempt to attempt
 constexpr double far_lengths = 20'000;                // as many as meet all tokens (or the first 2^17) may be examined, or more shorter ones, in all rows together
 constexpr double most_met = 0x1p17;
-constexpr double doubles_gain = 64;                    // how much faster these meet a token than balls do, at least
+constexpr double doubles_gain = 200;                   // how much faster these meet a token than balls do
 constexpr std::size_t at_once = 64;                   // lengths that are examined together
 constexpr std::int64_t most_undecided = 40;           // of a row; below, only the most promising pairs of a window are looked at
 constexpr std::size_t promising = 24;
@@ -416,7 +415,6 @@ InevitableAnswer attempt(const InevitableTask& task, std::int64_t tokens, bool l
     search.finish();
     InevitableRow row = search.row();
     if (!row.theorem.empty()) row.numbers.insert(proof.numbers.begin(), proof.numbers.end());
-    if (getenv("DBG")) fprintf(stderr,"T %ld: %s..%s und %ld status %d bound %s ex %s far %s\n",(long)tokens,row.answer.lower.c_str(),row.answer.upper?row.answer.upper->c_str():"-",(long)row.undecided,(int)row.answer.status,row.numbers["upper end of the supremum"].c_str(),row.numbers["pairs examined one by one"].c_str(),"");
     answer.rows.push_back(std::move(row));
   }
   answer.limit = certified_column(run.balls(), limit.vector, 0);

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t most_first_modes = 800, most_modes = 300;  // of m and -m one each, in either layer
 constexpr std::size_t loose_octaves = 24;
+constexpr int slices = 8;  // of the way from the limit to the states at a length
 constexpr double evaluation_error = 0x1p-38;  // of a PhaseSum, times the sum of |Re c| + |Im c|: the powers' errors (2^-39), and twice as many roundings of 2^-53 as there are modes
 constexpr std::int64_t most_followed = std::int64_t(1) << 20;
 constexpr double sum_error = 0x1p-31;        // of sums of at most most_followed terms with powers, times the sum of their sizes: 2^-39 + 2^-33 and a rounding or two, twice
@@ -437,17 +438,31 @@ RunHarmonics::Reach RunHarmonics::reach_from(std::int64_t from) const {
       largest.push_back(upward(reach.back() / static_cast<double>(from)));
     }
   }
-  SecondLayerWorld::Memory moved = second_layer(largest);
-  const auto reach_of = [&](const SharesBlock& block) {
-    std::vector<double> sums(block.slopes.rows());
+  // v(alpha) - v(0) is the mean over t of J(t alpha), times alpha; for t up to (i + 1) / slices t alpha lies in as large a part of the box, so that the mean of J over these parts holds.
+  BallMatrix queries, keys;
+  const auto add_slopes = [&](BallMatrix& sum, const BallMatrix& slopes) {
+    if (sum.rows() == 0) sum = BallMatrix(slopes.rows(), slopes.columns());
+    for (std::size_t i = 0; i < slopes.rows(); ++i)
+      for (std::size_t s = 0; s < slopes.columns(); ++s) arb_add(sum(i, s), sum(i, s), slopes(i, s), bits_);
+  };
+  for (int slice = 1; slice <= slices; ++slice) {
+    std::vector<double> part = largest;
+    for (double& x : part) x = upward(x * slice / slices);
+    const SecondLayerWorld::Memory moved = second_layer(part);
+    add_slopes(queries, moved.query.slopes), add_slopes(keys, moved.key.slopes), add_slopes(result.value_slopes, moved.value.slopes);
+  }
+  const auto reach_of = [&](BallMatrix& slopes) {
+    std::vector<double> sums(slopes.rows());
     for (std::size_t i = 0; i < sums.size(); ++i) {
-      for (std::size_t s = 0; s < reach.size(); ++s) sums[i] += at_most(block.slopes(i, s)) * reach[s];
+      for (std::size_t s = 0; s < reach.size(); ++s) {
+        arb_div_si(slopes(i, s), slopes(i, s), slices, bits_);
+        sums[i] += at_most(slopes(i, s)) * reach[s];
+      }
       sums[i] = upward(sums[i]);
     }
     return sums;
   };
-  result.queries = reach_of(moved.query), result.keys = reach_of(moved.key), result.values = reach_of(moved.value);
-  result.value_slopes = std::move(moved.value.slopes);
+  result.queries = reach_of(queries), result.keys = reach_of(keys), result.values = reach_of(result.value_slopes);
   return result;
 }
 

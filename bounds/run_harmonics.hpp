@@ -107,7 +107,7 @@ class RunHarmonics {
     // At least the sum of E(n - j) beta_j with 0 <= beta_j <= most, a monotone beta and `sum` at least its sum: by the largest weight, or by the mean one (`mean_weight`).
     double weighed(double sum, double most) const { return upward(std::min(largest * sum, start.mean_high * sum + 2 * excess * most)); }
   };
-  // What j |q_j - q|, j |k_j - k| and j |v_j - v| are at most, for every j >= from; and j / T_j of each of the first layer's heads, and derivatives over the box of shares.
+  // What j |q_j - q|, j |k_j - k| and j |v_j - v| are at most, for every j >= from; and j / T_j of each of the first layer's heads, and the mean of the derivatives on the way from the limit to any shares of the box.
   struct Reach {
     std::vector<Ball> densities;
     std::vector<double> queries, keys, values;
