@@ -84,11 +84,14 @@ HarmonicTable::HarmonicTable(std::vector<TurningQuotient> quotients, const Rotar
 // (a + b L(n)) / n at n >= from is at most (max(a, b) + b L(from)) / from, which falls as n grows: L grows by at most 1/(n+1) from n to n + 1.
 std::vector<double> HarmonicTable::largest(std::int64_t from) const {
   const auto n = static_cast<double>(from);
-  const double harmonic = harmonic_above(start_, from);
+  const double harmonic = harmonic_above(start_, from), least_harmonic = harmonic_below(start_, from);
   std::vector<double> result;
   for (std::size_t q = 0; q < quotients_.size(); ++q) {
     const Entries& entries = entries_[q];
-    const auto most = [&](std::size_t k) { return std::max(entries.fixed_most[k], entries.growing_most[k]) + entries.growing_most[k] * harmonic; };
+    const auto most = [&](std::size_t k) {
+      const double growing = entries.growing_most[k] + quotients_[q].later_growth(k, least_harmonic);
+      return std::max(entries.fixed_most[k] + quotients_[q].later(k, harmonic), growing) + growing * harmonic;
+    };
     const double least_mass = quotients_[q].mean_low - upward(most(entries.size - 1) / n);
     for (std::size_t k = 0; k + 1 < entries.size; ++k) result.push_back(least_mass > 0x1p-60 ? upward(most(k) / (least_mass * (1 - 0x1p-40) * n)) : infinite_bound);
   }
@@ -117,7 +120,8 @@ double HarmonicTable::bound_at(std::size_t end, const GaugeInDoubles& gauge, boo
     const double density = (largest + smallest) / 2, spread = upward((largest - smallest) / 2 + largest * 0x1p-50);
     for (std::size_t k = 0; k < mass; ++k) {
       const double f = growing_only ? 0 : entries.fixed[begin + k], g = entries.growing[begin + k];
-      const double fixed_rest = growing_only ? 0 : quotient.fixed.rest[k], growing_rest = quotient.growing.rest[k];
+      const double fixed_rest = growing_only ? 0 : quotient.fixed.rest[k] + quotient.later(k, harmonic.high + (steps ? 1 / from : 0));
+      const double growing_rest = quotient.growing.rest[k] + (growing_only ? quotient.later_growth(k, harmonic.low) : 0);
       const double factor = growing_only ? 1 : middle, factor_most = growing_only ? 1 : harmonic.high, factor_half = growing_only ? 0 : half;
       const double value = f + factor * g;
       if (!steps) {

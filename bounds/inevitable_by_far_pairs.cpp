@@ -147,7 +147,7 @@ std::optional<std::string> far_pairs_refuse(const InevitableTask& task) {
 InevitableAnswer by_far_pairs(const InevitableTask& task, Progress& progress) {
   const std::int64_t tokens = tokens_within(task);
   progress.begin(fmt::format("single far lengths under rotary positions, up to {}", tokens), static_cast<std::size_t>(tokens / 4096 + 200));
-  FarRun run(task.model, task.family, task.place, asks_next_tokens(task.questions), tokens, bits, progress);
+  FarRun run(task.model, task.family, task.place, asks_next_tokens(task.questions), tokens, bits, FarRun::Keep::balls, progress);
   InevitableAnswer answer;
   answer.rows = Search(task, run, progress).answer();
   return answer;

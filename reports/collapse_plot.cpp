@@ -75,7 +75,7 @@ Picture collapse_plot(const Certification& c, const std::string& program) {
     if (m.has_high && known.status == Status::bracket) note = fmt::format("'{} to {}'", short_length(known.lower), short_length(*known.upper));
     if (m.has_high && known.lower.size() > 15) note = "'" + short_length(*known.upper) + "'";
     labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", label_of_row(row), lane.y, colour);
-    labels += fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", note, lane.y, colour);
+    labels += label_beyond(note, lane.y, colour);
     labels += fmt::format("set arrow from graph 0, first {0} to graph 1, first {0} nohead back linecolor '#EDEDED' linewidth 1\n", lane.y);
     if (row.inevitable.status == Status::never || row.basis.overflow_from) continue;
     if (!m.has_high) {  // not yet at the horizon, or at the last pair proved distinct

@@ -27,6 +27,11 @@ std::string logarithmic_tics(double low, double high) {
 
 }  // namespace
 
+std::string label_beyond(const std::string& text, double y, std::string_view colour) {
+  constexpr std::size_t fits = 17;  // quotes included
+  return fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'{}\n", text, y, colour, text.size() > fits ? " font ',12'" : "");
+}
+
 std::string enhanced(Metric metric) {
   return metric == Metric::linf ? "L_{∞}" : fmt::format("L_{{{}}}", label_of(metric).substr(1));
 }

@@ -19,6 +19,9 @@ inline constexpr double kThinBand = 0.01;  // decades: less than a line is thick
 inline constexpr int kPictureWidth = 940;
 inline constexpr double kLeftEdge = 0.185, kRightEdge = 0.855;  // of the plotted area, as shares of the width
 
+// What stands to the right of the plotted area at height y, a gnuplot string; smaller where it is long, since there is no more room.
+std::string label_beyond(const std::string& text, double y, std::string_view colour);
+
 // Without quotes, for a place inside a gnuplot string: L_1, and 2^-7 with an exponent.
 std::string enhanced(Metric metric);
 std::string enhanced(const Dyadic& eps);

@@ -95,8 +95,7 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
   const auto add = [&](const Strip& strip) {
     append_boxes(strip, y, axis, data);
     labels += fmt::format("set label {} at graph -0.012, first {} right textcolor '{}'\n", strip.label, y, strip.colour);
-    labels +=
-        fmt::format("set label {} at graph 1.012, first {} left textcolor '{}'\n", strip.note, y, strip.colour);
+    labels += label_beyond(strip.note, y, strip.colour);
     y -= 1;
   };
   const CollapseRow* before = nullptr;
@@ -107,7 +106,7 @@ Picture verdict_plot(const Certification& c, const std::string& program) {
     const Inevitable& known = row->inevitable;
     std::string from = gnuplot_string(known.upper ? "from " + start : start);
     if (known.upper && known.lower == *known.upper) from = "'from " + short_length(start) + "'";
-    else if (known.upper && known.upper->size() > 7) from = fmt::format("'{} to {}'", short_length(known.lower), short_length(*known.upper));
+    else if (known.upper && known.upper->size() > 6) from = fmt::format("'{} to {}'", short_length(known.lower), short_length(*known.upper));
     Strip strip{label_of(*row), from, "#222222", {}};
     for (std::size_t i = 0; i < row->verdicts.size(); ++i)
       strip.cells.emplace_back(c.from + static_cast<std::int64_t>(i), row->verdicts[i]);

@@ -29,7 +29,7 @@ Evaluation direct(const Model& model, Family family, Place place, std::int64_t c
 void check_vectors(const Model& model, const Family& family, Place place) {
   constexpr std::int64_t count = 300;
   SilentProgress silent;
-  FarRun run(model, family, place, true, count, bits, silent);
+  FarRun run(model, family, place, true, count, bits, FarRun::Keep::balls, silent);
   const Evaluation expected = direct(model, family, place, count);
   // In two blocks: what was asked for before does not change what is seen later.
   for (const std::vector<std::int64_t>& lengths : {std::vector<std::int64_t>{1, 2, 3, 7, 64, 299, 300}, std::vector<std::int64_t>{1, 50, 300}}) {
@@ -55,6 +55,37 @@ TEST_CASE("Two layers under RoPE: far vectors are those of all tokens") {
   check_vectors(synthetic_model(m), run_after({1, 4, 3}), Place::hidden);
   m.kv_heads = 1, m.gain = 2;
   check_vectors(synthetic_model(m), run_after({3, 1}), Place::final);
+}
+
+// In doubles, at counts of tokens around whole lanes, tiles and blocks of them: what balls say lies inside, and little else does.
+TEST_CASE("Two layers under RoPE: far vectors in doubles enclose those in balls") {
+  SilentProgress silent;
+  RandomModel m = two_layers();
+  const auto check = [&](const std::vector<Token>& prefix, std::int64_t count, const std::vector<std::int64_t>& lengths) {
+    const Model model = synthetic_model(m);
+    FarRun run(model, run_after(prefix), Place::final, false, count, bits, FarRun::Keep::balls, silent);
+    const RotaryLengths::Vectors found = run.near(lengths), expected = run.at(lengths);
+    for (std::size_t i = 0; i < lengths.size(); ++i)
+      for (std::size_t e = 0; e < found.vectors[i].size(); ++e) {
+        INFO("n = " << lengths[i] << ", coordinate " << e);
+        const Enclosure &wide = found.vectors[i][e], &sharp = expected.vectors[i][e];
+        CHECK(mpfr_lessequal_p(wide.lower.get(), sharp.lower.get()));
+        CHECK(mpfr_lessequal_p(sharp.upper.get(), wide.upper.get()));
+        CHECK(mpfr_get_d(wide.upper.get(), MPFR_RNDU) - mpfr_get_d(wide.lower.get(), MPFR_RNDD) < 0x1p-28);
+      }
+  };
+  check({1}, 4200, {1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 100, 4094, 4095, 4096, 4097, 4111, 4112, 4113, 4200});
+  m.kv_heads = 1, m.gain = 2;
+  check({3, 1}, 300, {1, 14, 15, 16, 17, 50, 299, 300});
+}
+
+TEST_CASE("Two layers under RoPE: vectors in doubles need the run") {
+  SilentProgress silent;
+  const Model model = synthetic_model(two_layers());
+  FarRun run(model, run_after({1}), Place::final, false, 20, bits, FarRun::Keep::doubles, silent);
+  CHECK_NOTHROW(run.near({20}));
+  CHECK_THROWS_AS(run.near({22}), std::logic_error);
+  CHECK_THROWS_AS(run.at({20}), std::logic_error);
 }
 
 TEST_CASE("Two layers under RoPE: a lower end follows a pair that is distinct") {

@@ -30,47 +30,89 @@ struct Known {
   FarRun run;
   RunHarmonics harmonics;
 
-  Known(const RandomModel& m, std::vector<Token> prefix, Place place, Progress& progress)
-      : model(synthetic_model(m)), family(run_after(std::move(prefix))), run(model, family, place, false, tokens, bits, progress), harmonics(model, family, place, run, {2048, 4096}, progress) {}
+  Known(const RandomModel& m, std::vector<Token> prefix, Place place, std::vector<std::int64_t> marks, Progress& progress)
+      : model(synthetic_model(m)), family(run_after(std::move(prefix))), run(model, family, place, false, tokens, bits, FarRun::Keep::balls, progress), harmonics(model, family, place, run, std::move(marks), progress) {}
 
-  RotaryLengths::Vectors by_sums(const std::vector<TurningQuotient>& quotients, std::int64_t start, const std::vector<std::int64_t>& lengths) {
-    BallMatrix outputs(harmonics.outputs(), lengths.size());
-    for (std::size_t c = 0; c < lengths.size(); ++c) harmonics.set_outputs(outputs, c, quotients, start, lengths[c]);
-    return run.given(lengths, std::move(outputs));
+  // The last vector's derivatives over boxes that hold all of the columns: the shares' largest values, and what the outputs are apart from the limit's.
+  RotaryLengths::Frame frame_around(const std::vector<double>& shares, const BallMatrix& outputs) {
+    const RotaryLengths::Frame limit = harmonics.frame({}, {});
+    std::vector<double> apart(outputs.rows());
+    for (std::size_t i = 0; i < outputs.rows(); ++i)
+      for (std::size_t c = 0; c < outputs.columns(); ++c) {
+        Ball t;
+        arb_sub(t, outputs(i, c), harmonics.limit_output(i), bits);
+        apart[i] = std::max(apart[i], upper_double(Magnitude::of(t)));
+      }
+    return harmonics.frame(shares, apart);
   }
 };
 
 double middle(arb_srcptr x) { return arf_get_d(arb_midref(x), ARF_RND_NEAR); }
 
+struct Closeness {
+  double loose = 0, deviation = 0, apart = 0;  // widths; distances of the truth from the limit; twice the distances of the middles from the truth
+};
+
+// One vector in both, and the sharp one inside the other.
+void check_inside(const RotaryLengths::Vectors& found, const RotaryLengths::Vectors& expected, const RotaryLengths::Frame& limit, const std::vector<std::int64_t>& lengths, Closeness& sums) {
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    INFO("n = " << lengths[i]);
+    CHECK(mpfr_sgn(distance(Metric::linf, found.vectors[i], expected.vectors[i], bits + 32).lower.get()) == 0);
+    for (std::size_t e = 0; e < found.vectors[i].size(); ++e) {
+      CHECK(mpfr_lessequal_p(found.vectors[i][e].lower.get(), expected.vectors[i][e].lower.get()));
+      CHECK(mpfr_lessequal_p(expected.vectors[i][e].upper.get(), found.vectors[i][e].upper.get()));
+      const double low = mpfr_get_d(found.vectors[i][e].lower.get(), MPFR_RNDD), high = mpfr_get_d(found.vectors[i][e].upper.get(), MPFR_RNDU);
+      const double truth = mpfr_get_d(expected.vectors[i][e].lower.get(), MPFR_RNDN);
+      sums.loose += high - low, sums.apart += std::fabs(low + high - 2 * truth), sums.deviation += std::fabs(truth - middle(limit.vector(e, 0)));
+    }
+  }
+}
+
 // `closest`: the middles are nearer to the truth than this part of what is proved. No proof needs that; a sum that is wrong within its constants would not be seen otherwise.
 void check_sums(const RandomModel& m, const std::vector<Token>& prefix, Place place, double closest) {
   SilentProgress silent;
-  Known known(m, prefix, place, silent);
-  const RotaryLengths::Frame limit = known.harmonics.frame({}, {});
-  for (std::size_t s = 0; s < 2; ++s) {
-    const std::int64_t start = known.harmonics.starts()[s];
-    const std::vector<TurningQuotient> quotients = known.harmonics.quotients(s);
+  for (const std::int64_t start : {2100, 4096}) {
+    INFO("start " << start);
+    Known known(m, prefix, place, {start}, silent);
+    const RotaryLengths::Frame limit = known.harmonics.frame({}, {});
+    const std::vector<TurningQuotient> quotients = known.harmonics.quotients();
     std::vector<std::int64_t> lengths;
     for (std::int64_t n = start; n < start + 12; ++n) lengths.push_back(n);  // every phase of the fastest plane
     for (std::int64_t n = start + 50; n < tokens; n += 173) lengths.push_back(n);
-    const RotaryLengths::Vectors found = known.by_sums(quotients, start, lengths), expected = known.run.at(lengths);
-    double loose = 0, deviation = 0, apart = 0;
-    for (std::size_t i = 0; i < lengths.size(); ++i) {
-      INFO("start " << start << ", n = " << lengths[i]);
-      CHECK(mpfr_sgn(distance(Metric::linf, found.vectors[i], expected.vectors[i], bits + 32).lower.get()) == 0);
-      for (std::size_t e = 0; e < found.vectors[i].size(); ++e) {
-        // One vector in both, and the sharp one inside the other.
-        CHECK(mpfr_lessequal_p(found.vectors[i][e].lower.get(), expected.vectors[i][e].lower.get()));
-        CHECK(mpfr_lessequal_p(expected.vectors[i][e].upper.get(), found.vectors[i][e].upper.get()));
-        const double low = mpfr_get_d(found.vectors[i][e].lower.get(), MPFR_RNDD), high = mpfr_get_d(found.vectors[i][e].upper.get(), MPFR_RNDU);
-        loose += high - low;
-        apart += std::fabs(low + high - 2 * mpfr_get_d(expected.vectors[i][e].lower.get(), MPFR_RNDN));
-        deviation += std::fabs(mpfr_get_d(expected.vectors[i][e].lower.get(), MPFR_RNDN) - middle(limit.vector(e, 0)));
-      }
-    }
-    CHECK(apart < closest * loose);
-    if (s == 1) CHECK(loose < 2 * deviation);  // sharp enough to say something
+    BallMatrix outputs(known.harmonics.outputs(), lengths.size());
+    for (std::size_t c = 0; c < lengths.size(); ++c) known.harmonics.set_outputs(outputs, c, quotients, lengths[c]);
+    const std::vector<double> largest = HarmonicTable(quotients, known.harmonics.frequencies(), start).largest(start);
+    const RotaryLengths::Frame frame = known.frame_around({largest.begin(), largest.begin() + static_cast<std::ptrdiff_t>(known.harmonics.shares())}, outputs);
+    Closeness sums;
+    check_inside(known.run.given(lengths, std::move(outputs), frame), known.run.at(lengths), limit, lengths, sums);
+    CHECK(sums.apart < closest * sums.loose);
+    if (start == 4096) CHECK(sums.loose < sums.deviation);  // sharp enough to say something
   }
+}
+
+// Points hold the shares and the outputs of every length, and are far sharper.
+void check_points(const RandomModel& m, const std::vector<Token>& prefix, Place place) {
+  SilentProgress silent;
+  Known known(m, prefix, place, {3000, 3100, 5000, 5200}, silent);
+  const RotaryLengths::Frame limit = known.harmonics.frame({}, {});
+  Closeness sums;
+  for (const std::size_t mark : {std::size_t{1}, std::size_t{3}}) {
+    const RunHarmonics::Points points = known.harmonics.points(mark);
+    REQUIRE(points.from == known.harmonics.marks()[mark - 1]);
+    REQUIRE(points.to == known.harmonics.marks()[mark]);
+    std::vector<std::int64_t> lengths;
+    for (std::int64_t n = points.from; n <= points.to; n += n < points.from + 12 || n + 1 == points.to ? 1 : 9) lengths.push_back(n);
+    lengths.push_back(points.to);
+    lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
+    BallMatrix outputs(known.harmonics.outputs(), lengths.size());
+    for (std::size_t c = 0; c < lengths.size(); ++c) known.harmonics.set_outputs(outputs, c, points, lengths[c]);
+    std::vector<double> shares(known.harmonics.shares());
+    for (std::int64_t n = points.from; n <= points.to; ++n)
+      for (std::size_t s = 0; s < shares.size(); ++s) shares[s] = std::max(shares[s], upward(points.middle(n)[s] + points.radius(n)[s]));
+    const RotaryLengths::Frame frame = known.frame_around(shares, outputs);
+    check_inside(known.run.given(lengths, std::move(outputs), frame), known.run.at(lengths), limit, lengths, sums);
+  }
+  CHECK(sums.loose < 0.25 * sums.deviation);
 }
 
 std::uint64_t arc_of(const RotaryFrequencies& frequencies, std::int64_t n) {
@@ -93,11 +135,18 @@ TEST_CASE("Harmonics: outputs by sums of modes enclose those by all tokens") {
   check_sums(m, {3, 1}, Place::hidden, 0.2);
 }
 
+TEST_CASE("Harmonics: points enclose what all tokens say") {
+  RandomModel m = two_layers();
+  check_points(m, {1}, Place::final);
+  m.kv_heads = 1, m.gain = 1;
+  check_points(m, {3, 1}, Place::hidden);
+}
+
 TEST_CASE("Harmonics: bounds on arcs hold at single lengths") {
   SilentProgress silent;
-  Known known(two_layers(), {1}, Place::final, silent);
+  Known known(two_layers(), {1}, Place::final, {4096}, silent);
   const RotaryLengths::Frame limit = known.harmonics.frame({}, {});
-  const HarmonicTable table(known.harmonics.quotients(1), known.harmonics.frequencies(), 4096);
+  const HarmonicTable table(known.harmonics.quotients(), known.harmonics.frequencies(), 4096);
   const std::size_t width = limit.vector.rows();
   BallMatrix identity(width, width);
   for (std::size_t i = 0; i < width; ++i) arb_one(identity(i, i));
