@@ -1,14 +1,18 @@
 #include "proofs/checker/operations.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <stdexcept>
 
 #include "proofs/checker/fixed_dot.hpp"
 
 namespace snellen::check {
 namespace {
+
+constexpr std::size_t rows_together = 16;  // while a vector's digits, some hundred kilobytes of a wide one, are near
 
 std::vector<double> doubles(const Tensor& tensor, std::size_t row) {
   std::vector<double> values(tensor.columns());
@@ -32,11 +36,14 @@ std::vector<Vector> Operations::linear(const Linear& map, const std::vector<Vect
   std::vector<Vector> ys(xs.size(), zeros(out));
   std::vector<std::optional<FixedVector>> fixed(xs.size());
   for_each_index(xs.size(), xs.size() * map.weight->columns() >= 500, [&](std::size_t c) { fixed[c].emplace(xs[c], bits()); });
-  for_each_index(out, out * map.weight->columns() * xs.size() >= 20'000, [&](std::size_t i) {
-    const FixedRow weights(doubles(*map.weight, i));
+  for_each_index((out + rows_together - 1) / rows_together, out * map.weight->columns() * xs.size() >= 20'000, [&](std::size_t block) {
+    const std::size_t begin = block * rows_together, count = std::min(rows_together, out - begin);
+    std::vector<std::vector<double>> rows;
+    for (std::size_t i = begin; i < begin + count; ++i) rows.push_back(doubles(*map.weight, i));
+    const FixedRows weights(rows);
     for (std::size_t c = 0; c < xs.size(); ++c) {
-      weights.times(*fixed[c], ys[c][i]);
-      if (map.bias) a_.add(ys[c][i], ys[c][i], bias[i]);
+      weights.times(*fixed[c], std::span(ys[c]).subspan(begin, count));
+      for (std::size_t i = begin; map.bias && i < begin + count; ++i) a_.add(ys[c][i], ys[c][i], bias[i]);
     }
   });
   return ys;
