@@ -12,6 +12,7 @@
 namespace snellen::check {
 namespace {
 
+constexpr long bits_beside_width = 40;  // what an exponential has beyond the width of its argument
 constexpr std::size_t rows_together = 16;  // while a vector's digits, some hundred kilobytes of a wide one, are near
 
 std::vector<double> doubles(const Tensor& tensor, std::size_t row) {
@@ -90,7 +91,7 @@ void Operations::activate(Activation activation, Number& x) const {
     case Activation::relu: return a_.relu(x, x);
     case Activation::silu:  // x / (1 + e^-x)
       a_.sub(t, t, x);
-      a_.exp(t, t);
+      exp(t);
       a_.add(t, t, one);
       return a_.div(x, x, t);
     case Activation::gelu_exact:  // x/2 (1 + erf(x / sqrt 2))
@@ -143,13 +144,15 @@ void Operations::exp(Number& x) const {
   mpfr_ptr w = upper(width);
   mpfr_sub(w, upper(x), lower(x), MPFR_RNDU);
   if (!(mpfr_cmp_ui(w, 1) < 0) || mpfr_nan_p(w)) return a_.exp(x, x);
+  const auto precision = static_cast<mpfr_prec_t>(mpfr_zero_p(w) ? bits() : std::clamp(bits_beside_width - static_cast<long>(mpfr_get_exp(w)), std::min(bits(), 64L), bits()));
   mpfr_sqr(lower(width), w, MPFR_RNDU);
   mpfr_add(w, w, lower(width), MPFR_RNDU);
   mpfr_add_ui(w, w, 1, MPFR_RNDU);
-  const int inexact = mpfr_exp(lower(x), lower(x), MPFR_RNDD);
-  mpfr_set(upper(x), lower(x), MPFR_RNDU);
-  if (inexact != 0) mpfr_nextabove(upper(x));
-  mpfr_mul(upper(x), upper(x), w, MPFR_RNDU);
+  Dyadic end(precision);
+  const int inexact = mpfr_exp(end.get(), lower(x), MPFR_RNDD);
+  mpfr_set(lower(x), end.get(), MPFR_RNDD);
+  if (inexact != 0) mpfr_nextabove(end.get());
+  mpfr_mul(upper(x), end.get(), w, MPFR_RNDU);
 }
 
 void Operations::soft_cap(Number& score, double cap) const {

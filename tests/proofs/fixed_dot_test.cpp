@@ -104,6 +104,17 @@ TEST_CASE("exact where all is exact; nothing is known of what is not finite") {
   CHECK(!check::is_finite(y[0]));
 }
 
+TEST_CASE("a radius whose product with a weight is too small for a double is not zero") {
+  const IntervalArithmetic a(1200);
+  check::Vector x{a.of(1), a.of(5)}, y(1, a.zero());
+  mpfr_add_d(check::upper(x[0]), check::upper(x[0]), 0x1p-60, MPFR_RNDU);
+  mpfr_add_d(check::upper(x[1]), check::upper(x[1]), 0x1p-200, MPFR_RNDU);
+  check::FixedRows({{{0, 0x1p-1000}}}).times(check::FixedVector(x, 1200), y);
+  Dyadic above(1200);
+  mpfr_mul_2si(above.get(), check::upper(x[1]), -1000, MPFR_RNDN);
+  CHECK(mpfr_lessequal_p(above.get(), check::upper(y[0])));
+}
+
 TEST_CASE("the largest digits, and more terms than one sum takes") {
   // Digits of 2^20, as large as they can be; one more, and they are -(2^20 - 1) beside a carry.
   const double digits = 0x1p20 + 0x1p41;
