@@ -25,11 +25,10 @@ Side::Side(std::vector<Row> r, long bits) : rows(std::move(r)) {
 }
 
 PairExponential::PairExponential(const Operations& o, const Side& query, const Side& key, std::size_t most, long wanted) {
-  const IntervalArithmetic& a = o.arithmetic();
   const std::size_t size = query.rows.size(), query_length = query.rows[0].size(), key_length = key.rows[0].size();
   // At R = 2^e, at least the sum of |coefficient| R^degree of sigma.
   Majorants bounds;
-  Upper radii;  // of sigma's coefficients in sum
+  Upper radii;  // of s's coefficients in sum
   for (std::size_t c = 0; c < size; ++c) {
     for (std::size_t e = 0; e < bounds.size(); ++e) {
       const Upper &q = query.moving[c][e], &k = key.moving[c][e];
@@ -94,15 +93,11 @@ PairExponential::PairExponential(const Operations& o, const Side& query, const S
   std::size_t coefficients = 0;
   for (const std::vector<Integer>& row : series)
     for (const Integer& x : row) total += boost::multiprecision::abs(x), ++coefficients;
-  Number score = a.zero(), term = a.zero();
-  for (std::size_t c = 0; c < size; ++c) {
-    a.mul(term, query.rows[c][0], key.rows[c][0]);
-    a.add(score, score, term);
-  }
-  a.exp(score, score);
+  Number score = enclosed(s[0][0], -fraction, o.bits());
+  o.exp(score);
   factor = midpoint(score);
-  const Upper growth = (bounds[0] + radii).expm1() + Upper(1), of_series = Upper::magnitude(enclosed(total, -fraction, o.bits())), off = Upper::radius(score);
-  error = Upper::magnitude(score) * (tail + growth * (radii.expm1() + Upper(static_cast<double>(coefficients)) * unit)) + off * of_series;
+  const Upper spread = radii.expm1(), growth = (bounds[0] + radii).expm1() + Upper(1), of_series = Upper::magnitude(enclosed(total, -fraction, o.bits()));
+  error = Upper::magnitude(score) * (tail * (spread + Upper(1)) + growth * (spread + Upper(static_cast<double>(coefficients)) * unit)) + Upper::radius(score) * of_series;
   supremum = Upper::magnitude(factor) * of_series;
 }
 

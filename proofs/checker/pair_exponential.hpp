@@ -16,10 +16,10 @@ struct Side {
 
 // At each pair of points of [-1, 1]: within `error` of factor 2^-fraction sum over a and b of series[a][b] t^a tau^b, the factor a point.
 //
-// With s = s_00 + sigma, e^s = e^s_00 e^sigma. sigma's coefficients are known up to radii of sum rho, on a grid of their own; of the series of e^sigma the terms of total degree above `degree` are left out
-// (`exponential_tail`, proofs/era.md). Two series e^sigma and e^sigma' differ, coefficient by coefficient, by no more than e^|sigma'| (e^|sigma - sigma'| - 1), in sum e^(B + rho) (e^rho - 1) with B at least
-// the sum of the |sigma_ij|. The recursion a E_a = sum over k of k s_k E_(a-k) is computed in whole numbers of 2^-fraction, each coefficient rounded once, by less than one unit: errors obey the same recursion
-// with |s_k| for s_k and one unit more for each coefficient, so that their sum is at most e^(B + rho) times as many units as there are coefficients ("Exponentials in fixed point", proofs/era.md).
+// s is known up to radii of its coefficients, rho in sum; s' is a polynomial on a grid within them, and e^s = e^s'_00 e^(s - s'_00). Of this series the terms of total degree above `degree` are left out
+// (`exponential_tail`, proofs/era.md, and e^rho for the constant). Two series e^s and e^s' differ, coefficient by coefficient, by no more than e^|s'| (e^|s - s'| - 1), in sum e^(B + rho) (e^rho - 1) with B at
+// least the sum of the |s_ij| but for s_00. The recursion a E_a = sum over k of k s'_k E_(a-k) is computed in whole numbers of 2^-fraction, each coefficient rounded once, by less than one unit: errors obey the
+// same recursion with |s'_k| for s'_k and one unit more for each coefficient, so that their sum is at most e^(B + rho) times as many units as there are coefficients ("Exponentials in fixed point", proofs/era.md).
 struct PairExponential {
   std::size_t in_t = 0, in_tau = 0, degree = 0;  // a < in_t, b < in_tau, a + b <= degree
   std::vector<std::vector<Integer>> series;      // [a][b]
