@@ -1,13 +1,15 @@
-// Products of a matrix of doubles with vectors of intervals, exact but for what a vector loses when it is put on a grid: integers, one limb times many.
+// Products of rows of doubles with vectors of intervals, exact but for what a vector loses when it is put on a grid: sums of products of digits (digit_kernels.hpp), each an exact integer.
 #pragma once
 
-#include <gmp.h>
+#include <cstdint>
+#include <span>
 
 #include "proofs/checker/arithmetic.hpp"
+#include "proofs/checker/digit_kernels.hpp"
 
 namespace snellen::check {
 
-// Entry j lies within radius_j 2^radius_unit of +- magnitude_j 2^unit.
+// Entry j lies within radius_j 2^radius_unit of 2^unit times the sum of its digits, digit k times 2^(21 k).
 class FixedVector {
  public:
   // The grid is about 2^-(bits + 64) times the largest entry, or 2^-40 times the widest entry's width where that is more: what lies below would only cost time.
@@ -15,33 +17,32 @@ class FixedVector {
   bool finite() const { return finite_; }  // else nothing is known of any entry
 
  private:
-  friend class FixedRow;
-  std::size_t limbs_ = 0;
+  friend class FixedRows;
+  std::size_t size_ = 0, blocks_ = 0;  // blocks of lanes
   long unit_ = 0, radius_unit_ = 0;
-  std::vector<mp_limb_t> magnitudes_;  // [entry][limb]
-  std::vector<signed char> signs_;
+  std::vector<double> digits_;  // [block][entry][lane]
   std::vector<double> radii_;
   bool finite_ = true;
 };
 
-// A row of weights.
-class FixedRow {
+// Rows of weights of one length.
+class FixedRows {
  public:
-  explicit FixedRow(const std::vector<double>& weights);  // finite
-  // Sets y to an interval that contains weights . x.
-  void times(const FixedVector& x, Number& y) const;
+  explicit FixedRows(std::span<const std::vector<double>> rows, const DigitKernel& kernel = digit_kernels().front());  // finite
+  // Sets y[i] to an interval that contains rows[i] . x.
+  void times(const FixedVector& x, std::span<Number> y) const;
 
  private:
-  // A weight is +- limb 2^(exponent_ + band step_); most rows have one band.
-  struct Weight {
-    mp_limb_t limb;
-    std::size_t band;
-    bool negative;
+  // A row is 2^exponent times the sum of its digits; digit k is stream first + k.
+  struct Row {
+    long exponent;
+    std::size_t first, digits;
+    std::vector<double> magnitudes;
   };
-  std::vector<double> magnitudes_;
-  std::vector<Weight> weights_;
-  long exponent_ = 0, step_ = 1;
-  std::size_t bands_ = 1;
+  const DigitKernel& kernel_;
+  std::size_t size_ = 0;
+  std::vector<Row> rows_;
+  std::vector<double> digits_;  // [streams, four by four][entry][stream of the four]
 };
 
 }  // namespace snellen::check

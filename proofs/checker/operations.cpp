@@ -1,14 +1,19 @@
 #include "proofs/checker/operations.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <optional>
+#include <span>
 #include <stdexcept>
 
 #include "proofs/checker/fixed_dot.hpp"
 
 namespace snellen::check {
 namespace {
+
+constexpr long bits_beside_width = 40;  // what an exponential has beyond the width of its argument
+constexpr std::size_t rows_together = 16;  // while a vector's digits, some hundred kilobytes of a wide one, are near
 
 std::vector<double> doubles(const Tensor& tensor, std::size_t row) {
   std::vector<double> values(tensor.columns());
@@ -32,11 +37,14 @@ std::vector<Vector> Operations::linear(const Linear& map, const std::vector<Vect
   std::vector<Vector> ys(xs.size(), zeros(out));
   std::vector<std::optional<FixedVector>> fixed(xs.size());
   for_each_index(xs.size(), xs.size() * map.weight->columns() >= 500, [&](std::size_t c) { fixed[c].emplace(xs[c], bits()); });
-  for_each_index(out, out * map.weight->columns() * xs.size() >= 20'000, [&](std::size_t i) {
-    const FixedRow weights(doubles(*map.weight, i));
+  for_each_index((out + rows_together - 1) / rows_together, out * map.weight->columns() * xs.size() >= 20'000, [&](std::size_t block) {
+    const std::size_t begin = block * rows_together, count = std::min(rows_together, out - begin);
+    std::vector<std::vector<double>> rows;
+    for (std::size_t i = begin; i < begin + count; ++i) rows.push_back(doubles(*map.weight, i));
+    const FixedRows weights(rows);
     for (std::size_t c = 0; c < xs.size(); ++c) {
-      weights.times(*fixed[c], ys[c][i]);
-      if (map.bias) a_.add(ys[c][i], ys[c][i], bias[i]);
+      weights.times(*fixed[c], std::span(ys[c]).subspan(begin, count));
+      for (std::size_t i = begin; map.bias && i < begin + count; ++i) a_.add(ys[c][i], ys[c][i], bias[i]);
     }
   });
   return ys;
@@ -83,7 +91,7 @@ void Operations::activate(Activation activation, Number& x) const {
     case Activation::relu: return a_.relu(x, x);
     case Activation::silu:  // x / (1 + e^-x)
       a_.sub(t, t, x);
-      a_.exp(t, t);
+      exp(t);
       a_.add(t, t, one);
       return a_.div(x, x, t);
     case Activation::gelu_exact:  // x/2 (1 + erf(x / sqrt 2))
@@ -136,13 +144,15 @@ void Operations::exp(Number& x) const {
   mpfr_ptr w = upper(width);
   mpfr_sub(w, upper(x), lower(x), MPFR_RNDU);
   if (!(mpfr_cmp_ui(w, 1) < 0) || mpfr_nan_p(w)) return a_.exp(x, x);
+  const auto precision = static_cast<mpfr_prec_t>(mpfr_zero_p(w) ? bits() : std::clamp(bits_beside_width - static_cast<long>(mpfr_get_exp(w)), std::min(bits(), 64L), bits()));
   mpfr_sqr(lower(width), w, MPFR_RNDU);
   mpfr_add(w, w, lower(width), MPFR_RNDU);
   mpfr_add_ui(w, w, 1, MPFR_RNDU);
-  const int inexact = mpfr_exp(lower(x), lower(x), MPFR_RNDD);
-  mpfr_set(upper(x), lower(x), MPFR_RNDU);
-  if (inexact != 0) mpfr_nextabove(upper(x));
-  mpfr_mul(upper(x), upper(x), w, MPFR_RNDU);
+  Dyadic end(precision);
+  const int inexact = mpfr_exp(end.get(), lower(x), MPFR_RNDD);
+  mpfr_set(lower(x), end.get(), MPFR_RNDD);
+  if (inexact != 0) mpfr_nextabove(end.get());
+  mpfr_mul(upper(x), end.get(), w, MPFR_RNDU);
 }
 
 void Operations::soft_cap(Number& score, double cap) const {

@@ -26,7 +26,7 @@ class Operations {
   void activate(Activation activation, Number& x) const;
   Number root(const Root& r) const;
   Number slope(const Slope& s) const;  // 2^(-p/q)
-  // e^x, in place: one exponential and the interval's width, e^w <= 1 + w + w^2 for 0 <= w <= 1. Below 2^-(bits + 64) only an upper bound.
+  // e^x, in place: one exponential, of no more bits than the interval's width w deserves, and e^w <= 1 + w + w^2 for 0 <= w <= 1. Below 2^-(bits + 64) only an upper bound.
   void exp(Number& x) const;
   // c tanh(s / c), in place.
   void soft_cap(Number& score, double cap) const;

@@ -22,7 +22,7 @@ double products_of_pairs(const Model& model, const Certificate& c, std::int64_t 
   const std::vector<Seat>& seats = pairs.seating.seats();
   double seen = 0;
   for (std::size_t i = 0; i < seats.size(); ++i) seen += static_cast<double>(seats[i].trunk + (i - seats[i].branch) + 1);
-  const double tokens = asks_tokens(c) ? 2 * static_cast<double>(pairs.first.size()) * static_cast<double>(model.vocabulary) * static_cast<double>(model.width) : 0;
+  const double tokens = asks_tokens(c) ? 2 * static_cast<double>(pairs.first.size()) * products_of_logits(model) : 0;
   return static_cast<double>(seats.size()) * products_of_layers(model) + seen * products_of_attention(model) + tokens;
 }
 

@@ -208,7 +208,7 @@ Vector RunCover::append(Token token) {
           weighted.push_back(term);
         }
         HeadPast& past = past_[l][head];
-        past.add_token(key, weighted);
+        past.add_token(a, key, weighted);
         const std::vector<Row> sums = past.sums(points, parts.query, settings_.wanted);
         past.retire(points, parts.query, sums, settings_.wanted);
         set_mean(sums, l, head, mixed);

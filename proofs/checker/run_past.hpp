@@ -3,33 +3,16 @@
 //     o = v_c + sum_j e^(q_c . dk_j) e^(dq . dk_j) (1, dv_j)  quotient of entries 1.. by entry 0.
 #pragma once
 
+#include "proofs/checker/pair_exponential.hpp"
 #include "proofs/checker/power_sums.hpp"
 #include "proofs/checker/retired.hpp"
 
 namespace snellen::check {
 
-// Rows of t or tau, and the bounds of each that pairs ask for.
-struct Side {
-  std::vector<Row> rows;
-  std::vector<Upper> constants;     // |row_0|
-  std::vector<Majorants> moving;    // of the rest
-  explicit Side(std::vector<Row> r);
-};
-
-// e^(dq(t) . dk(tau)) as a polynomial in t and tau with exact coefficients and an error that holds at each pair of points.
-struct PairExponential {
-  std::size_t in_t = 0, degree = 0;            // a < in_t, a + b <= degree
-  std::vector<std::vector<Number>> coefficients;  // [a][b], points
-  Upper error, supremum;                       // of the polynomial
-
-  // wanted: truncation may cost about 2^wanted. The degree is at most `most`.
-  PairExponential(const Operations& o, const Side& query, const Side& key, std::size_t most, long wanted);
-};
-
 class HeadPast {
  public:
   // A token: dk, and weight times (1, dv).
-  void add_token(const Vector& key, const Vector& weighted);
+  void add_token(const IntervalArithmetic& a, const Vector& key, const Vector& weighted);
   // The tokens of an era: models of dk and of weight times (1, dv).
   void add_era(const IntervalArithmetic& a, std::vector<Row> keys, const std::vector<Row>& weighted, const Era& era);
   // Sums of weight (1, dv) over all that was added, for the query dq: 1 + size models.
@@ -41,9 +24,11 @@ class HeadPast {
  private:
   struct Group {
     Side keys;
-    std::vector<Vector> moments;    // [row][b]: sum of tau^b weight (1, dv)
-    std::vector<Upper> absolute;    // sum of |weight (1, dv)|
-    Upper reach;                    // largest |dk_c|
+    std::vector<Vector> moments;  // [row][b]: sum of tau^b weight (1, dv)
+    std::vector<Grid> grids;      // of each row's moments
+    std::vector<Upper> absolute;  // sum of |weight (1, dv)|
+    Upper reach;                  // largest |dk_c|
+    Group(const IntervalArithmetic& a, Side side, std::vector<Vector> sums, std::vector<Upper> sizes, Upper largest);
   };
   std::vector<Group> groups_;
   Retired retired_;

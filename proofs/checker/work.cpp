@@ -5,11 +5,13 @@ namespace {
 
 constexpr double weight_product = 0.1;  // of an exact weight with an interval (fixed_dot.hpp), beside a product of two intervals
 
+double products_of(const Linear& map) { return weight_product * static_cast<double>(map.weight->rows()) * static_cast<double>(map.weight->columns()); }
+
 }  // namespace
 
 double products_of_layers(const Model& model) {
   double products = 0;
-  const auto add = [&](const Linear& map) { products += weight_product * static_cast<double>(map.weight->rows()) * static_cast<double>(map.weight->columns()); };
+  const auto add = [&](const Linear& map) { products += products_of(map); };
   for (const Layer& layer : model.layers) {
     add(layer.query), add(layer.key), add(layer.value), add(layer.output);
     if (layer.gate) add(*layer.gate);
@@ -17,6 +19,8 @@ double products_of_layers(const Model& model) {
   }
   return products;
 }
+
+double products_of_logits(const Model& model) { return products_of(model.unembedding); }
 
 double products_of_attention(const Model& model) {
   double products = 0;

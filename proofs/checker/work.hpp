@@ -7,6 +7,8 @@ namespace snellen::check {
 
 // Of all linear maps of the layers, for one token.
 double products_of_layers(const Model& model);
+// Of one token's logits.
+double products_of_logits(const Model& model);
 // Scores and mixes of one token for each token that it sees.
 double products_of_attention(const Model& model);
 

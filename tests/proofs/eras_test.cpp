@@ -78,7 +78,7 @@ TEST_CASE("sums over an era, of its earlier and of its own tokens, are the plain
   Vector key, weight;
   for (std::size_t i = 0; i < size; ++i) key.push_back(a.of(rows.small()));
   for (std::size_t i = 0; i <= size; ++i) weight.push_back(a.of(1 + i));
-  past.add_token(key, weight);
+  past.add_token(a, key, weight);
   const std::vector<Row> earlier = past.sums(taylor, query, -100), own = own_sums(taylor, query, keys, weighted, era, -100);
 
   // e^(dq(t) . dk) w, added to the sum.
@@ -146,7 +146,7 @@ TEST_CASE("retired tokens are summed by what their scores leave out, and by what
     Vector key, weight;
     for (std::size_t i = 0; i < size; ++i) key.push_back(a.of(rows.small()));
     for (std::size_t i = 0; i <= size; ++i) weight.push_back(a.of(1 + i));
-    past.add_token(key, weight);
+    past.add_token(a, key, weight);
     REQUIRE(past.groups() == 2);
     past.retire(taylor, query, past.sums(taylor, query, -100), -200);
     REQUIRE(past.groups() == 2);  // that would cost more than 2^-200
