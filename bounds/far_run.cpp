@@ -74,11 +74,11 @@ BallMatrix FarRun::first_layer(const std::vector<std::int64_t>& lengths) {
   return closed.layer(model_.layers[0], closed.embed(columns), columns, below_);
 }
 
-RotaryLengths::Vectors FarRun::vectors_of(const BallMatrix& place, const BallMatrix& final) const {
+RotaryLengths::Vectors FarRun::vectors_of(const BallMatrix& x, const BallMatrix& y) const {
   RotaryLengths::Vectors result;
-  for (std::size_t c = 0; c < place.columns(); ++c) result.vectors.push_back(certified_column(balls_, place, c));
-  result.next_tokens.resize(place.columns());
-  if (next_tokens_) result.next_tokens = certified_next_tokens(model_, balls_, final);
+  for (std::size_t c = 0; c < x.columns(); ++c) result.vectors.push_back(certified_column(balls_, place_ == Place::final ? y : x, c));
+  result.next_tokens.resize(x.columns());
+  if (next_tokens_) result.next_tokens = certified_next_tokens(model_, balls_, y);
   return result;
 }
 
@@ -87,7 +87,7 @@ RotaryLengths::Vectors FarRun::near(const std::vector<std::int64_t>& lengths) {
   for (const std::int64_t n : lengths) columns.push_back({last_, before_ + n - 1, 0, 0});
   const RoundedMemoryWorld world(balls_.bits());
   const BallMatrix x = Decoder<RoundedMemoryWorld>(model_, world).layer(model_.layers[1], first_layer(lengths), columns, rounded_), y = final(x);
-  return vectors_of(place_ == Place::final ? y : x, y);
+  return vectors_of(x, y);
 }
 
 RotaryLengths::Vectors FarRun::at(const std::vector<std::int64_t>& lengths) {
@@ -98,7 +98,7 @@ RotaryLengths::Vectors FarRun::at(const std::vector<std::int64_t>& lengths) {
     columns.push_back({last_, before_ + n - 1, seen, memory_.entries + columns.size()});
   }
   const BallMatrix x = Decoder<BallWorld>(model_, balls_).layer(model_.layers[1], first_layer(lengths), columns, memory_), y = final(x);
-  return vectors_of(place_ == Place::final ? y : x, y);
+  return vectors_of(x, y);
 }
 
 RotaryLengths::Vectors FarRun::given(const std::vector<std::int64_t>& lengths, BallMatrix outputs, const RotaryLengths::Frame& frame) {
@@ -125,7 +125,7 @@ RotaryLengths::Vectors FarRun::given(const std::vector<std::int64_t>& lengths, B
   };
   widen(y, frame.final_slopes);
   if (place_ == Place::hidden) widen(x, frame.slopes);
-  return vectors_of(place_ == Place::final ? y : x, y);
+  return vectors_of(x, y);
 }
 
 }  // namespace snellen

@@ -25,7 +25,7 @@ class FarRun {
 
   // y(S_n) (or x(L)) at each of the lengths, ascending, 1 <= n <= tokens().
   RotaryLengths::Vectors at(const std::vector<std::int64_t>& lengths);
-  // The same to some ten digits, and some thirty times faster (lib/world/rounded_memory.hpp).
+  // The same to some ten digits, and some hundred times faster (lib/world/rounded_memory.hpp).
   RotaryLengths::Vectors near(const std::vector<std::int64_t>& lengths);
   // The same of any lengths, beyond tokens() too, given the outputs of the second layer's heads, [heads * head_size, lengths]. The last columns of the frame's derivatives are by the outputs, over
   // a box that contains these: a vector is that of the outputs' middles, within the derivatives times the outputs' radii (mean value theorem), which is far sharper than balls through the layer.
@@ -37,7 +37,7 @@ class FarRun {
 
  private:
   BallMatrix first_layer(const std::vector<std::int64_t>& lengths);
-  RotaryLengths::Vectors vectors_of(const BallMatrix& place, const BallMatrix& final) const;
+  RotaryLengths::Vectors vectors_of(const BallMatrix& x, const BallMatrix& y) const;
   BallMatrix final(const BallMatrix& x) const { return Decoder<BallWorld>(model_, balls_).final(x); }
 
   const Model& model_;

@@ -535,13 +535,12 @@ std::vector<TurningQuotient> RunHarmonics::quotients() const {
   const auto begin = static_cast<double>(start());
   const std::size_t turning = attention.rotary->dimensions, half = turning / 2, width = attention.kv_heads * size_, singles = below.singles(), last = marks_.size() - 1;
 
-  const Reach reach = reach_from(start());
-  const std::vector<double>&keys = reach.keys, &values = reach.values;
-
   // j (v_j - v) = the sum over the shares of slope * density * w_s(j): modes by their multiples, of both signs, within `loose`[octave] from start() 2^octave on. Densities and slopes are
   // sharper from octave to octave; the modes are those of the last.
   std::vector<Reach> reaches;
-  for (std::size_t octave = 0; octave <= loose_octaves; ++octave) reaches.push_back(octave == 0 ? reach : reach_from(start() << octave));
+  for (std::size_t octave = 0; octave <= loose_octaves; ++octave) reaches.push_back(reach_from(start() << octave));
+  const Reach& reach = reaches.front();
+  const std::vector<double>&keys = reach.keys, &values = reach.values;
   std::map<std::int64_t, std::vector<std::complex<double>>> modes;
   std::vector<std::vector<double>> loose(loose_octaves + 1, std::vector<double>(width));
   std::vector<double> sum_of_modes(width);

@@ -1,5 +1,5 @@
 // Keys and values of very many tokens, each number in one double with one bound of what was rounded, and the attention of single queries to all of them: a pass over the tokens in doubles whose
-// errors are enclosed, hundreds of times faster than balls and good to about 11 digits.
+// errors are enclosed, some hundred times faster than balls and good to about 11 digits.
 //
 // With q^, k^, v^ the doubles, A = |q^|_1, a the sum of the query's radii, K >= |k|, kappa >= |k - k^| and D >= |v - v0|, v0 the token's own value:
 //   scores   |s_e - s^_e| <= A kappa + a (K + kappa) + (size + 4) 2^-53 A K =: eta                    (Higham 2002, section 3.1)
