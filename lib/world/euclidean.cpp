@@ -18,7 +18,7 @@ namespace {
 using Magnitudes = std::vector<Magnitude>;
 
 // A branch's own rounding errors stay about 2^-guard_bits of the stream's radius times what they grow by within the branch.
-constexpr long guard_bits = 40;
+constexpr long guard_bits = 24;
 constexpr long least_bits = 64, bits_step = 16;
 
 Magnitude root(Magnitude x) { return mag_sqrt(x.get(), x.get()), x; }
