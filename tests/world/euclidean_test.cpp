@@ -192,6 +192,46 @@ TEST_CASE("points within the stream's balls land within the layer's where attent
   REQUIRE(all.finite > all.tested / 2);
 }
 
+// Queries, keys and values are the streams themselves, 1/sqrt(2) the scale: where two tokens go, and how far the second can be moved.
+TEST_CASE("values and weights of attention in doubles move as far as they can") {
+  RandomModel m;
+  m.width = 2, m.heads = 1, m.vocab = 4, m.layers = 1, m.identity = true, m.hidden = 0, m.position = PositionKind::none;
+  const Model model = synthetic_model(m);
+  const std::vector<Column> sequence = SequenceTree({1, 2}).columns();
+  constexpr long bits = 160;
+  struct Move {
+    double at[2][2], radius[2], to[2][2];
+  };
+  // Both tokens go the same way, and the mean with them; the first one's key, alone or the second one's query, goes the other's way, where both have the weight 1/2.
+  const Move moves[] = {{{{0.05, 0}, {0, 0.05}}, {0.01, 0.01}, {{0.01, 0}, {0.01, 0}}},
+                        {{{10, 0}, {5, 5}}, {0x1p-10, 0}, {{0x1p-11, 0x1p-11}, {0, 0}}},
+                        {{{10, 0}, {5, 5}}, {0, 0x1p-10}, {{0, 0}, {0x1p-11, -0x1p-11}}}};
+  for (const Move& move : moves) {
+    EuclideanWorld::Block x{BallMatrix(2, 2), std::vector<Magnitude>(2), EuclideanWorld::Stream{}, bits};
+    BallMatrix moved(2, 2);
+    for (std::size_t c = 0; c < 2; ++c) {
+      for (std::size_t i = 0; i < 2; ++i) arb_set_d(x.balls(i, c), move.at[c][i]), arb_set_d(moved(i, c), move.at[c][i] + move.to[c][i]);
+      mag_set_d(x.radii[c].get(), move.radius[c]);
+    }
+    const RoundedEuclideanWorld world(bits);
+    RoundedEuclideanWorld::Memory past;
+    const EuclideanWorld::Block y = Decoder<RoundedEuclideanWorld>(model, world).layer(model.layers[0], x, sequence, past);
+    const BallWorld points(bits);
+    BallMemory memory;
+    const BallMatrix z = Decoder<BallWorld>(model, points).layer(model.layers[0], moved, sequence, memory);
+    Ball distance, bound, t;
+    for (std::size_t i = 0; i < 2; ++i) {
+      arb_sub(t, z(i, 1), y.balls(i, 1), bits);
+      arb_addmul(distance, t, t, bits);
+    }
+    arb_sqrtpos(distance, distance, bits);
+    arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), y.radii[1].get());
+    REQUIRE(arb_le(distance, bound));
+    arb_mul_si(distance, distance, 8, bits);
+    REQUIRE(arb_gt(distance, bound));  // and not much farther
+  }
+}
+
 TEST_CASE("a layer loses fewer bits than balls entry by entry") {
   RandomModel description;
   description.width = 128, description.heads = 4, description.kv_heads = 2, description.hidden = 256, description.layers = 6, description.vocab = 16;
