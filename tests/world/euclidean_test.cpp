@@ -195,7 +195,7 @@ TEST_CASE("points within the stream's balls land within the layer's where attent
 // Queries, keys and values are the streams themselves, 1/sqrt(2) the scale: where two tokens go, and how far the second can be moved.
 TEST_CASE("values and weights of attention in doubles move as far as they can") {
   RandomModel m;
-  m.width = 2, m.heads = 1, m.vocab = 4, m.layers = 1, m.identity = true, m.hidden = 0, m.position = PositionKind::none;
+  m.width = 2, m.heads = 1, m.vocab = 4, m.layers = 1, m.identity = true, m.pre_norm = false, m.hidden = 0, m.position = PositionKind::none;
   const Model model = synthetic_model(m);
   const std::vector<Column> sequence = SequenceTree({1, 2}).columns();
   constexpr long bits = 160;
@@ -227,6 +227,7 @@ TEST_CASE("values and weights of attention in doubles move as far as they can") 
     arb_sqrtpos(distance, distance, bits);
     arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), y.radii[1].get());
     REQUIRE(arb_le(distance, bound));
+    INFO(arf_get_d(arb_midref(static_cast<arb_ptr>(distance)), ARF_RND_NEAR) << " of " << arf_get_d(arb_midref(static_cast<arb_ptr>(bound)), ARF_RND_NEAR));
     arb_mul_si(distance, distance, 16, bits);
     REQUIRE(arb_gt(distance, bound));  // and not much farther
   }
