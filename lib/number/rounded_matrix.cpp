@@ -1,0 +1,58 @@
+#include "lib/number/rounded_matrix.hpp"
+
+#include <cmath>
+
+#include "lib/number/operator_norm.hpp"
+#include "lib/number/upward.hpp"
+
+namespace snellen {
+
+RoundedMatrix::RoundedMatrix(const BallMatrix& a) : rows(a.rows()), columns(a.columns()), values(rows * columns) {
+  double squares = 0;
+  bool fits = true;
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) {
+      const double middle = arf_get_d(arb_midref(a(i, j)), ARF_RND_NEAR), radius = upper_double(Magnitude::radius_of(a(i, j)));
+      if (!is_moderate(middle) || !is_moderate(radius)) {
+        fits = false;
+        continue;
+      }
+      const double off = radius + std::fabs(middle) * 0x1p-52;
+      values[i * columns + j] = middle;
+      squares += off * off;
+    }
+  error = fits ? upward(std::sqrt(squares)) : infinite_bound;
+  frobenius = fits ? upward(euclidean_norm(values) + error) : infinite_bound;
+}
+
+Magnitude two_norm(const RoundedMatrix& a) {
+  if (!(a.error < infinite_bound)) return magnitude_of(infinite_bound);
+  return magnitude_of(upward(two_norm(a.values, a.rows, a.columns) + a.error));
+}
+
+std::vector<Magnitude> row_norms(const RoundedMatrix& a) {
+  std::vector<Magnitude> result;
+  for (std::size_t i = 0; i < a.rows; ++i)
+    result.push_back(magnitude_of(a.error < infinite_bound ? upward(euclidean_norm(std::span(a.values).subspan(i * a.columns, a.columns)) + a.error) : infinite_bound));
+  return result;
+}
+
+RoundedMatrix side_by_side(const std::vector<RoundedMatrix>& parts, const std::vector<double>& factors) {
+  RoundedMatrix result;
+  result.rows = parts.front().rows;
+  for (const RoundedMatrix& part : parts) result.columns += part.columns;
+  result.values.resize(result.rows * result.columns);
+  std::size_t first = 0;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const RoundedMatrix& part = parts[p];
+    for (std::size_t i = 0; i < part.rows; ++i)
+      for (std::size_t j = 0; j < part.columns; ++j) result.values[i * result.columns + first + j] = part.values[i * part.columns + j] * factors[p];
+    first += part.columns;
+    // Each product is rounded once.
+    result.error = upward(result.error + factors[p] * part.error + factors[p] * part.frobenius * 0x1p-52);
+    result.frobenius = upward(result.frobenius + factors[p] * part.frobenius);
+  }
+  return result;
+}
+
+}  // namespace snellen
