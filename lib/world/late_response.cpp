@@ -114,6 +114,9 @@ Decay of_first_order(const LateBound& x) {
   return result;
 }
 
+// At least the root of a computed mean square, and positive: it divides.
+double root_mean(double square) { return std::max(upward(std::sqrt(upward(square))), 0x1p-60); }
+
 LateBound plus(const Decay& x, LateBound y) {
   y.first += x;
   return y;
@@ -241,6 +244,21 @@ LateResponse::LateResponse(const Model& model, Token unit, std::size_t prefix, s
 LateStates LateResponse::embedded() const { return {limits_[0], {}, {}, {}}; }
 
 KnownSizes LateResponse::sizes(const LateStates& x) const { return sizes_of(x.known, *pairs_, decays_); }
+std::vector<double> LateResponse::known(const LateStates& x, std::int64_t j) const {
+  RotaryModes::Powers powers;
+  set_powers(powers, *modes_, *frequencies_, j, mode_bits);
+  std::vector<double> result(model_.width);
+  const double u = std::log(static_cast<double>(j) / static_cast<double>(first_));
+  double psi = static_cast<double>(first_) / static_cast<double>(j);
+  for (const ModeVectors& of : x.known) {
+    for (std::size_t m = 0; m < pairs_->count(); ++m)
+      for (std::size_t i = 0; i < model_.width; ++i)
+        result[i] += (m == 0 ? 1 : 2) * psi * (of.real[m * model_.width + i] * powers.real[m] - of.imag[m * model_.width + i] * powers.imag[m]);
+    psi *= u;
+  }
+  return result;
+}
+
 LateBound LateResponse::deviation(const LateStates& x) const { return plus(sizes(x).size, x.rest); }
 LateBound LateResponse::motion(const LateStates& x) const {
   LateBound result = sizes(x).step;
@@ -662,7 +680,7 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
     r.step.first.add(sizes.step.first, inverse * head.drift);
     r.step.second.add(Decays::product(mass, sizes.step.first), inverse), r.step.second.add(sizes.step.second, inverse * worst);
     // The late tokens' rest times the mass's error: its own step is small, as the weights' is.
-    const double stepping = upward(std::sqrt(upward(sums.step_square)));
+    const double stepping = root_mean(sums.step_square);
     const Magnitude value_map = two_norm(head.value_map);
     const Decay mean = average(decays_, x.rest);
     Decay late_step = scaled(mean, magnitude_of(stepping) + shifted(head.unlisted, 1));
@@ -693,7 +711,7 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
       parts.emplace_back(through);
       const Magnitude size_here = two_norm(parts.back());
       const PairSums::Sums& sums = pairs.heads[h];
-      moving.push_back(upward(std::sqrt(upward(sums.square)))), stepping.push_back(upward(std::sqrt(upward(sums.step_square))));
+      moving.push_back(root_mean(sums.square)), stepping.push_back(root_mean(sums.step_square));
       moving_excess += magnitude_of(upward(upward(sums.square_excess) / (moving.back() * moving.back() * (1 - 0x1p-40))));
       stepping_excess += magnitude_of(upward(upward(sums.step_excess) / (stepping.back() * stepping.back() * (1 - 0x1p-40))));
       unlisted += size_here * head.fluctuation, unlisted_steps += size_here * shifted(head.unlisted, 1), own_weight += size_here * head.largest;

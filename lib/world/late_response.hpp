@@ -64,6 +64,8 @@ class LateResponse {
   LateStates layer(std::size_t l, const LateStates& x) const;
 
   KnownSizes sizes(const LateStates& x) const;
+  // The known part of token j, in doubles: for people, and for tests.                     [width]
+  std::vector<double> known(const LateStates& x, std::int64_t j) const;
   // |x_j - r|_2, and the step.
   LateBound deviation(const LateStates& x) const;
   LateBound motion(const LateStates& x) const;
