@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t fewest_tokens = 8192, most_tokens = 32768;  // followed one by one
 constexpr std::int64_t tokens_grow = 4;                            // from attempt to attempt
+constexpr std::size_t fewest_modes = 2000;                         // with the fewest tokens, whose other bounds are loose
 constexpr std::size_t widest = 4096, longest_prefix = 4096;        // what the sums' errors allow for
 constexpr double doubles_gain = 200;                               // how much faster doubles meet a token than balls do
 constexpr std::size_t at_once = 512;                               // pairs that are judged together
@@ -130,7 +131,9 @@ InevitableAnswer attempt(const InevitableTask& task, std::int64_t tokens, Progre
   progress.begin(fmt::format("linear response beyond {} tokens", tokens), layers + 1);
   std::vector<std::span<const double>> states, errors;
   for (std::size_t l = 0; l < layers; ++l) states.push_back(run.states(l)), errors.push_back(run.errors(l));
-  const LateResponse response(model, family.unit[0], family.prefix.size(), tokens, states, errors, {}, bits);
+  LateResponse::Settings settings;
+  if (tokens <= fewest_tokens) settings.most_modes = fewest_modes;
+  const LateResponse response(model, family.unit[0], family.prefix.size(), tokens, states, errors, settings, bits);
   progress.step();
   LateStates x = response.embedded();
   for (std::size_t l = 0; l < layers; ++l) {

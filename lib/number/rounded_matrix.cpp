@@ -1,5 +1,6 @@
 #include "lib/number/rounded_matrix.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "lib/number/operator_norm.hpp"
@@ -28,6 +29,27 @@ RoundedMatrix::RoundedMatrix(const BallMatrix& a) : rows(a.rows()), columns(a.co
 Magnitude two_norm(const RoundedMatrix& a) {
   if (!(a.error < infinite_bound)) return magnitude_of(infinite_bound);
   return magnitude_of(upward(two_norm(a.values, a.rows, a.columns) + a.error));
+}
+
+// |A x|_1 = sum of d_i |(A x)_i| / d_i <= |d|_2 |D^-1 A x|_2 for every d > 0: the rows' norms, so that no row counts for more than it is. Never more than with all d equal.
+Magnitude two_to_one_norm(const RoundedMatrix& a) {
+  Magnitude equal, all;
+  mag_set_ui(equal.get(), a.rows);
+  mag_sqrt(equal.get(), equal.get());
+  equal *= two_norm(a);
+  if (!(a.error < infinite_bound)) return equal;
+  RoundedMatrix even = a;
+  std::vector<double> sizes;
+  double least = infinite_bound;
+  for (std::size_t i = 0; i < a.rows; ++i) {
+    sizes.push_back(euclidean_norm(std::span(a.values).subspan(i * a.columns, a.columns)));
+    least = std::min(least, sizes.back());
+    for (std::size_t j = 0; j < a.columns; ++j) even.values[i * a.columns + j] /= sizes.back();
+  }
+  if (!(least > 0x1p-100)) return equal;
+  even.error = upward(a.error / least + std::sqrt(static_cast<double>(a.rows)) * 0x1p-51);  // each row's norm is at most 1, each quotient rounded once
+  all = two_norm(even) * magnitude_of(euclidean_norm(sizes));
+  return all < equal ? all : equal;
 }
 
 std::vector<Magnitude> row_norms(const RoundedMatrix& a) {

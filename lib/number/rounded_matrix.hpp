@@ -20,8 +20,9 @@ struct RoundedMatrix {
   const double* row(std::size_t i) const { return values.data() + i * columns; }
 };
 
-// At least |A|_2; at least the 2-norm of each row.
+// At least |A|_2; at least |A x|_1 for every |x|_2 = 1; at least the 2-norm of each row.
 Magnitude two_norm(const RoundedMatrix& a);
+Magnitude two_to_one_norm(const RoundedMatrix& a);
 std::vector<Magnitude> row_norms(const RoundedMatrix& a);
 
 // Side by side: [A_1 f_1, A_2 f_2, ...], all with as many rows, the factors f_i >= 0.

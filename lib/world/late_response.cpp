@@ -18,7 +18,9 @@ namespace {
 
 constexpr long mode_bits = 80;            // of expansions: their radii are in the rest
 constexpr std::size_t widest = 4096;      // sums of so many products err by less than 2^-40 of their terms' sizes (dot_error)
-constexpr double product_error = 0x1p-36; // of known vectors, relative to the product of the norms on their way; see `fuzz`
+// Of known vectors, relative to the product of the norms on their way (`fuzz`): matrices are known to 2^-44 of their Frobenius norms (precise_size), sums of products to 2^-40, coefficients to
+// 2^-44 of the largest weight, and at most four of them follow one another.
+constexpr double product_error = 0x1p-36;
 constexpr long typical_length = 3;       // times M: where two bounds are compared, a choice of quality only
 
 Magnitude larger(const Magnitude& a, const Magnitude& b) { return a < b ? b : a; }
@@ -57,6 +59,9 @@ BallMatrix columns_of(const BallMatrix& a, std::size_t begin, std::size_t count)
     for (std::size_t j = 0; j < count; ++j) arb_set(result(i, j), a(i, begin + j));
   return result;
 }
+
+// |A|_F, where doubles hold A to some 13 digits: what `product_error` is relative to; else infinite.
+Magnitude precise_size(const RoundedMatrix& a) { return magnitude_of(a.error <= a.frobenius * 0x1p-44 ? a.frobenius : infinite_bound); }
 
 // Vectors of mode m: what turns, 2 Re(X e^(i t)), is at most this at any t (m > 0); |X| of mode 0.
 double most_of(const ModeVectors& x, std::size_t m) {
@@ -342,6 +347,7 @@ std::vector<LateResponse::Head> LateResponse::heads(std::size_t l, const SmoothR
       head.real.push_back(arf_get_d(arb_midref(c.real()), ARF_RND_NEAR)), head.imag.push_back(m == 0 ? 0 : arf_get_d(arb_midref(c.imag()), ARF_RND_NEAR));
       radii += shifted(Magnitude::radius_of(c.real()) + Magnitude::radius_of(c.imag()), 1);
     }
+    if (!(radii < head.largest * magnitude_of(0x1p-44))) mag_inf(head.missing.get());  // what `product_error` allows for
     // Explicit tokens, one by one.
     const Magnitude limit_key = [&] {  // |k'|
       Magnitude sum;
@@ -556,7 +562,7 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
     const Head& head = heads[h];
     outputs[h].assign(orders + 1, zero_vectors(count, size));
     const RoundedMatrix output(head.output);
-    double explicit_size = 0;
+    double explicit_size = 0, largest_sum = 0;
     for (std::size_t m = 0; m < count; ++m) {
       const double c = head.real[m], s = head.imag[m];
       // psi_0: the explicit tokens, and where the later ones begin. V of the former's sums, V N' of the latter's.
@@ -567,7 +573,8 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
       if (orders > 0) add_image(y, m, head.value_map, &pairs.ends.real[m * width], &pairs.ends.imag[m * width], c * length_inverse, s * length_inverse);
       double here = 0;
       for (std::size_t i = 0; i < width; ++i) here += real[i] * real[i] + imag[i] * imag[i] + pairs.ends.real[m * width + i] * pairs.ends.real[m * width + i] + pairs.ends.imag[m * width + i] * pairs.ends.imag[m * width + i];
-      explicit_size += head.sizes[m] * std::sqrt(2 * here);
+      const double length = std::sqrt(2 * here);
+      explicit_size += head.sizes[m] * length, largest_sum = std::max(largest_sum, length);
       for (std::size_t i = 0; i < size; ++i) {
         y.real[m * size + i] += head.own.real[m * size + i] * length_inverse, y.imag[m * size + i] += head.own.imag[m * size + i] * length_inverse;
         if (m == 0) y.imag[i] = 0;
@@ -579,8 +586,8 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
       }
       for (std::size_t k = 0; k <= orders; ++k) add_image(known[k], m, output, &outputs[h][k].real[m * size], &outputs[h][k].imag[m * size], 1, 0);
     }
-    const Magnitude out = magnitude_of(output.frobenius), through = magnitude_of(std::max(head.value_map.frobenius, head.value_weights.frobenius)) * out * head.largest;
-    fuzz[0] += through * magnitude_of(upward(2 * explicit_size * length_inverse)) + out * total_length(head.own) * over_first;
+    const Magnitude out = precise_size(output), through = larger(precise_size(head.value_map), precise_size(head.value_weights)) * out * head.largest;
+    fuzz[0] += through * magnitude_of(upward(2 * (explicit_size + largest_sum) * length_inverse)) + out * total_length(head.own) * over_first;
     for (std::size_t k = 0; k < orders; ++k) fuzz[k + 1] += through * total_length(x.known[k]);
   }
 
@@ -672,9 +679,11 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
     r.step.add(twofold, inverse * both);
     LateBound whole = r.rest;  // |o_j - v|
     whole.first += sizes.size, whole.first.add(r.late.first, inverse);
-    Decay moved = Decay::inverse((head.largest + shifted(head.mass, 1)) * over_first);
-    moved.add(changes, both);
-    moved.add(of_first_order(query_step), largest_key * factor * without_query);
+    // dZ with the query of j - 1, whose weights are at most `stirred` times farther from those of equal keys than the limit's query's; and the query's own step.
+    const Magnitude stirred = exponential(supremum(decays_, query_change) * Magnitude::of(3UL)) * (one + quotient_of(supremum(decays_, query), head.query)) * back;
+    Decay moved = Decay::inverse((head.largest + shifted(head.mass, 1)) * stirred * over_first);
+    moved.add(changes, both * stirred);
+    moved.add(of_first_order(query_step), largest_key * stirred * without_query);
     r.step.second.add(product(decays_, whole, {scaled(moved, inverse), {}}), back);
     r.step.second.add(product(decays_, {sizes.size, {}}, {Decay::inverse(over_first), {}}), back);
     r.step.first.add(sizes.step.first, inverse * head.drift);
@@ -755,7 +764,7 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
       if (m == 0) std::fill_n(result.known[k].imag.begin(), width, 0);
     }
     // Each of the maps on the way errs by less than 2^-40 of its Frobenius norm times the vector's.
-    fuzz[k] *= magnitude_of(derivative.frobenius) * magnitude_of(product_error);
+    fuzz[k] *= precise_size(derivative) * magnitude_of(product_error);
   }
   const Decay rounding = Decay::of(std::move(fuzz));
   result.rest.first += rounding;
@@ -805,7 +814,7 @@ LateResponse::Vector LateResponse::vector(const LateStates& x, bool normed) cons
     for (std::size_t i = 0; i < 3; ++i) steps[i].push_back(magnitude_of(upward(moved[i])));
     for (std::size_t i = 0; i < width; ++i) entries[i].push_back(magnitude_of(upward(most[i])));
   }
-  const Magnitude root = root_of(Magnitude::of(width)), whole = two_norm(map);
+  const Magnitude root = root_of(Magnitude::of(width));
   Magnitude largest_row;
   for (const Magnitude& row : rows) largest_row = larger(largest_row, row);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -814,7 +823,7 @@ LateResponse::Vector LateResponse::vector(const LateStates& x, bool normed) cons
     step.first += Decay::of(std::move(steps[i]));
     step.second.add(sizes.step.second, factor);
     step.first.add(rounding, shifted(factor * back, 1));
-    step.add(x.step, i == 2 ? largest_row : factor * whole);
+    step.add(x.step, i == 0 ? two_to_one_norm(map) : i == 1 ? two_norm(map) : largest_row);
     step.add(bent_step, factor);
   }
   for (std::size_t i = 0; i < width; ++i) {
