@@ -23,20 +23,21 @@ constexpr std::int64_t tokens_grow = 4;                            // from attem
 constexpr std::size_t fewest_modes = 2000;                         // with the fewest tokens, whose other bounds are loose
 constexpr std::size_t widest = 4096, longest_prefix = 4096;        // what the sums' errors allow for
 constexpr double doubles_gain = 200;                               // how much faster doubles meet a token than balls do
+constexpr double most_entries = 0x1p26;                             // of all layers' states, in doubles, some four times in memory
 constexpr std::size_t at_once = 512;                               // pairs that are judged together
 constexpr unsigned longest = 60;                                   // log2 of the largest upper end that is looked for
 constexpr long bits = 160;
 
 double work_of_response(const Model& model, double tokens) {
   const LateResponse::Settings settings;
-  const double width = static_cast<double>(model.width * model.layers.size());
-  return work_of_tokens(model, tokens) / doubles_gain + static_cast<double>(settings.most_modes) * (tokens + static_cast<double>(2 * settings.most_modes)) * width / doubles_gain;
+  const double modes = static_cast<double>(settings.most_modes), entries = static_cast<double>(model.width * model.layers.size());
+  return work_of_far_tokens(model, tokens, tokens / 2 / doubles_gain) + modes * (tokens + 2 * modes) * entries / doubles_gain;
 }
 
 std::int64_t tokens_within(const InevitableTask& task) {
-  const double budget = work_of_tokens(task.model, static_cast<double>(task.limits.max_tokens));
+  const double budget = work_of_tokens(task.model, static_cast<double>(task.limits.max_tokens)), entries = static_cast<double>(task.model.width * task.model.layers.size());
   std::int64_t tokens = most_tokens;
-  while (tokens > 1 && work_of_response(task.model, static_cast<double>(tokens)) > budget) tokens /= tokens_grow;
+  while (tokens > 1 && (work_of_response(task.model, static_cast<double>(tokens)) > budget || static_cast<double>(tokens) * entries > most_entries)) tokens /= tokens_grow;
   return tokens;
 }
 

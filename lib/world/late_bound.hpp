@@ -44,7 +44,4 @@ inline StepDecay product(const Decays& decays, const LateBound& x, const LateBou
   return result;
 }
 
-// Bounds x_(j-1), j > M.
-inline LateBound one_back(const Decays& decays, const LateBound& x) { return {decays.reaching_back(x.first, 1), decays.reaching_back(x.second, 1)}; }
-
 }  // namespace snellen

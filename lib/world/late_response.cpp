@@ -160,7 +160,7 @@ LateResponse::~LateResponse() = default;
 
 LateResponse::LateResponse(const Model& model, Token unit, std::size_t prefix, std::int64_t first, std::vector<std::span<const double>> states, std::vector<std::span<const double>> errors,
                            const Settings& settings, long bits)
-    : model_(model), unit_(unit), prefix_(prefix), first_(first), states_(std::move(states)), errors_(std::move(errors)), settings_(settings), balls_(bits), decays_(first) {
+    : model_(model), first_(first), states_(std::move(states)), errors_(std::move(errors)), settings_(settings), balls_(bits), decays_(first) {
   if (model.width > widest) throw std::logic_error("LateResponse: too wide");
   settings_.own_tokens = std::min(static_cast<std::size_t>(first - 1), std::max(prefix, settings.own_tokens));
   frequencies_ = std::make_unique<RotaryFrequencies>(*model.layers.front().attention.rotary);

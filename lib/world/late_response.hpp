@@ -8,6 +8,7 @@
 // The modes are those of one list, the same for all layers and heads, and their opposites (conjugate vectors).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -73,7 +74,7 @@ class LateResponse {
   // The vector y = N(x) of the final norm, or x itself: bounds of its steps in a metric's norm, and of each coordinate's distance from the limit, at all j >= n.
   struct Vector {
     BallMatrix limit;
-    LateBound steps[3];               // l1, l2, linf
+    std::array<LateBound, 3> steps;   // l1, l2, linf
     std::vector<LateBound> entries;   // [width]
   };
   Vector vector(const LateStates& x, bool normed) const;
@@ -85,8 +86,6 @@ class LateResponse {
   PairSums pair_sums(const std::vector<Head>& heads, const std::vector<ModeVectors>& known) const;
 
   const Model& model_;
-  Token unit_;
-  std::size_t prefix_;
   std::int64_t first_;
   std::vector<std::span<const double>> states_, errors_;
   Settings settings_;
