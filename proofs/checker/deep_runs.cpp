@@ -16,7 +16,7 @@ constexpr std::int64_t first_end = 1 << 13, last_end = 1 << 21;  // to which the
 constexpr std::int64_t farthest = std::int64_t{1} << 40;
 constexpr long bits = 96, smallest_mode = 40;  // sums over the tokens are good to some 40 bits
 constexpr double score_product = 0.02;         // of a token that a query meets, beside a product of two intervals
-constexpr double points = 0x1p15, growing = 2;
+constexpr std::int64_t growing = 2;
 
 // One claim, as far as it is proved.
 class Claimed {
@@ -107,10 +107,10 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
     const double heads = static_cast<double>(model.layers[1].attention.heads);
     std::int64_t seen = 0;  // whose vector is the last one
     Vector last;
-    for (std::int64_t end = first_end; any([](const Claimed& row) { return row.open(); }); end = static_cast<std::int64_t>(growing * static_cast<double>(end))) {
+    for (std::int64_t end = first_end; any([](const Claimed& row) { return row.open(); }); end *= growing) {
       const std::int64_t from = run.tokens();
       const auto length = static_cast<double>(end), more = static_cast<double>(end - from);
-      const double cost = more * (2 * products_of_layers(model) + score_product * heads * (length + static_cast<double>(from)) / 2) + score_product * heads * points * length;
+      const double cost = more * (2 * products_of_layers(model) + score_product * heads * (length + static_cast<double>(from)) / 2) + score_product * heads * static_cast<double>(TwoLayers::points) * length;
       if (end > last_end || !budget.affords(cost)) {
         for (Claimed& row : rows) row.give_up(fmt::format("of all n beyond {} too little is known, and to follow the run further would take more products than are left (--work)", from));
         break;
@@ -138,7 +138,7 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
           if (rows[i].wants_beyond() && std::max(rows[i].from(), end) == start) asked.push_back(i);
         std::vector<std::atomic<bool>> holds(asked.size());
         for (auto& one : holds) one = true;
-        const bool known = run.beyond(start, [&](const Vector& off) {
+        const bool known = run.beyond(start, [&](const Vector& off, std::size_t) {
           bool some = false;
           for (std::size_t i = 0; i < asked.size(); ++i) {
             if (holds[i] && !rows[asked[i]].near(a, run.limit(), off)) holds[i] = false;

@@ -105,26 +105,28 @@ ShareRun::ShareRun(const Model& model, const CertificateSequences& s, long bits,
 }
 
 std::vector<Operations::Turn> ShareRun::turns_at(std::int64_t distance) const {
-  return planes_of(attention_) > 0 ? forward_.operations().turns(*attention_.rotary, distance) : std::vector<Operations::Turn>();
+  return planes_of(attention_) > 0 ? turns_over(arithmetic(), multiples_, distance) : std::vector<Operations::Turn>();
 }
 
-ShareRun::Two ShareRun::vectors(const Vector& shares) const {
+std::vector<ShareRun::Two> ShareRun::vectors(const std::vector<Vector>& shares) const {
   const IntervalArithmetic& a = arithmetic();
-  Vector mixed = forward_.operations().zeros(heads() * attention_.head_size);
-  Number away = a.zero();
-  for (std::size_t i = 0; i < mixed.size(); ++i) {
-    mixed[i] = value_[i];
-    for (std::size_t s = 0; s < singles_.size(); ++s) {
-      a.sub(away, singles_[s].value[i], value_[i]);
-      a.mul(away, away, shares[s * heads() + i / attention_.head_size]);
-      a.add(mixed[i], mixed[i], away);
+  std::vector<Vector> xs(shares.size(), embedding_), mixed(shares.size(), forward_.operations().zeros(heads() * attention_.head_size));
+  for_each_index(shares.size(), true, [&](std::size_t c) {
+    Number away = a.zero();
+    for (std::size_t i = 0; i < mixed[c].size(); ++i) {
+      mixed[c][i] = value_[i];
+      for (std::size_t s = 0; s < singles_.size(); ++s) {
+        a.sub(away, singles_[s].value[i], value_[i]);
+        a.mul(away, away, shares[c][s * heads() + i / attention_.head_size]);
+        a.add(mixed[c][i], mixed[c][i], away);
+      }
     }
-  }
-  std::vector<Vector> xs{embedding_};
-  forward_.add_attention(layer_, xs, {mixed});
+  });
+  forward_.add_attention(layer_, xs, mixed);
   forward_.add_mlp(layer_, xs);
-  Vector final = forward_.final(xs[0]);
-  return {std::move(xs[0]), std::move(final)};
+  std::vector<Two> result(shares.size());
+  for_each_index(shares.size(), true, [&](std::size_t c) { result[c] = {xs[c], forward_.final(xs[c])}; });
+  return result;
 }
 
 // Each single token's weight over all weights.
@@ -143,7 +145,7 @@ Vector ShareRun::shares_of(const Vector& masses, std::int64_t n) const {
   return shares;
 }
 
-ShareRun::Two ShareRun::at(std::int64_t n) const { return vectors(shares_of(mass_->at(n), n)); }
+ShareRun::Two ShareRun::at(std::int64_t n) const { return vectors({shares_of(mass_->at(n), n)})[0]; }
 
 std::vector<ShareRun::Two> ShareRun::first(std::int64_t count) const {
   const Operations& o = forward_.operations();
@@ -151,9 +153,13 @@ std::vector<ShareRun::Two> ShareRun::first(std::int64_t count) const {
   for_each_index(masses.size(), true, [&](std::size_t i) { masses[i] = weights_of_run(behind_ + static_cast<std::int64_t>(i)); });
   for (std::size_t i = 1; i < masses.size(); ++i)
     for (std::size_t h = 0; h < heads(); ++h) arithmetic().add(masses[i][h], masses[i][h], masses[i - 1][h]);
-  std::vector<Two> result(masses.size());
-  for_each_index(masses.size(), true, [&](std::size_t i) { result[i] = with_masses(masses[i], static_cast<std::int64_t>(i) + 1); });
-  return result;
+  return with_masses(masses, 1);
+}
+
+std::vector<ShareRun::Two> ShareRun::with_masses(const std::vector<Vector>& masses, std::int64_t from) const {
+  std::vector<Vector> shares(masses.size());
+  for_each_index(masses.size(), true, [&](std::size_t i) { shares[i] = shares_of(masses[i], from + static_cast<std::int64_t>(i)); });
+  return vectors(shares);
 }
 
 Vector ShareRun::weights_of_run(std::int64_t distance) const {

@@ -32,7 +32,7 @@ class ShareRun {
   std::int64_t whole() const { return multiples_[0]; }  // the circle of phases is turned by 1 / whole() a token
 
   struct Two { Vector hidden, final; };  // x(L) and y
-  Two limit() const { return vectors(forward_.operations().zeros(shares())); }
+  Two limit() const { return vectors({forward_.operations().zeros(shares())})[0]; }
   Two at(std::int64_t n) const;
   // Of n = 1, ..., count, the masses summed up term by term.
   std::vector<Two> first(std::int64_t count) const;
@@ -45,8 +45,8 @@ class ShareRun {
 
   // e^score of a token of the run in every head, at a distance of the last one.
   Vector weights_of_run(std::int64_t distance) const;
-  // x(L) and y of n, Z_n of every head given.
-  Two with_masses(const Vector& masses, std::int64_t n) const { return vectors(shares_of(masses, n)); }
+  // x(L) and y of n = from, from + 1, ..., Z_n of every head given for each.
+  std::vector<Two> with_masses(const std::vector<Vector>& masses, std::int64_t from) const;
   // T_n / n of every head for all n >= first, T all weights together.
   Vector densities(std::int64_t first) const;
 
@@ -61,7 +61,7 @@ class ShareRun {
     bool turns;                        // a token of P: its distance grows with n
     Vector value;                      // an entry each of every head's output
   };
-  Two vectors(const Vector& shares) const;
+  std::vector<Two> vectors(const std::vector<Vector>& shares) const;
   Vector shares_of(const Vector& masses, std::int64_t n) const;
   std::vector<Operations::Turn> turns_at(std::int64_t distance) const;
 

@@ -7,7 +7,6 @@ namespace snellen::check {
 namespace {
 
 constexpr std::int64_t chunk = 2048;           // tokens that are followed together
-constexpr std::size_t points = std::size_t{1} << 15;  // on the circle of phases
 constexpr std::size_t points_together = 2048;
 
 // The model up to its first layer. Nothing is asked of what comes after.
@@ -70,7 +69,7 @@ TwoLayers::TwoLayers(const Model& model, const CertificateSequences& s, bool fin
   const Forward below(below_, bits);
   p = forward.project(layer_, below.run(seats).hidden);
   for (std::size_t e = 0; e < seats.size(); ++e) {
-    o.rotate(p.keys[e], attention_.kv_heads, size, o.turns(*attention_.rotary, static_cast<std::int64_t>(e)));
+    o.rotate(p.keys[e], attention_.kv_heads, size, turns_over(arithmetic(), multiples_, static_cast<std::int64_t>(e)));
     for (std::size_t i = 0; i < value_.size(); ++i) arithmetic().sub(p.values[e][i], p.values[e][i], value_[i]);
     for (std::size_t g = 0; g < memory_.size(); ++g) memory_[g].add(&p.keys[e][g * size], &p.values[e][g * size]);
   }
@@ -86,17 +85,17 @@ std::vector<Vector> TwoLayers::follow(std::int64_t last, const std::function<boo
     const std::int64_t begin = tokens_ + 1;
     const auto count = static_cast<std::size_t>(std::min(chunk, last - tokens_));
     const auto length_of = [&](std::size_t c) { return begin + static_cast<std::int64_t>(c); };
-    std::vector<Vector> masses(count), states(count);
+    std::vector<Vector> masses(count), states;
     std::vector<std::vector<Operations::Turn>> turns(count);
     for_each_index(count, true, [&](std::size_t c) {
       masses[c] = first_.weights_of_run(length_of(c) - 1);
-      turns[c] = o.turns(*attention_.rotary, before_ + length_of(c) - 1);
+      turns[c] = turns_over(a, multiples_, before_ + length_of(c) - 1);
     });
     for (Vector& mass : masses) {
       for (std::size_t h = 0; h < mass.size(); ++h) a.add(mass[h], mass[h], masses_[h]);
       masses_ = mass;
     }
-    for_each_index(count, true, [&](std::size_t c) { states[c] = first_.with_masses(masses[c], length_of(c)).hidden; });
+    for (ShareRun::Two& two : first_.with_masses(masses, begin)) states.push_back(std::move(two.hidden));
     Forward::Projections p = forward.project(layer_, states);
     for_each_index(count, true, [&](std::size_t c) {
       o.rotate(p.queries[c], heads(), size, turns[c]);
@@ -169,7 +168,6 @@ TwoLayers::Movement TwoLayers::movement(const Sloped& state) const {
 }
 
 TwoLayers::Reach TwoLayers::reach(std::size_t h, std::int64_t from, const Movement& m) const {
-  const Operations& o = first_.forward().operations();
   const IntervalArithmetic& a = arithmetic();
   const std::size_t size = attention_.head_size, g = kv_head(h), planes = multiples_.size();
   const Upper per_token = Upper::magnitude(inverse(a, of(a, tokens_))), per_length = Upper::magnitude(inverse(a, of(a, from)));
@@ -177,7 +175,13 @@ TwoLayers::Reach TwoLayers::reach(std::size_t h, std::int64_t from, const Moveme
   Reach r;
   r.query_move = m.queries[h] * longest * per_length;
   r.later_move = m.queries[h] * per_length * key + query * m.keys[g] * per_token;
-  r.later = Upper::magnitude(largest_weight(o, scores_[h])) * (r.later_move.expm1() + Upper(1)) * m.values[g];
+  const Upper each = (r.later_move.expm1() + Upper(1)) * m.values[g], unsure = Upper::radius(mass_->mean(h)).scaled(1) * Upper::magnitude(of(a, from)) * per_token;
+  Number log = of(a, from);
+  a.div(log, log, of(a, tokens_));
+  a.log(log, log);
+  const Upper mean = Upper::magnitude(mass_->mean(h));
+  r.later = each * (mean * Upper::magnitude(log) + (mass_->excess(h) * per_token).scaled(1) + unsure);
+  r.later_growth = each * (mean + unsure);
   // |s'| <= |(K_f |q_f|)|_2 |k|_2 and |s''| <= |(K_f^2 |q_f|)|_2 |k|_2 by the phase.
   Upper slope, bend;
   for (std::size_t f = 0; f < planes; ++f) {
@@ -201,12 +205,7 @@ std::vector<TwoLayers::Point> TwoLayers::circle() const {
   const IntervalArithmetic& a = arithmetic();
   const std::size_t size = attention_.head_size, whole = static_cast<std::size_t>(before_ + tokens_);
   Vector base = query_;  // at the phase 0: the last token's position is n + |P| - 1
-  std::vector<Operations::Turn> turns;
-  for (const std::int64_t multiple : multiples_) {
-    Complex z = on_circle(a, Length(multiple) * (before_ - 1), multiples_[0]);
-    turns.push_back({std::move(z.re), std::move(z.im)});
-  }
-  o.rotate(base, heads(), size, turns);
+  o.rotate(base, heads(), size, turns_over(a, multiples_, before_ - 1));
   std::vector<Point> result(points);
   for (std::size_t begin = 0; begin < points; begin += points_together) {
     std::vector<Vector> queries(points_together, base);
@@ -258,7 +257,7 @@ std::optional<Number> TwoLayers::per_mass(std::size_t h, std::int64_t from, cons
   return result;
 }
 
-bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&)>& judge) const {
+bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const {
   const Operations& o = first_.forward().operations();
   const IntervalArithmetic& a = arithmetic();
   const std::size_t size = attention_.head_size, width = limit_.size(), shares = first_.shares();
@@ -280,10 +279,7 @@ bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&
   const auto at = [&](std::size_t c) -> const Point& { return circle[c % points]; };
 
   // What holds of a point's two cells: n over all weights, and how far N_n may be from the chords, at n = from.
-  Number log = of(a, from);
-  a.div(log, log, of(a, tokens_));
-  a.log(log, log);
-  const Upper log_above = Upper::magnitude(log), per_length = Upper::magnitude(inverse(a, of(a, from)));
+  const Upper per_length = Upper::magnitude(inverse(a, of(a, from)));
   struct Cells { Number per_mass; Upper off; };
   std::vector<std::optional<Cells>> cells(points * heads());
   for_each_index(points, true, [&](std::size_t c) {
@@ -293,13 +289,13 @@ bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&
       Upper spread;
       for (const std::size_t other : {c + points - 1, c, c + 1}) unite(known, at(other).heads[h].mass), spread = larger(spread, at(other).heads[h].spread);
       widen(known, r.curvature * Upper::magnitude(known));
-      const Upper off = spread * (r.curvature + r.query_move.expm1() * r.half_cell) + r.later * log_above;
+      const Upper off = spread * (r.curvature + r.query_move.expm1() * r.half_cell) + r.later;
       if (auto per = per_mass(h, from, r, known)) cells[c * heads() + h] = Cells{std::move(*per), off};
     }
   });
   if (!std::all_of(cells.begin(), cells.end(), [](const auto& one) { return one.has_value(); })) return false;
 
-  // The second layer's outputs for all n >= from: N_n / n <= (ends of chords + off) / from, and log(n / from) / n <= 0.37 / from.
+  // The second layer's outputs for all n >= from: |N_n| / n is a mean of what it is at most at n = from, over `from`, and of later_growth / from.
   std::vector<Upper> apart(heads()), growth(heads());
   for (std::size_t h = 0; h < heads(); ++h) {
     Upper per_mass, numerator;
@@ -308,8 +304,8 @@ bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&
       per_mass = larger(per_mass, Upper::magnitude(here.per_mass));
       numerator = larger(numerator, length(at(c).heads[h].apart.data()) + here.off);
     }
-    growth[h] = per_mass * reaches[h].later;
-    apart[h] = (per_mass * numerator + growth[h] * Upper(0.37)) * per_length;
+    growth[h] = per_mass * reaches[h].later_growth;
+    apart[h] = larger(per_mass * numerator, growth[h]) * per_length;
   }
   // Derivatives by the first layer's shares, then by the outputs.
   Sloped x = state, mixed{o.zeros(heads() * size), std::vector<Vector>(shares + heads() * size, o.zeros(heads() * size))};
@@ -333,7 +329,7 @@ bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&
   Vector box = o.zeros(width);
   for (std::size_t i = 0; i < width; ++i)
     for (std::size_t h = 0; h < heads(); ++h) widen(box[i], rows[i * heads() + h] * growth[h] * per_length);
-  if (!is_finite(box) || !judge(box)) return false;
+  if (!is_finite(box) || !judge(box, points)) return false;
   std::atomic<bool> all = true;
   for_each_index(points, true, [&](std::size_t c) {
     if (!all) return;
@@ -367,7 +363,7 @@ bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&
       }
     }
     for (Number& entry : result) a.div(entry, entry, of(a, from));
-    if (!is_finite(result) || !judge(result)) all = false;
+    if (!is_finite(result) || !judge(result, c)) all = false;
   });
   return all;
 }

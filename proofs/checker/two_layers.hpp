@@ -25,9 +25,11 @@ class TwoLayers {
   std::vector<Vector> follow(std::int64_t to, const std::function<bool(std::int64_t)>& asked);
   const Vector& limit() const { return limit_; }
 
-  // All n >= from >= tokens() at once: y_n - y = s d + (1 - s) g, where s = from / n, g is in the box `growth`, and d is a mean of members of two neighbours of the boxes that judge(box) is called with, on all
-  // threads. False where nothing is known, or judge said so once; it is called with `growth` first.
-  bool beyond(std::int64_t from, const std::function<bool(const Vector&)>& judge) const;
+  // All n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md). judge(box, c) is called, on all threads, with a box for each of `points` points of the circle of phases, and first with one more, for c = points:
+  // y_n - y = s d + (1 - s) g with s = from / n, g in the last one, and d a mean of a member of the box c and one of the box c + 1 modulo points, where the phase of n / multiples_[0] radians lies between
+  // those points. False where nothing is known, or judge said so once.
+  static constexpr std::size_t points = std::size_t{1} << 15;
+  bool beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const;
 
  private:
   struct Movement { std::vector<Upper> queries, keys, values; };  // at least j |q_j - q|_2 of every head (times the scale), j |k_j - k|_2 and j |v_j - v|_2 of every kv head, j >= tokens()
@@ -35,7 +37,7 @@ class TwoLayers {
   struct Reach {                                                  // of one head, all n >= from
     Upper query_move;      // |log| of what the query's move changes a known token's weight by
     Upper later_move;      // of what both moves change a later token's weight by
-    Upper later;           // n times the weight of a later token j is at most this over |v_j - v|_2, ...: the largest weight times j |v_j - v|_2
+    Upper later, later_growth;  // the sum of w_j |v_j - v|_2 over the later tokens is at most later + later_growth (n / from - 1)
     Upper curvature;       // what is off a chord between two neighbours, times the larger spread
     Upper half_cell;       // a spread anywhere is at most this times the larger one of the cell's ends
   };
