@@ -110,7 +110,7 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
     for (std::int64_t end = first_end; any([](const Claimed& row) { return row.open(); }); end *= growing) {
       const std::int64_t from = run.tokens();
       const auto length = static_cast<double>(end), more = static_cast<double>(end - from);
-      const double cost = more * (2 * products_of_layers(model) + score_product * heads * (length + static_cast<double>(from)) / 2) + score_product * heads * static_cast<double>(TwoLayers::points) * length;
+      const double cost = more * (2 * products_of_layers(model) + score_product * heads * (length + static_cast<double>(from)) / 2) + score_product * heads * static_cast<double>(run.points()) * length;
       if (end > last_end || !budget.affords(cost)) {
         for (Claimed& row : rows) row.give_up(fmt::format("of all n beyond {} too little is known, and to follow the run further would take more products than are left (--work)", from));
         break;

@@ -7,7 +7,15 @@ namespace snellen::check {
 namespace {
 
 constexpr std::int64_t chunk = 2048;           // tokens that are followed together
-constexpr std::size_t points_together = 2048;
+constexpr std::size_t points_together = 1024, fewest_points = 4096, most_points = std::size_t{1} << 18;
+constexpr std::int64_t points_of_turn = 32;
+constexpr int parts = 8;                       // of the way from the limit, for each of which derivatives are bounded
+
+std::size_t points_for(std::int64_t fastest) {
+  std::size_t points = fewest_points;
+  while (points < static_cast<std::size_t>(points_of_turn * fastest)) points *= 2;
+  return points;
+}
 
 // The model up to its first layer. Nothing is asked of what comes after.
 Model first_layer_of(const Model& model) {
@@ -39,13 +47,14 @@ std::optional<std::string> two_layers_refused(const Model& model, const Certific
   const Attention &one = model.layers[0].attention, &two = layer.attention;
   if (!one.rotary || !two.rotary || one.rotary->dimensions < 2 || one.rotary->base != two.rotary->base || one.rotary->dimensions != two.rotary->dimensions) return "layers without rotary positions, or of different frequencies";
   if (two.window || two.softcap || !two.alibi.empty()) return "a window, a soft-cap or slopes beside rotary positions";
+  if (points_for(multiples_of_one(*two.rotary)[0]) > most_points) return "rotary frequencies that are very different";
   if (layer.query_norm || layer.key_norm) return "norms of queries and keys in a second layer";
   return std::nullopt;
 }
 
 TwoLayers::TwoLayers(const Model& model, const CertificateSequences& s, bool final, long bits, long smallest_mode)
     : model_(model), below_(first_layer_of(model)), layer_(model.layers[1]), attention_(layer_.attention), first_(below_, s, bits, smallest_mode), final_(final),
-      before_(static_cast<std::int64_t>(s.prefix.size())), multiples_(multiples_of_one(*attention_.rotary)), scale_(first_.forward().operations().root(attention_.scale)),
+      before_(static_cast<std::int64_t>(s.prefix.size())), multiples_(multiples_of_one(*attention_.rotary)), points_(points_for(multiples_[0])), scale_(first_.forward().operations().root(attention_.scale)),
       memory_(attention_.kv_heads, TokenSums(attention_.head_size)), masses_(first_.forward().operations().zeros(first_.heads())) {
   const Forward& forward = first_.forward();
   const Operations& o = forward.operations();
@@ -139,31 +148,39 @@ Upper TwoLayers::length(const Number* x) const {
   return sum.root();
 }
 
-// With the state a function of the shares alpha, 0 <= j alpha_s(j) <= most_s: |j (v_j - v)| <= sum of |dv/dalpha_s| most_s, entry by entry.
-TwoLayers::Movement TwoLayers::movement(const Sloped& state) const {
+// j alpha_s(j) = w_s j / T_j.
+Vector TwoLayers::shares_up_to(std::int64_t from) const {
+  const Vector densities = first_.densities(tokens_);
+  Vector most = first_.largest_weights();
+  for (std::size_t s = 0; s < most.size(); ++s) {
+    arithmetic().div(most[s], most[s], densities[s % first_.heads()]);
+    arithmetic().div(most[s], most[s], of(arithmetic(), from));
+  }
+  return most;
+}
+
+// With the state a function of the shares alpha, j (v_j - v) is the sum of dv/dalpha_s times j alpha_s(j), which is from 0 to the largest one.
+TwoLayers::Movement TwoLayers::movement() const {
+  const IntervalArithmetic& a = arithmetic();
   const Slopes by(first_.forward().operations());
   const std::size_t size = attention_.head_size;
-  Sloped x = state;
+  Sloped x = first_.sloped(shares_up_to(tokens_), false);
   by.norm(layer_.attention_norm, x);
-  const Vector largest = first_.largest_weights(), densities = first_.densities(tokens_);
-  std::vector<Upper> most;
-  for (std::size_t s = 0; s < first_.shares(); ++s) most.push_back(Upper::magnitude(largest[s]) * Upper::magnitude(inverse(arithmetic(), densities[s % first_.heads()])));
-  const auto moved = [&](const Linear& map, std::size_t count) {
+  Vector most = shares_up_to(1);
+  for (Number& share : most) unite(share, a.zero());
+  const auto moved = [&](const Linear& map) {
     const Sloped y = by.linear(map, x);
-    std::vector<Upper> result;
-    for (std::size_t h = 0; h < count; ++h) {
-      Upper squares;
-      for (std::size_t i = h * size; i < (h + 1) * size; ++i) {
-        Upper entry;
-        for (std::size_t s = 0; s < most.size(); ++s) entry += Upper::magnitude(y.slopes[s][i]) * most[s];
-        squares += entry * entry;
-      }
-      result.push_back(squares.root());
-    }
-    return result;
+    Vector sums = first_.forward().operations().zeros(y.values.size());
+    Number term = a.zero();
+    for (std::size_t s = 0; s < most.size(); ++s)
+      for (std::size_t i = 0; i < sums.size(); ++i) a.mul(term, y.slopes[s][i], most[s]), a.add(sums[i], sums[i], term);
+    return sums;
   };
-  Movement m{moved(layer_.query, heads()), moved(layer_.key, attention_.kv_heads), moved(layer_.value, attention_.kv_heads)};
-  for (Upper& q : m.queries) q *= Upper::magnitude(scale_);
+  const Vector queries = moved(layer_.query), keys = moved(layer_.key);
+  Movement m{{}, {}, moved(layer_.value)};
+  for (std::size_t h = 0; h < heads(); ++h) m.queries.push_back(length(&queries[h * size]) * Upper::magnitude(scale_));
+  for (std::size_t g = 0; g < memory_.size(); ++g) m.keys.push_back(length(&keys[g * size]));
+  for (Number& value : m.values) unite(value, a.zero());
   return m;
 }
 
@@ -175,7 +192,7 @@ TwoLayers::Reach TwoLayers::reach(std::size_t h, std::int64_t from, const Moveme
   Reach r;
   r.query_move = m.queries[h] * longest * per_length;
   r.later_move = m.queries[h] * per_length * key + query * m.keys[g] * per_token;
-  const Upper each = (r.later_move.expm1() + Upper(1)) * m.values[g], unsure = Upper::radius(mass_->mean(h)).scaled(1) * Upper::magnitude(of(a, from)) * per_token;
+  const Upper each = r.later_move.expm1() + Upper(1), unsure = Upper::radius(mass_->mean(h)).scaled(1) * Upper::magnitude(of(a, from)) * per_token;
   Number log = of(a, from);
   a.div(log, log, of(a, tokens_));
   a.log(log, log);
@@ -192,7 +209,7 @@ TwoLayers::Reach TwoLayers::reach(std::size_t h, std::int64_t from, const Moveme
   slope = slope.root() * longest, bend = bend.root() * longest;
   Number cell = a.zero();
   a.pi(cell);
-  a.mul(cell, cell, 2.0 / static_cast<double>(points));
+  a.mul(cell, cell, 2.0 / static_cast<double>(points_));
   const Upper width = Upper::magnitude(cell);
   r.half_cell = (slope * width.scaled(-1)).expm1() + Upper(1);
   r.curvature = width * width * (slope * slope + bend) * r.half_cell * Upper(0.125);
@@ -206,15 +223,15 @@ std::vector<TwoLayers::Point> TwoLayers::circle() const {
   const std::size_t size = attention_.head_size, whole = static_cast<std::size_t>(before_ + tokens_);
   Vector base = query_;  // at the phase 0: the last token's position is n + |P| - 1
   o.rotate(base, heads(), size, turns_over(a, multiples_, before_ - 1));
-  std::vector<Point> result(points);
-  for (std::size_t begin = 0; begin < points; begin += points_together) {
+  std::vector<Point> result(points_);
+  for (std::size_t begin = 0; begin < points_; begin += points_together) {
     std::vector<Vector> queries(points_together, base);
     for_each_index(points_together, true, [&](std::size_t c) {
       std::vector<Operations::Turn> at;
       for (const std::int64_t multiple : multiples_) {
         Number angle = a.zero();
         a.pi(angle);
-        a.mul(angle, angle, 2.0 * static_cast<double>(static_cast<std::size_t>(multiple) * (begin + c) % points) / static_cast<double>(points));
+        a.mul(angle, angle, 2.0 * static_cast<double>(static_cast<std::size_t>(multiple) * (begin + c) % points_) / static_cast<double>(points_));
         Operations::Turn turn{a.zero(), a.zero()};
         a.cos(turn.cosine, angle), a.sin(turn.sine, angle);
         at.push_back(std::move(turn));
@@ -257,113 +274,138 @@ std::optional<Number> TwoLayers::per_mass(std::size_t h, std::int64_t from, cons
   return result;
 }
 
-bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const {
-  const Operations& o = first_.forward().operations();
+Sloped TwoLayers::sloped(const Vector& shares, const Vector& outputs) const {
   const IntervalArithmetic& a = arithmetic();
-  const std::size_t size = attention_.head_size, width = limit_.size(), shares = first_.shares();
-  const Vector densities = first_.densities(tokens_), largest = first_.largest_weights();
+  const Slopes by(first_.forward().operations());
+  const std::size_t count = shares.size() + outputs.size(), size = attention_.head_size;
+  Sloped x = first_.sloped(shares, false), mixed{outputs, std::vector<Vector>(count, Vector(outputs.size(), a.zero()))};
+  x.slopes.resize(count, Vector(x.values.size(), a.zero()));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    a.add(mixed.values[i], mixed.values[i], value_[kv_head(i / size) * size + i % size]);
+    mixed.slopes[shares.size() + i][i] = a.of(1);
+  }
+  by.add_layer(layer_, x, mixed);
+  if (final_) by.norm(model_.final_norm, x);
+  return x;
+}
+
+bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const {
+  const IntervalArithmetic& a = arithmetic();
+  const std::size_t size = attention_.head_size, width = limit_.size(), shares = first_.shares(), outputs = heads() * size;
+  const Vector densities = first_.densities(tokens_);
   for (const Number& density : densities)
     if (!mpfi_is_strictly_pos(IntervalArithmetic::raw(density))) return false;
-  Vector per_first, most;
-  for (const Number& density : densities) per_first.push_back(inverse(a, density));
-  for (std::size_t s = 0; s < shares; ++s) {
-    most.push_back(largest[s]);
-    a.mul(most[s], most[s], per_first[s % first_.heads()]);
-    a.div(most[s], most[s], of(a, tokens_));
-  }
-  const Sloped state = first_.sloped(most, false);
-  const Movement m = movement(state);
+  const Movement m = movement();
   std::vector<Reach> reaches;
   for (std::size_t h = 0; h < heads(); ++h) reaches.push_back(reach(h, from, m));
   const std::vector<Point> circle = this->circle();
-  const auto at = [&](std::size_t c) -> const Point& { return circle[c % points]; };
+  const auto at = [&](std::size_t c) -> const Point& { return circle[c % points_]; };
+  const Number length_from = of(a, from);
+  const auto value_of = [&](std::size_t i) -> const Number& { return m.values[kv_head(i / size) * size + i % size]; };
 
-  // What holds of a point's two cells: n over all weights, and how far N_n may be from the chords, at n = from.
-  const Upper per_length = Upper::magnitude(inverse(a, of(a, from)));
-  struct Cells { Number per_mass; Upper off; };
-  std::vector<std::optional<Cells>> cells(points * heads());
-  for_each_index(points, true, [&](std::size_t c) {
+  // What holds of a point's two cells: n over all weights, that times N_n up to what is off the chords, at n = from; and how far it may be off, in the 2-norm.
+  struct Cells {
+    Number per_mass;
+    Upper off;
+  };
+  std::vector<std::optional<Cells>> cells(points_ * heads());
+  std::vector<Vector> numerators(points_);
+  for_each_index(points_, true, [&](std::size_t c) {
     for (std::size_t h = 0; h < heads(); ++h) {
       const Reach& r = reaches[h];
       Number known = at(c).heads[h].mass;
       Upper spread;
-      for (const std::size_t other : {c + points - 1, c, c + 1}) unite(known, at(other).heads[h].mass), spread = larger(spread, at(other).heads[h].spread);
+      for (const std::size_t other : {c + points_ - 1, c, c + 1}) unite(known, at(other).heads[h].mass), spread = larger(spread, at(other).heads[h].spread);
       widen(known, r.curvature * Upper::magnitude(known));
-      const Upper off = spread * (r.curvature + r.query_move.expm1() * r.half_cell) + r.later;
-      if (auto per = per_mass(h, from, r, known)) cells[c * heads() + h] = Cells{std::move(*per), off};
+      auto per = per_mass(h, from, r, known);
+      if (!per) return;
+      const Upper off = spread * (r.curvature + r.query_move.expm1() * r.half_cell) * Upper::magnitude(*per);
+      Number later = a.zero(), term = a.zero();
+      mpfr_set(upper(later), r.later.get(), MPFR_RNDU);
+      for (std::size_t k = 0; k < size; ++k) {
+        a.mul(term, value_of(h * size + k), later);
+        a.add(term, term, at(c).heads[h].apart[k]);
+        a.mul(term, term, *per);
+        numerators[c].push_back(term);
+      }
+      cells[c * heads() + h] = Cells{std::move(*per), off};
     }
   });
   if (!std::all_of(cells.begin(), cells.end(), [](const auto& one) { return one.has_value(); })) return false;
 
-  // The second layer's outputs for all n >= from: |N_n| / n is a mean of what it is at most at n = from, over `from`, and of later_growth / from.
-  std::vector<Upper> apart(heads()), growth(heads());
-  for (std::size_t h = 0; h < heads(); ++h) {
-    Upper per_mass, numerator;
-    for (std::size_t c = 0; c < points; ++c) {
-      const Cells& here = *cells[c * heads() + h];
-      per_mass = larger(per_mass, Upper::magnitude(here.per_mass));
-      numerator = larger(numerator, length(at(c).heads[h].apart.data()) + here.off);
+  // from times the second layer's outputs less the limit's is a mean of d and g, too: from 0 to all of these.
+  Vector growth, box;
+  for (std::size_t i = 0; i < outputs; ++i) {
+    Number most = cells[i / size]->per_mass, hull = a.zero(), part = a.zero();
+    for (std::size_t c = 0; c < points_; ++c) {
+      const Cells& here = *cells[c * heads() + i / size];
+      unite(most, here.per_mass);
+      part = numerators[c][i];
+      widen(part, here.off);
+      unite(hull, part);
     }
-    growth[h] = per_mass * reaches[h].later_growth;
-    apart[h] = larger(per_mass * numerator, growth[h]) * per_length;
+    part = a.zero();
+    mpfr_set(upper(part), reaches[i / size].later_growth.get(), MPFR_RNDU);
+    a.mul(part, part, most);
+    a.mul(part, part, value_of(i));
+    growth.push_back(part);
+    unite(hull, part);
+    a.div(hull, hull, length_from);
+    box.push_back(std::move(hull));
   }
-  // Derivatives by the first layer's shares, then by the outputs.
-  Sloped x = state, mixed{o.zeros(heads() * size), std::vector<Vector>(shares + heads() * size, o.zeros(heads() * size))};
-  x.slopes.resize(shares + heads() * size, o.zeros(width));
-  for (std::size_t i = 0; i < heads() * size; ++i) {
-    mixed.values[i] = value_[kv_head(i / size) * size + i % size];
-    widen(mixed.values[i], apart[i / size]);
-    mixed.slopes[shares + i][i] = a.of(1);
+  // The mean value theorem takes the derivatives' mean along the way from the limit: of each part of the way, what contains them up to there.
+  const Vector most = shares_up_to(from);
+  std::vector<Vector> slopes(shares + outputs, Vector(width, a.zero()));
+  for (int part = 1; part <= parts; ++part) {
+    const auto scaled = [&](Vector x) {
+      for (Number& entry : x) a.mul(entry, entry, static_cast<double>(part) / parts);
+      return x;
+    };
+    const Sloped x = sloped(scaled(most), scaled(box));
+    for (std::size_t s = 0; s < slopes.size(); ++s)
+      for (std::size_t i = 0; i < width; ++i) {
+        Number slope = x.slopes[s][i];
+        a.mul(slope, slope, 1.0 / parts);
+        a.add(slopes[s][i], slopes[s][i], slope);
+      }
   }
-  const Slopes by(o);
-  by.add_layer(layer_, x, mixed);
-  if (final_) by.norm(model_.final_norm, x);
   std::vector<Upper> rows(width * heads());  // [i * heads() + h]: at least |d y_i / d o_h|_2
   for (std::size_t i = 0; i < width; ++i)
     for (std::size_t h = 0; h < heads(); ++h) {
       Upper sum;
-      for (std::size_t k = 0; k < size; ++k) sum += Upper::magnitude(x.slopes[shares + h * size + k][i]) * Upper::magnitude(x.slopes[shares + h * size + k][i]);
+      for (std::size_t k = 0; k < size; ++k) sum += Upper::magnitude(slopes[shares + h * size + k][i]) * Upper::magnitude(slopes[shares + h * size + k][i]);
       rows[i * heads() + h] = sum.root();
     }
+  const auto add_outputs = [&](Vector& result, const Vector& moved) {
+    Number term = a.zero();
+    for (std::size_t i = 0; i < width; ++i)
+      for (std::size_t k = 0; k < outputs; ++k) a.mul(term, slopes[shares + k][i], moved[k]), a.add(result[i], result[i], term);
+  };
+  const auto judged = [&](Vector& result, std::size_t c) {
+    for (Number& entry : result) a.div(entry, entry, length_from);
+    return is_finite(result) && judge(result, c);
+  };
 
-  Vector box = o.zeros(width);
-  for (std::size_t i = 0; i < width; ++i)
-    for (std::size_t h = 0; h < heads(); ++h) widen(box[i], rows[i * heads() + h] * growth[h] * per_length);
-  if (!is_finite(box) || !judge(box, points)) return false;
+  Vector grown(width, a.zero());
+  add_outputs(grown, growth);
+  if (!judged(grown, points_)) return false;
   std::atomic<bool> all = true;
-  for_each_index(points, true, [&](std::size_t c) {
+  for_each_index(points_, true, [&](std::size_t c) {
     if (!all) return;
-    Number phase = a.zero(), turn = a.zero(), term = a.zero();
+    Number phase = of(a, static_cast<std::int64_t>(c) - 1), turn = a.zero(), term = a.zero();
     a.pi(turn);
-    a.mul(turn, turn, 2.0 / static_cast<double>(points));
-    phase = of(a, static_cast<std::int64_t>(c) - 1);
+    a.mul(turn, turn, 2.0 / static_cast<double>(points_));
     unite(phase, of(a, static_cast<std::int64_t>(c) + 1));
     a.mul(phase, phase, turn);
-    const Vector weights = first_.weights(phase, false);
-    Vector result = o.zeros(width);
+    Vector weights = first_.weights(phase, false), result(width, a.zero());
     for (std::size_t s = 0; s < shares; ++s) {
-      Number share = weights[s];
-      a.mul(share, share, per_first[s % first_.heads()]);
-      for (std::size_t i = 0; i < width; ++i) {
-        a.mul(term, x.slopes[s][i], share);
-        a.add(result[i], result[i], term);
-      }
+      a.div(weights[s], weights[s], densities[s % first_.heads()]);
+      for (std::size_t i = 0; i < width; ++i) a.mul(term, slopes[s][i], weights[s]), a.add(result[i], result[i], term);
     }
-    for (std::size_t h = 0; h < heads(); ++h) {
-      const Cells& here = *cells[c * heads() + h];
-      Vector sums = at(c).heads[h].apart;
-      for (std::size_t k = 0; k < size; ++k) a.mul(sums[k], sums[k], here.per_mass);
-      const Upper off = here.off * Upper::magnitude(here.per_mass);
-      for (std::size_t i = 0; i < width; ++i) {
-        for (std::size_t k = 0; k < size; ++k) {
-          a.mul(term, x.slopes[shares + h * size + k][i], sums[k]);
-          a.add(result[i], result[i], term);
-        }
-        widen(result[i], rows[i * heads() + h] * off);
-      }
-    }
-    for (Number& entry : result) a.div(entry, entry, of(a, from));
-    if (!is_finite(result) || !judge(result, c)) all = false;
+    add_outputs(result, numerators[c]);
+    for (std::size_t h = 0; h < heads(); ++h)
+      for (std::size_t i = 0; i < width; ++i) widen(result[i], rows[i * heads() + h] * cells[c * heads() + h]->off);
+    if (!judged(result, c)) all = false;
   });
   return all;
 }

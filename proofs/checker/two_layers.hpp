@@ -25,19 +25,24 @@ class TwoLayers {
   std::vector<Vector> follow(std::int64_t to, const std::function<bool(std::int64_t)>& asked);
   const Vector& limit() const { return limit_; }
 
-  // All n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md). judge(box, c) is called, on all threads, with a box for each of `points` points of the circle of phases, and first with one more, for c = points:
-  // y_n - y = s d + (1 - s) g with s = from / n, g in the last one, and d a mean of a member of the box c and one of the box c + 1 modulo points, where the phase of n / multiples_[0] radians lies between
+  // Points of the circle of phases, of which the fastest plane's turn has 32 or more.
+  std::size_t points() const { return points_; }
+  // All n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md). judge(box, c) is called, on all threads, with a box for each point, and first with one more, for c = points():
+  // y_n - y = s d + (1 - s) g with s = from / n, g in the last one, and d a mean of a member of the box c and one of the box c + 1 modulo points(), where the phase of n / multiples_[0] radians lies between
   // those points. False where nothing is known, or judge said so once.
-  static constexpr std::size_t points = std::size_t{1} << 15;
   bool beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const;
 
  private:
-  struct Movement { std::vector<Upper> queries, keys, values; };  // at least j |q_j - q|_2 of every head (times the scale), j |k_j - k|_2 and j |v_j - v|_2 of every kv head, j >= tokens()
+  // For every j >= tokens(): at least j |q_j - q|_2 of every head (times the scale) and j |k_j - k|_2 of every kv head; what contains j (v_j - v), and 0.
+  struct Movement {
+    std::vector<Upper> queries, keys;
+    Vector values;
+  };
   struct Point { std::vector<TokenSums::Sums> heads; };           // the sums of the limit's query at a phase
   struct Reach {                                                  // of one head, all n >= from
     Upper query_move;      // |log| of what the query's move changes a known token's weight by
     Upper later_move;      // of what both moves change a later token's weight by
-    Upper later, later_growth;  // the sum of w_j |v_j - v|_2 over the later tokens is at most later + later_growth (n / from - 1)
+    Upper later, later_growth;  // the sum of w_j / j over the later tokens j is at most later + later_growth (n / from - 1)
     Upper curvature;       // what is off a chord between two neighbours, times the larger spread
     Upper half_cell;       // a spread anywhere is at most this times the larger one of the cell's ends
   };
@@ -45,9 +50,12 @@ class TwoLayers {
   std::size_t heads() const { return attention_.heads; }
   std::size_t kv_head(std::size_t h) const { return h / (attention_.heads / attention_.kv_heads); }
   Upper length(const Number* x) const;  // of a head
-  Movement movement(const Sloped& state) const;
+  Vector shares_up_to(std::int64_t from) const;  // the largest ones that tokens from `from` on give to those of P
+  Movement movement() const;
   Reach reach(std::size_t h, std::int64_t from, const Movement& movement) const;
   std::vector<Point> circle() const;
+  // y or x(L), and their derivatives by the first layer's shares, then by the second's outputs, for all shares from 0 to these and all outputs that are off the limit's by these.
+  Sloped sloped(const Vector& shares, const Vector& outputs) const;
   std::optional<Number> per_mass(std::size_t h, std::int64_t from, const Reach& reach, const Number& known) const;
 
   const Model& model_;
@@ -58,6 +66,7 @@ class TwoLayers {
   bool final_;
   std::int64_t before_;              // tokens of P
   std::vector<std::int64_t> multiples_;
+  std::size_t points_;
   Number scale_;
   Vector query_, key_, value_;       // of the limit, before rotation; the query times the scale
   Vector limit_;
