@@ -1,6 +1,7 @@
 #include "proofs/checker/token_sums.hpp"
 
 #include <algorithm>
+#include <cfenv>
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -101,7 +102,7 @@ std::vector<TokenSums::Sums> TokenSums::sums(const IntervalArithmetic& a, const 
       }
       // At most some tens of roundings of numbers >= 0: within 2^-40.
       const double eta = ((sum + radii) * key_error_ + radii * largest_key_ + static_cast<double>(size_ + 2) * 0x1p-53 * 1.01 * sum * largest_key_) * (1 + 0x1p-40) + 0x1p-900;
-      const bool known = eta <= 0x1p-10 && sum * largest_key_ <= largest_score * 0.99 && apart_error_ <= 0x1p100 && largest_apart_ <= 0x1p100;
+      const bool known = std::fegetround() == FE_TONEAREST && eta <= 0x1p-10 && sum * largest_key_ <= largest_score * 0.99 && apart_error_ <= 0x1p100 && largest_apart_ <= 0x1p100;
       omegas.push_back(known ? 2 * eta + 0x1p-44 : std::numeric_limits<double>::infinity());
       if (known) most = std::max(most, queries[c].count);
     }

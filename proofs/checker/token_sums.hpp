@@ -34,7 +34,7 @@ class TokenSums {
     Upper spread;   // at least that of e^(q . k) |v - v0|_2
     Number mass;    // of e^(q . k)
   };
-  // On all threads. Infinite bounds where scores may be beyond 300 or a number is not moderate.
+  // On all threads. Infinite bounds where scores may be beyond 300, a number is not moderate, or doubles are not rounded to nearest.
   std::vector<Sums> sums(const IntervalArithmetic& a, const std::vector<Query>& queries) const;
 
   // In tiles: of 16 tokens side by side the keys' entries, those of the values, and a bound of |v - v0|_2.
