@@ -13,6 +13,7 @@ std::vector<Finding> check(const Model& model, const Certificate& c, const Optio
   const auto pairs = check_horizon(model, c, options, budget, findings);
   check_windows(model, c, options, budget, findings);
   if (!of_all && !check_norms(model, c, options, pairs.get(), budget, findings)) check_runs(model, c, options, budget, findings);
+  check_deep_runs(model, c, options, budget, findings);
   check_engines(model, c, options, budget, findings);
   return findings.list();
 }

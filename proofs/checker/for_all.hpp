@@ -21,6 +21,9 @@ void check_windows(const Model& model, const Certificate& certificate, const Opt
 // P . a^n by norms alone, whatever the size of the model ("By norms", proofs/majorant.md), with the pairs that check_horizon evaluated. Whether it is such a case.
 bool check_norms(const Model& model, const Certificate& certificate, const Options& options, const PairVectors* pairs, Budget& budget, Findings& findings);
 
+// P . a^n in two layers with rotary positions whose frequencies are multiples of one (`two_layers_again`, proofs/rope.md). After check_norms, which is cheaper where it suffices.
+void check_deep_runs(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);
+
 // Slopes in every layer, and a run of several tokens, a suffix or a repeated last token (`periodic_hull`, proofs/periodic.md). Before check_horizon: claims about a single length's distance from such a
 // limit, too. Whether it is such a case.
 bool check_periods(const Model& model, const Certificate& certificate, const Options& options, Budget& budget, Findings& findings);

@@ -104,6 +104,15 @@ std::vector<std::int64_t> multiples_of_one(const Rotary& rotary) {
   return multiples[0] <= largest_multiple ? multiples : std::vector<std::int64_t>();
 }
 
+std::vector<Operations::Turn> turns_over(const IntervalArithmetic& a, const std::vector<std::int64_t>& multiples, std::int64_t distance) {
+  std::vector<Operations::Turn> turns;
+  for (const std::int64_t multiple : multiples) {
+    Complex z = on_circle(a, Length(multiple) * distance, multiples[0]);
+    turns.push_back({std::move(z.re), std::move(z.im)});
+  }
+  return turns;
+}
+
 Number weight_at(const Operations& o, const TurningScore& score, const std::vector<Operations::Turn>& turns) {
   const IntervalArithmetic& a = o.arithmetic();
   Number sum = score.constant, term = a.zero();

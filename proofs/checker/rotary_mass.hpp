@@ -18,6 +18,9 @@ Complex on_circle(const IntervalArithmetic& a, const Length& numerator, std::int
 // theta_f = base^(-2f/dimensions) = multiples[f] / multiples[0], where base^(2/dimensions) is an integer; empty where it is none, or too large a one.
 std::vector<std::int64_t> multiples_of_one(const Rotary& rotary);
 
+// What every plane turns by over a distance: theta_f distance.
+std::vector<Operations::Turn> turns_over(const IntervalArithmetic& a, const std::vector<std::int64_t>& multiples, std::int64_t distance);
+
 // The score of a query and a key: constant + sum over planes f of Re(planes[f] e^(i theta_f D)) at distance D.
 struct TurningScore {
   Number constant;

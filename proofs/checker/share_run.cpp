@@ -7,6 +7,13 @@ namespace {
 
 std::size_t planes_of(const Attention& attention) { return attention.rotary ? attention.rotary->dimensions / 2 : 0; }
 
+TurningScore turned(const IntervalArithmetic& a, TurningScore score, const std::vector<std::int64_t>& multiples, std::int64_t distance) {
+  for (std::size_t f = 0; f < score.planes.size(); ++f) score.planes[f] = times(a, score.planes[f], on_circle(a, Length(multiples[f]) * distance, multiples[0]));
+  return score;
+}
+
+}  // namespace
+
 // c + sum of Re(b_f e^(i theta_f D)), b_f = scale q_f conj(k_f) of the plane (x_f, x_(f + F)) as a complex number; c from the entries that do not turn.
 TurningScore score_of(const Operations& o, const Attention& attention, std::size_t head, const Vector& query, const Vector& key) {
   const IntervalArithmetic& a = o.arithmetic();
@@ -26,13 +33,6 @@ TurningScore score_of(const Operations& o, const Attention& attention, std::size
   }
   return score;
 }
-
-TurningScore turned(const IntervalArithmetic& a, TurningScore score, const std::vector<std::int64_t>& multiples, std::int64_t distance) {
-  for (std::size_t f = 0; f < score.planes.size(); ++f) score.planes[f] = times(a, score.planes[f], on_circle(a, Length(multiples[f]) * distance, multiples[0]));
-  return score;
-}
-
-}  // namespace
 
 std::optional<std::string> share_run_refused(const Model& model, const CertificateSequences& s) {
   if (model.layers.size() != 1) return "rotary positions in more than one layer";
@@ -105,26 +105,28 @@ ShareRun::ShareRun(const Model& model, const CertificateSequences& s, long bits,
 }
 
 std::vector<Operations::Turn> ShareRun::turns_at(std::int64_t distance) const {
-  return planes_of(attention_) > 0 ? forward_.operations().turns(*attention_.rotary, distance) : std::vector<Operations::Turn>();
+  return planes_of(attention_) > 0 ? turns_over(arithmetic(), multiples_, distance) : std::vector<Operations::Turn>();
 }
 
-ShareRun::Two ShareRun::vectors(const Vector& shares) const {
+std::vector<ShareRun::Two> ShareRun::vectors(const std::vector<Vector>& shares) const {
   const IntervalArithmetic& a = arithmetic();
-  Vector mixed = forward_.operations().zeros(heads() * attention_.head_size);
-  Number away = a.zero();
-  for (std::size_t i = 0; i < mixed.size(); ++i) {
-    mixed[i] = value_[i];
-    for (std::size_t s = 0; s < singles_.size(); ++s) {
-      a.sub(away, singles_[s].value[i], value_[i]);
-      a.mul(away, away, shares[s * heads() + i / attention_.head_size]);
-      a.add(mixed[i], mixed[i], away);
+  std::vector<Vector> xs(shares.size(), embedding_), mixed(shares.size(), forward_.operations().zeros(heads() * attention_.head_size));
+  for_each_index(shares.size(), true, [&](std::size_t c) {
+    Number away = a.zero();
+    for (std::size_t i = 0; i < mixed[c].size(); ++i) {
+      mixed[c][i] = value_[i];
+      for (std::size_t s = 0; s < singles_.size(); ++s) {
+        a.sub(away, singles_[s].value[i], value_[i]);
+        a.mul(away, away, shares[c][s * heads() + i / attention_.head_size]);
+        a.add(mixed[c][i], mixed[c][i], away);
+      }
     }
-  }
-  std::vector<Vector> xs{embedding_};
-  forward_.add_attention(layer_, xs, {mixed});
+  });
+  forward_.add_attention(layer_, xs, mixed);
   forward_.add_mlp(layer_, xs);
-  Vector final = forward_.final(xs[0]);
-  return {std::move(xs[0]), std::move(final)};
+  std::vector<Two> result(shares.size());
+  for_each_index(shares.size(), true, [&](std::size_t c) { result[c] = {xs[c], forward_.final(xs[c])}; });
+  return result;
 }
 
 // Each single token's weight over all weights.
@@ -143,19 +145,49 @@ Vector ShareRun::shares_of(const Vector& masses, std::int64_t n) const {
   return shares;
 }
 
-ShareRun::Two ShareRun::at(std::int64_t n) const { return vectors(shares_of(mass_->at(n), n)); }
+ShareRun::Two ShareRun::at(std::int64_t n) const { return vectors({shares_of(mass_->at(n), n)})[0]; }
 
 std::vector<ShareRun::Two> ShareRun::first(std::int64_t count) const {
   const Operations& o = forward_.operations();
   std::vector<Vector> masses(static_cast<std::size_t>(count), o.zeros(heads()));
-  for_each_index(masses.size(), true, [&](std::size_t i) {
-    const auto turns = turns_at(behind_ + static_cast<std::int64_t>(i));
-    for (std::size_t h = 0; h < heads(); ++h) masses[i][h] = weight_at(o, run_[h], turns);
-  });
+  for_each_index(masses.size(), true, [&](std::size_t i) { masses[i] = weights_of_run(behind_ + static_cast<std::int64_t>(i)); });
   for (std::size_t i = 1; i < masses.size(); ++i)
     for (std::size_t h = 0; h < heads(); ++h) arithmetic().add(masses[i][h], masses[i][h], masses[i - 1][h]);
-  std::vector<Two> result(masses.size());
-  for_each_index(masses.size(), true, [&](std::size_t i) { result[i] = vectors(shares_of(masses[i], static_cast<std::int64_t>(i) + 1)); });
+  return with_masses(masses, 1);
+}
+
+std::vector<ShareRun::Two> ShareRun::with_masses(const std::vector<Vector>& masses, std::int64_t from) const {
+  std::vector<Vector> shares(masses.size());
+  for_each_index(masses.size(), true, [&](std::size_t i) { shares[i] = shares_of(masses[i], from + static_cast<std::int64_t>(i)); });
+  return vectors(shares);
+}
+
+Vector ShareRun::weights_of_run(std::int64_t distance) const {
+  const auto turns = turns_at(distance);
+  Vector result;
+  for (const TurningScore& score : run_) result.push_back(weight_at(forward_.operations(), score, turns));
+  return result;
+}
+
+// T_n / n lies within (excess + all single weights) / n of the mean.
+Vector ShareRun::densities(std::int64_t first) const {
+  const IntervalArithmetic& a = arithmetic();
+  const Vector largest = largest_weights();
+  Number length = a.zero();
+  mpfi_set_si(IntervalArithmetic::raw(length), first);
+  Vector result;
+  for (std::size_t h = 0; h < heads(); ++h) {
+    Number density = mass_->mean(h), part = a.zero();
+    for (std::size_t s = h; s < shares(); s += heads()) a.add(part, part, largest[s]);
+    a.div(part, part, length);
+    unite(part, a.zero());
+    a.add(density, density, part);
+    part = a.zero();
+    widen(part, mass_->excess(h));
+    a.div(part, part, length);
+    a.add(density, density, part);
+    result.push_back(std::move(density));
+  }
   return result;
 }
 
@@ -182,7 +214,7 @@ Vector ShareRun::largest_weights() const {
   return result;
 }
 
-std::vector<Vector> ShareRun::slopes(const Vector& most, bool final) const {
+Sloped ShareRun::sloped(const Vector& most, bool final) const {
   const Operations& o = forward_.operations();
   const IntervalArithmetic& a = arithmetic();
   const Slopes by(o);
@@ -200,26 +232,9 @@ std::vector<Vector> ShareRun::slopes(const Vector& most, bool final) const {
     }
   }
   Sloped x{embedding_, std::vector<Vector>(shares(), o.zeros(embedding_.size()))};
-  Sloped branch = by.linear(layer_.output, mixed);
-  by.norm(layer_.post_attention_norm, branch);
-  by.add(x, branch);
-  if (layer_.up) {
-    Sloped h = x;
-    by.norm(layer_.mlp_norm, h);
-    Sloped inner = by.linear(*layer_.up, h);
-    if (layer_.gate) {
-      Sloped gate = by.linear(*layer_.gate, h);
-      by.activate(layer_.activation, gate);
-      inner = by.multiply(gate, inner);
-    } else {
-      by.activate(layer_.activation, inner);
-    }
-    branch = by.linear(*layer_.down, inner);
-    by.norm(layer_.post_mlp_norm, branch);
-    by.add(x, branch);
-  }
+  by.add_layer(layer_, x, mixed);
   if (final) by.norm(model_.final_norm, x);
-  return x.slopes;
+  return x;
 }
 
 }  // namespace snellen::check

@@ -12,6 +12,9 @@
 
 namespace snellen::check {
 
+// The score of a head's query and the key that it sees, by their distance; both before rotation, the query without the scale.
+TurningScore score_of(const Operations& o, const Attention& attention, std::size_t head, const Vector& query, const Vector& key);
+
 // Why this is no such run; nothing where it is.
 std::optional<std::string> share_run_refused(const Model& model, const CertificateSequences& sequences);
 
@@ -29,7 +32,7 @@ class ShareRun {
   std::int64_t whole() const { return multiples_[0]; }  // the circle of phases is turned by 1 / whole() a token
 
   struct Two { Vector hidden, final; };  // x(L) and y
-  Two limit() const { return vectors(forward_.operations().zeros(shares())); }
+  Two limit() const { return vectors({forward_.operations().zeros(shares())})[0]; }
   Two at(std::int64_t n) const;
   // Of n = 1, ..., count, the masses summed up term by term.
   std::vector<Two> first(std::int64_t count) const;
@@ -40,8 +43,16 @@ class ShareRun {
   bool turns(std::size_t share) const { return singles_[share / heads()].turns; }
   Number largest_of_run(std::size_t head) const { return largest_weight(forward_.operations(), run_[head]); }
 
-  // Derivatives by the shares, of x(L) or of y, for all shares from 0 to these.
-  std::vector<Vector> slopes(const Vector& most, bool final) const;
+  // e^score of a token of the run in every head, at a distance of the last one.
+  Vector weights_of_run(std::int64_t distance) const;
+  // x(L) and y of n = from, from + 1, ..., Z_n of every head given for each.
+  std::vector<Two> with_masses(const std::vector<Vector>& masses, std::int64_t from) const;
+  // T_n / n of every head for all n >= first, T all weights together.
+  Vector densities(std::int64_t first) const;
+
+  // x(L) or y, and their derivatives by the shares, for all shares from 0 to these.
+  Sloped sloped(const Vector& most, bool final) const;
+  std::vector<Vector> slopes(const Vector& most, bool final) const { return sloped(most, final).slopes; }
 
  private:
   struct Single {
@@ -50,7 +61,7 @@ class ShareRun {
     bool turns;                        // a token of P: its distance grows with n
     Vector value;                      // an entry each of every head's output
   };
-  Two vectors(const Vector& shares) const;
+  std::vector<Two> vectors(const std::vector<Vector>& shares) const;
   Vector shares_of(const Vector& masses, std::int64_t n) const;
   std::vector<Operations::Turn> turns_at(std::int64_t distance) const;
 

@@ -128,24 +128,15 @@ class ShareJudge {
   // Nothing where the mass is not known to be positive.
   std::optional<Beyond> beyond(std::int64_t first, bool of_final) const {
     Beyond b{first, {}, {}, {}, {}};
-    const Vector largest = run_.largest_weights();
+    const Vector largest = run_.largest_weights(), densities = run_.densities(first);
     const Number length = integer(first);
-    Number share = a_.zero();
     for (std::size_t h = 0; h < run_.heads(); ++h) {
-      // T_n / n lies within (excess + all single weights) / n of the mean, and T_(n+1) - T_n is one weight of the run and what single ones move by.
-      Number density = run_.mass().mean(h), singles = a_.zero(), growth = run_.largest_of_run(h);
+      // T_(n+1) - T_n is one weight of the run and what single ones move by.
+      Number growth = run_.largest_of_run(h);
       unite(growth, a_.zero());
-      for (std::size_t s = h; s < run_.shares(); s += run_.heads()) {
-        a_.add(singles, singles, largest[s]);
+      for (std::size_t s = h; s < run_.shares(); s += run_.heads())
         if (run_.turns(s)) widen(growth, Upper::magnitude(largest[s]));
-      }
-      a_.div(share, singles, length);
-      unite(share, a_.zero());
-      a_.add(density, density, share);
-      Number off = a_.zero();
-      widen(off, run_.mass().excess(h));
-      a_.div(off, off, length);
-      a_.add(density, density, off);
+      const Number& density = densities[h];
       if (!mpfi_is_strictly_pos(IntervalArithmetic::raw(density))) return std::nullopt;
       Number inverse = a_.zero(), next = length, less = a_.zero();
       a_.div(inverse, a_.of(1), density);

@@ -86,6 +86,26 @@ void Slopes::activate(Activation activation, Sloped& x) const {
   }
 }
 
+void Slopes::add_layer(const Layer& layer, Sloped& x, const Sloped& mixed) const {
+  Sloped branch = linear(layer.output, mixed);
+  norm(layer.post_attention_norm, branch);
+  add(x, branch);
+  if (!layer.up) return;
+  Sloped h = x;
+  norm(layer.mlp_norm, h);
+  Sloped inner = linear(*layer.up, h);
+  if (layer.gate) {
+    Sloped gate = linear(*layer.gate, h);
+    activate(layer.activation, gate);
+    inner = multiply(gate, inner);
+  } else {
+    activate(layer.activation, inner);
+  }
+  branch = linear(*layer.down, inner);
+  norm(layer.post_mlp_norm, branch);
+  add(x, branch);
+}
+
 Number Slopes::derivative(Activation activation, const Number& x) const {
   const IntervalArithmetic& a = o_.arithmetic();
   const Number one = a.of(1);

@@ -20,6 +20,8 @@ class Slopes {
   Sloped multiply(const Sloped& x, const Sloped& y) const;  // entry by entry
   void norm(const std::optional<Norm>& n, Sloped& x) const;
   void activate(Activation activation, Sloped& x) const;
+  // What a layer makes of x where its attention's heads have the outputs `mixed`.
+  void add_layer(const Layer& layer, Sloped& x, const Sloped& mixed) const;
 
  private:
   Number derivative(Activation activation, const Number& x) const;

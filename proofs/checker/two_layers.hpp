@@ -1,0 +1,80 @@
+// S_n = P . a^n through two layers with rotary positions whose frequencies are multiples of one ("Again, two layers", proofs/rope.md). By causality the state of token j of the run after the first
+// layer is that of S_j, known from the shares (share_run.hpp); the second layer's attention of token n is summed up over all tokens before it (token_sums.hpp).
+#pragma once
+
+#include <functional>
+
+#include "proofs/checker/share_run.hpp"
+#include "proofs/checker/token_sums.hpp"
+
+namespace snellen::check {
+
+// Why this is no such run; nothing where it is.
+std::optional<std::string> two_layers_refused(const Model& model, const CertificateSequences& sequences);
+
+class TwoLayers {
+ public:
+  // Not refused. What is referred to outlives this object. `final`: vectors are y, else x(L). `smallest_mode`: of RotaryMass.
+  TwoLayers(const Model& model, const CertificateSequences& sequences, bool final, long bits, long smallest_mode);
+  TwoLayers(const TwoLayers&) = delete;
+  TwoLayers& operator=(const TwoLayers&) = delete;
+  const IntervalArithmetic& arithmetic() const { return first_.arithmetic(); }
+
+  std::int64_t tokens() const { return tokens_; }  // of the run that are remembered
+  // Remembers the tokens tokens() + 1, ..., to, and gives the vectors of those n of them for which asked(n) holds, in order.
+  std::vector<Vector> follow(std::int64_t to, const std::function<bool(std::int64_t)>& asked);
+  const Vector& limit() const { return limit_; }
+
+  // Points of the circle of phases, of which the fastest plane's turn has 32 or more.
+  std::size_t points() const { return points_; }
+  // All n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md). judge(box, c) is called, on all threads, with a box for each point, and first with one more, for c = points():
+  // y_n - y = s d + (1 - s) g with s = from / n, g in the last one, and d a mean of a member of the box c and one of the box c + 1 modulo points(), where the phase of n / multiples_[0] radians lies between
+  // those points. False where nothing is known, or judge said so once.
+  bool beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const;
+
+ private:
+  // For every j >= tokens(): at least j |q_j - q|_2 of every head (times the scale) and j |k_j - k|_2 of every kv head; what contains j (v_j - v), and 0.
+  struct Movement {
+    std::vector<Upper> queries, keys;
+    Vector values;
+  };
+  struct Point { std::vector<TokenSums::Sums> heads; };           // the sums of the limit's query at a phase
+  struct Reach {                                                  // of one head, all n >= from
+    Upper query_move;      // |log| of what the query's move changes a known token's weight by
+    Upper later_move;      // of what both moves change a later token's weight by
+    Upper later, later_growth;  // the sum of w_j / j over the later tokens j is at most later + later_growth (n / from - 1)
+    Upper curvature;       // what is off a chord between two neighbours, times the larger spread
+    Upper half_cell;       // a spread anywhere is at most this times the larger one of the cell's ends
+  };
+
+  std::size_t heads() const { return attention_.heads; }
+  std::size_t kv_head(std::size_t h) const { return h / (attention_.heads / attention_.kv_heads); }
+  Upper length(const Number* x) const;  // of a head
+  Vector shares_up_to(std::int64_t from) const;  // the largest ones that tokens from `from` on give to those of P
+  Movement movement() const;
+  Reach reach(std::size_t h, std::int64_t from, const Movement& movement) const;
+  std::vector<Point> circle() const;
+  // y or x(L), and their derivatives by the first layer's shares, then by the second's outputs, for all shares from 0 to these and all outputs that are off the limit's by these.
+  Sloped sloped(const Vector& shares, const Vector& outputs) const;
+  std::optional<Number> per_mass(std::size_t h, std::int64_t from, const Reach& reach, const Number& known) const;
+
+  const Model& model_;
+  Model below_;                      // the first layer alone
+  const Layer& layer_;               // the second
+  const Attention& attention_;
+  ShareRun first_;
+  bool final_;
+  std::int64_t before_;              // tokens of P
+  std::vector<std::int64_t> multiples_;
+  std::size_t points_;
+  Number scale_;
+  Vector query_, key_, value_;       // of the limit, before rotation; the query times the scale
+  Vector limit_;
+  std::vector<TurningScore> scores_; // of the limit's query and key
+  std::optional<RotaryMass> mass_;   // of equal keys
+  std::vector<TokenSums> memory_;    // of every kv head
+  std::int64_t tokens_ = 0;
+  Vector masses_;                    // Z_n of the first layer, n = tokens()
+};
+
+}  // namespace snellen::check

@@ -1,0 +1,263 @@
+// Two layers under rotary positions, as the checker follows them: sums over tokens against intervals, vectors against the forward pass, the circle of phases against vectors far out; and what it says of claims.
+#include "proofs/checker/two_layers.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lib/number/splitmix64.hpp"
+#include "proofs/checker/sequences.hpp"
+#include "tests/catch.hpp"
+#include "tests/proofs/certificates.hpp"
+
+using namespace snellen;
+
+namespace {
+
+bool overlap(const check::Number& x, const check::Number& y) {
+  return check::is_finite(x) && check::is_finite(y) && mpfr_lessequal_p(check::lower(x), check::upper(y)) && mpfr_lessequal_p(check::lower(y), check::upper(x));
+}
+double width(const check::Number& x) {
+  Dyadic d(53);
+  mpfr_sub(d.get(), check::upper(x), check::lower(x), MPFR_RNDU);
+  return d.to_double(MPFR_RNDU);
+}
+
+std::vector<RandomModel> models() {
+  std::vector<RandomModel> list;
+  const auto add = [&](auto change) {
+    RandomModel m = testing::tiny(PositionKind::rope);
+    m.seed = list.size() + 1, m.layers = 2, m.width = 8, m.heads = 2, m.hidden = 6;
+    change(m);
+    list.push_back(m);
+  };
+  add([](RandomModel&) {});
+  add([](RandomModel& m) { m.kv_heads = 1, m.norm = NormKind::layer, m.bias = true, m.activation = Activation::gelu_exact, m.gated = false; });
+  add([](RandomModel& m) { m.post_norms = true, m.unit_offset = true, m.embedding_scale = true, m.activation = Activation::gelu_tanh; });
+  add([](RandomModel& m) { m.heads = 1, m.head_size = 8, m.rotary_dimensions = 4, m.rope_base = 100, m.activation = Activation::relu, m.gated = false; });
+  add([](RandomModel& m) { m.heads = 1, m.head_size = 8, m.hidden = 0; });  // four planes
+  return list;
+}
+
+CertificateSequences sequences(std::vector<Token> prefix) {
+  CertificateSequences s;
+  s.prefix = std::move(prefix), s.unit = {2};
+  return s;
+}
+
+testing::Example deep_example() {
+  RandomModel m = testing::tiny(PositionKind::rope);
+  m.layers = 2, m.gain = 1;
+  CertifyRequest request = testing::small_request(8, {"e4m3"}, true);
+  request.criteria = {Criterion::bitwise, Criterion::tolerance};
+  return testing::example("deep", synthetic_model(m), request);
+}
+
+std::vector<nlohmann::json*> inevitable_claims(nlohmann::json& c) {
+  std::vector<nlohmann::json*> found;
+  for (nlohmann::json& claim : c["claims"])
+    if (fact_of(claim["id"].get<std::string>()) == "inevitable") found.push_back(&claim);
+  return found;
+}
+
+// What the checker says of the first claim for all n whose numbers were changed.
+check::Finding of_changed(const testing::Example& e, std::size_t which, const std::function<void(nlohmann::json&)>& change, const Model& model) {
+  nlohmann::json c = e.certificate;
+  nlohmann::json& claim = *inevitable_claims(c)[which];
+  change(claim["numbers"]);
+  const ClaimNumbers numbers = claim["numbers"].get<ClaimNumbers>();
+  claim["id"] = claim_id("inevitable", numbers), claim["statement"] = claim_statement("inevitable", numbers);
+  const Certificate read = certificate_from(c, "changed", true);
+  const std::vector<check::Finding> list = testing::findings(model, read);
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (read.claims[i].id == claim["id"]) return list[i];
+  FAIL("the claim is gone");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("sums over many tokens contain what intervals give") {
+  constexpr std::size_t size = 5;
+  const IntervalArithmetic a(120);
+  SplitMix64 random(7);
+  const auto number = [&](double scale) {
+    check::Number x = a.of(scale * (static_cast<double>(random.below(1 << 30)) * 0x1p-29 - 1)), y = a.of(3);
+    a.div(x, x, y);
+    return x;
+  };
+  check::TokenSums sums(size);
+  std::vector<check::Vector> keys, values;
+  for (std::size_t e = 0; e < 2100; ++e) {
+    check::Vector key, value;
+    for (std::size_t i = 0; i < size; ++i) key.push_back(number(9)), value.push_back(number(e == 0 ? 50 : 1e-3));
+    sums.add(key.data(), value.data());
+    keys.push_back(std::move(key)), values.push_back(std::move(value));
+  }
+  check::Vector query;
+  for (std::size_t i = 0; i < size; ++i) query.push_back(number(4));
+  const std::vector<std::size_t> counts = {1, 15, 16, 17, 1024, 1025, 2100};
+  std::vector<check::TokenSums::Query> queries;
+  for (const std::size_t count : counts) queries.push_back({query.data(), count});
+  const auto found = sums.sums(a, queries);
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    CAPTURE(counts[c]);
+    check::Vector apart(size, a.zero());
+    check::Number mass = a.zero(), spread = a.zero(), term = a.zero();
+    for (std::size_t e = 0; e < counts[c]; ++e) {
+      check::Number weight = a.zero(), square = a.zero();
+      for (std::size_t i = 0; i < size; ++i) a.mul(term, query[i], keys[e][i]), a.add(weight, weight, term);
+      a.exp(weight, weight);
+      a.add(mass, mass, weight);
+      for (std::size_t i = 0; i < size; ++i) {
+        a.mul(term, weight, values[e][i]), a.add(apart[i], apart[i], term);
+        a.sqr(term, values[e][i]), a.add(square, square, term);
+      }
+      a.sqrt(square, square);
+      a.mul(square, square, weight);
+      a.add(spread, spread, square);
+    }
+    CHECK(overlap(found[c].mass, mass));
+    CHECK(width(found[c].mass) < 0x1p-35 * mpfr_get_d(check::upper(mass), MPFR_RNDU));
+    CHECK(mpfr_lessequal_p(check::lower(spread), found[c].spread.get()));
+    CHECK(mpfr_get_d(found[c].spread.get(), MPFR_RNDU) < 1.001 * mpfr_get_d(check::upper(spread), MPFR_RNDU));
+    for (std::size_t i = 0; i < size; ++i) {
+      CHECK(overlap(found[c].apart[i], apart[i]));
+      CHECK(width(found[c].apart[i]) < 0x1p-35 * mpfr_get_d(check::upper(spread), MPFR_RNDU));
+    }
+  }
+  check::Vector large = query;
+  large[0] = a.of(1000);
+  CHECK(!check::is_finite(sums.sums(a, {{large.data(), 3}})[0].mass));
+}
+
+TEST_CASE("vectors of a run through two layers are those of the forward pass") {
+  constexpr long bits = 96;
+  std::size_t compared = 0;
+  for (const RandomModel& description : models())
+    for (const std::vector<Token>& prefix : std::vector<std::vector<Token>>{{1}, {}, {1, 3, 5}})
+      for (const bool final : {false, true}) {
+        const Model model = synthetic_model(description);
+        const CertificateSequences s = sequences(prefix);
+        CAPTURE(model.source, prefix.size(), final);
+        REQUIRE(!check::two_layers_refused(model, s));
+        check::TwoLayers run(model, s, final, bits, 40);
+        const std::vector<std::int64_t> lengths = {1, 2, 7, 33};
+        const std::vector<check::Vector> found = run.follow(33, [&](std::int64_t n) { return std::find(lengths.begin(), lengths.end(), n) != lengths.end(); });
+        REQUIRE(found.size() == lengths.size());
+        for (std::size_t i = 0; i < lengths.size(); ++i) {
+          const std::int64_t n = lengths[i];
+          const check::Forward forward(model, bits);
+          const check::Vector hidden = forward.run(check::Seating(check::sequence(s, n)).seats()).hidden.back(), expected = final ? forward.final(hidden) : hidden;
+          for (std::size_t k = 0; k < expected.size(); ++k) {
+            CAPTURE(n, k, check::shown(expected[k]), check::shown(found[i][k]));
+            REQUIRE(overlap(expected[k], found[i][k]));
+            CHECK(width(found[i][k]) < 0x1p-28);
+            ++compared;
+          }
+        }
+      }
+  CHECK(compared >= 900);
+}
+
+TEST_CASE("the circle of phases bounds vectors far out") {
+  constexpr std::int64_t known = 4096, last = 8000;
+  std::size_t compared = 0;
+  for (const std::vector<Token>& prefix : std::vector<std::vector<Token>>{{1}, {1, 3, 5}}) {
+    RandomModel description = testing::tiny(PositionKind::rope);
+    description.layers = 2, description.width = 8, description.heads = 2, description.head_size = 4, description.gain = 0.5;
+    const Model model = synthetic_model(description);
+    check::TwoLayers run(model, sequences(prefix), true, 96, 40), all(model, sequences(prefix), true, 96, 40);
+    run.follow(known, [](std::int64_t) { return false; });
+    const IntervalArithmetic& a = run.arithmetic();
+    const std::int64_t whole = check::multiples_of_one(*model.layers[0].attention.rotary)[0];
+    std::vector<std::int64_t> lengths = {4097, 6000, last};
+    const auto vectors = all.follow(last, [&](std::int64_t n) { return std::find(lengths.begin(), lengths.end(), n) != lengths.end(); });
+    // Off the limit by s d + (1 - s) g, s = share, d in the hull of two boxes?
+    const auto within = [&](const check::Vector& off, const check::Vector& d, const check::Vector& e, const check::Vector& g, const check::Number& share) {
+      for (std::size_t i = 0; i < off.size(); ++i) {
+        check::Number hull = d[i], rest = a.of(1);
+        check::unite(hull, e[i]);
+        a.sub(rest, rest, share);
+        a.mul(rest, rest, g[i]);
+        a.mul(hull, hull, share);
+        a.add(hull, hull, rest);
+        CAPTURE(i, check::shown(hull), check::shown(off[i]));
+        if (!overlap(hull, off[i])) return false;
+        ++compared;
+      }
+      return true;
+    };
+    for (std::size_t i = 0; i < lengths.size(); ++i) {
+      CAPTURE(lengths[i], prefix.size());
+      check::Vector off = vectors[i];
+      for (std::size_t k = 0; k < off.size(); ++k) a.sub(off[k], off[k], run.limit()[k]);
+      for (const std::int64_t from : {lengths[i], known}) {
+        std::vector<check::Vector> boxes(run.points() + 1);
+        REQUIRE(run.beyond(from, [&](const check::Vector& box, std::size_t c) { return boxes[c] = box, true; }));
+        const double turns = static_cast<double>(lengths[i]) / static_cast<double>(whole) / (2 * M_PI);
+        const auto cell = static_cast<std::size_t>(std::floor((turns - std::floor(turns)) * static_cast<double>(run.points())));
+        const check::Vector &one = boxes[cell], &next = boxes[(cell + 1) % run.points()];
+        check::Number share = a.of(static_cast<double>(from));
+        a.div(share, share, a.of(static_cast<double>(lengths[i])));
+        CHECK(within(off, one, next, boxes.back(), share));
+        if (from == lengths[i]) {  // and they say something
+          double radius = 0, size = 0;
+          for (std::size_t k = 0; k < off.size(); ++k) radius += width(one[k]), size += std::fabs(mpfr_get_d(check::lower(off[k]), MPFR_RNDN));
+          CHECK(radius < 4 * size);
+        }
+      }
+    }
+  }
+  CHECK(compared >= 96);
+}
+
+TEST_CASE("what is refused of two layers") {
+  const auto refused = [](auto change, std::vector<Token> suffix = {}) {
+    RandomModel m = testing::tiny(PositionKind::rope);
+    m.layers = 2;
+    change(m);
+    CertificateSequences s = sequences({1});
+    s.suffix = std::move(suffix);
+    return check::two_layers_refused(synthetic_model(m), s).has_value();
+  };
+  CHECK(!refused([](RandomModel&) {}));
+  CHECK(refused([](RandomModel&) {}, {3}));
+  CHECK(refused([](RandomModel& m) { m.layers = 3; }));
+  CHECK(refused([](RandomModel& m) { m.layers = 1; }));
+  CHECK(refused([](RandomModel& m) { m.window = 3; }));
+  CHECK(refused([](RandomModel& m) { m.qk_norm = true; }));
+  CHECK(refused([](RandomModel& m) { m.position = PositionKind::none; }));
+  CHECK(refused([](RandomModel& m) { m.rope_base = 10001; }));
+}
+
+TEST_CASE("claims about every n in two layers: proved, and refused where they are changed") {
+  const testing::Example e = deep_example();
+  nlohmann::json certificate = e.certificate;
+  const auto claims = inevitable_claims(certificate);
+  REQUIRE(claims.size() == 2);
+  const std::vector<check::Finding> honest = testing::findings(e.model, certificate_from(e.certificate, "honest", true));
+  for (const check::Finding& finding : honest) {
+    CAPTURE(finding.reason);
+    CHECK(finding.status == check::Status::verified);
+  }
+  for (std::size_t which = 0; which < 2; ++which) {
+    CAPTURE(which);
+    REQUIRE((*claims[which])["numbers"]["status"] == "exact");
+    const std::int64_t from = std::stoll((*claims[which])["numbers"]["from"].get<std::string>());
+    const auto set = [&](const char* name, std::int64_t n) { return [=](nlohmann::json& numbers) { numbers[name] = std::to_string(n); }; };
+    CHECK(of_changed(e, which, [&](nlohmann::json& numbers) { set("from", from - 1)(numbers), set("distinct at", from - 2)(numbers); }, e.model).status == check::Status::refuted);  // the upper end one less
+    CHECK(of_changed(e, which, [&](nlohmann::json& numbers) { set("from", from + 1)(numbers), set("distinct at", from)(numbers); }, e.model).status == check::Status::refuted);      // the lower end one more
+  }
+  // What fails only beyond the lengths that are evaluated at first: a finer format's tolerance.
+  testing::Example fine = e;
+  fine.certificate["formats"]["fp32"] = testing::example("fine", e.model, testing::small_request(1, {"fp32"}, false)).certificate["formats"]["fp32"];
+  CHECK(of_changed(fine, 1, [](nlohmann::json& numbers) { numbers["from"] = "10000", numbers["distinct at"] = "9999", numbers["format"] = "fp32", numbers["eps"] = "0x2p-24"; }, e.model).status == check::Status::refuted);
+  // Another weight.
+  Model other = e.model;
+  for (Layer& layer : other.layers) {
+    std::vector<double> values = read_all(*layer.value.weight);
+    for (double& value : values) value *= 1.5;
+    layer.value.weight = std::make_shared<DenseTensor>(layer.value.weight->rows(), layer.value.weight->columns(), std::move(values));
+  }
+  CHECK(of_changed(e, 0, [](nlohmann::json&) {}, other).status != check::Status::verified);
+}
