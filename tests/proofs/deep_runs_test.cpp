@@ -159,6 +159,34 @@ TEST_CASE("vectors of a run through two layers are those of the forward pass") {
   CHECK(compared >= 900);
 }
 
+TEST_CASE("a phase turns the limit's query as a position does") {
+  for (const RandomModel& description : models())
+    for (const std::vector<Token>& prefix : std::vector<std::vector<Token>>{{1}, {}, {1, 3, 5}}) {
+      const Model model = synthetic_model(description);
+      Model below = model;
+      below.layers.resize(1);
+      const check::TwoLayers run(model, sequences(prefix), true, 96, 40);
+      const check::ShareRun first(below, sequences(prefix), 96, 40);
+      const IntervalArithmetic& a = run.arithmetic();
+      const check::Operations& o = first.forward().operations();
+      const Attention& attention = model.layers[1].attention;
+      for (const std::int64_t n : {1, 2, 77, 123456}) {
+        CAPTURE(model.source, prefix.size(), n);
+        check::Vector expected = first.forward().project(model.layers[1], {first.limit().hidden}).queries[0];
+        o.rotate(expected, attention.heads, attention.head_size, o.turns(*attention.rotary, n + static_cast<std::int64_t>(prefix.size()) - 1));
+        check::Number phase = a.of(static_cast<double>(n));
+        a.div(phase, phase, a.of(static_cast<double>(first.whole())));
+        const check::Vector found = run.query_at(phase);
+        REQUIRE(found.size() == expected.size());
+        for (std::size_t i = 0; i < found.size(); ++i) {
+          a.mul(expected[i], expected[i], o.root(attention.scale));
+          CHECK(overlap(found[i], expected[i]));
+          CHECK(width(found[i]) < 0x1p-50);
+        }
+      }
+    }
+}
+
 TEST_CASE("the circle of phases bounds vectors far out") {
   constexpr std::int64_t known = 4096, last = 8000;
   std::size_t compared = 0;
