@@ -17,9 +17,6 @@
 namespace snellen {
 namespace {
 
-// Correct bits asked of the first evaluation beyond the significand of the finest format: of w * n roundings at random places, one falls
-// within 2^-k ulp of a boundary with probability about w n 2^-k.
-constexpr long spare_bits = 40;
 // Precision is raised by this at first, and by twice as much each time.
 constexpr long first_raise = 64;
 
@@ -208,7 +205,7 @@ Certification certify(const Model& model, const CertifyRequest& request, Progres
 
   const bool next_tokens = std::find(request.criteria.begin(), request.criteria.end(), Criterion::argmax) != request.criteria.end();
   long bits = std::min(request.max_bits, request.start_bits ? *request.start_bits
-                                                            : predict_bits(model, block.columns, finest_precision(request.formats) + spare_bits));
+                                                            : predict_bits(model, block.columns, finest_precision(request.formats) + spare_rounding_bits));
   Evaluation evaluation;
   const auto related = counterparts(request.family, block);
   const bool affordable = related && work_of_differences(model, block) <= most_difference_work;

@@ -28,5 +28,8 @@ Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, b
 // The precision at which every vector of a block is likely to have `accuracy` correct bits (relative to its largest entry): from how many bits
 // each layer costs its first tokens. A guess for speed only; nothing certified depends on it.
 long predict_bits(const Model& model, std::span<const Column> columns, long accuracy);
+// Correct bits to ask of vectors that are rounded to a format, beyond its significand: of w * n roundings at random places, one falls within 2^-k ulp of a boundary with probability
+// about w n 2^-k.
+inline constexpr long spare_rounding_bits = 24;
 
 }  // namespace snellen

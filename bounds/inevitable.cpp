@@ -14,6 +14,7 @@
 #include "bounds/inevitable_by_norms.hpp"
 #include "bounds/inevitable_by_period.hpp"
 #include "bounds/inevitable_by_phases.hpp"
+#include "bounds/inevitable_by_response.hpp"
 #include "bounds/inevitable_by_rotation.hpp"
 #include "bounds/inevitable_by_window.hpp"
 #include "bounds/work.hpp"
@@ -31,11 +32,12 @@ struct Way {
 };
 
 // The sharpest first: a later way is taken while some row is open.
-constexpr std::array<Way, 9> ways{{{"windows", least_tokens, window_refuses, by_window},
+constexpr std::array<Way, 10> ways{{{"windows", least_tokens, window_refuses, by_window},
                                    {"eras", least_tokens, eras_refuse, by_eras},
                                    {"periods", least_tokens, period_refuses, by_period},
                                    {"rotations", least_tokens, rotation_refuses, by_rotation},
                                    {"harmonics", least_tokens, harmonics_refuse, by_harmonics},
+                                   {"response", least_tokens, response_refuses, by_response},
                                    {"majorants", least_tokens, majorant_refuses, by_majorant},
                                    {"far pairs", least_tokens, far_pairs_refuse, by_far_pairs},
                                    {"phases", least_tokens, phases_refuse, by_phases},
@@ -130,15 +132,16 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
   if (const auto reason = no_proof_for_all(task)) {
     refusals.push_back(*reason);
   } else {
-    bool by_harmonic_sums = false;
+    bool by_harmonic_sums = false, by_linear_response = false;
     for (const Way& way : ways) {
       if (answer.decided()) break;
-      // The crude way adds nothing where another gave an end; nor does any where harmonics gave both ends, which are sharper and look at all that can be looked at one by one.
+      // The crude way adds nothing where another gave an end, nor do majorants where linear response did; nor does any where harmonics gave both ends, which are sharper and look at all that can be
+      // looked at one by one.
       const auto ends = [](const InevitableRow& row) { return row.decided() || row.answer.status == Status::bracket; };
       const auto both_ends = [&](const InevitableRow& row) { return row.decided() || (ends(row) && row.answer.lower != "1"); };
       const bool all_end = !answer.rows.empty() && std::all_of(answer.rows.begin(), answer.rows.end(), ends);
       const bool by_sums = by_harmonic_sums && (way.answer == by_majorant || std::all_of(answer.rows.begin(), answer.rows.end(), both_ends));
-      if (all_end && (way.answer == by_norms || by_sums)) continue;
+      if (all_end && (way.answer == by_norms || by_sums || (by_linear_response && way.answer == by_majorant))) continue;
       if (const auto costly = too_many_tokens(task, way)) {
         if (refusals.empty()) refusals.push_back(*costly);
         continue;
@@ -148,6 +151,7 @@ InevitableAnswer inevitable_lengths(const Model& model, const Family& family, Pl
       } else {
         answer.sharpen(way.answer(task, progress));
         by_harmonic_sums = by_harmonic_sums || way.answer == by_harmonics;
+        by_linear_response = by_linear_response || way.answer == by_response;
       }
     }
   }

@@ -1,16 +1,20 @@
 #include "cli/sweep_log.hpp"
 
+#include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <map>
 
 #include "cases/sweep/claim.hpp"
 #include "cli/progress.hpp"
 #include "cli/sweep_run_files.hpp"
+#include "lib/error.hpp"
 #include "lib/files/printable.hpp"
 
 namespace snellen {
@@ -27,16 +31,27 @@ std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::er
 
 RunFile::RunFile(const fs::path& folder, const Json& settings) {
   const std::string started = fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(std::time(nullptr)));
-  file_.open(folder / "runs" / fmt::format("{}-{}-{}.jsonl", started, host_name(), getpid()), std::ios::binary | std::ios::app);
+  const fs::path path = folder / "runs" / fmt::format("{}-{}-{}.jsonl", started, host_name(), getpid());
+  descriptor_ = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (descriptor_ < 0) throw InputError(printable(path.string()), std::string("cannot write the file: ") + std::strerror(errno));
   Json head = {{"schema", "snellen.run/1"}, {"started", started}, {"host", host_name()}, {"process", getpid()}};
   for (const auto& [key, value] : settings.items()) head[key] = value;
-  file_ << dumped(head) << std::endl;
+  write(head);
+}
+
+RunFile::~RunFile() { close(descriptor_); }
+
+// Whole lines, one at a time: what is measured outlives a kill.
+void RunFile::write(const Json& line) const {
+  const std::string text = dumped(line) + "\n";
+  while (::write(descriptor_, text.data(), text.size()) < 0 && errno == EINTR) {
+  }
 }
 
 void RunFile::add(const Sweep& sweep, const PointReport& report) {
   const Json line = {{"point", sweep.points[report.point].name}, {"status", report.failed ? "failed" : "done"}, {"seconds", report.seconds},
                      {"processor_seconds", report.processor_seconds}, {"megabytes", report.megabytes}, {"threads", report.threads}};
-  file_ << dumped(line) << std::endl;  // line by line: what is measured outlives a kill
+  write(line);
 }
 
 std::vector<MeasuredPoint> measured_points(const Sweep& sweep, const fs::path& folder) {

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,14 +15,19 @@
 
 namespace snellen {
 
-// The file runs/START-HOST-PROCESS.jsonl: its first line is the environment (schema snellen.run/1), the others are points.
+// The file runs/START-HOST-PROCESS.jsonl: its first line is the environment (schema snellen.run/1), the others are points. InputError where it cannot be opened, a link in its place
+// included; what cannot be written to it is left out.
 class RunFile {
  public:
   RunFile(const std::filesystem::path& folder, const nlohmann::ordered_json& settings);
+  ~RunFile();
+  RunFile(const RunFile&) = delete;
+  RunFile& operator=(const RunFile&) = delete;
   void add(const Sweep& sweep, const PointReport& report);
 
  private:
-  std::ofstream file_;
+  void write(const nlohmann::ordered_json& line) const;
+  int descriptor_;
 };
 
 // What earlier and other processes have measured of this sweep's points.

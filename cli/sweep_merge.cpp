@@ -25,6 +25,10 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+InputError not_a_result(const SweepFolder& folder, const std::string& name, const std::exception& problem) {
+  return InputError(printable((folder.path() / "points" / (name + ".json")).string()), "line 2: " + printable(problem.what()) + ", expected a result as a sweep writes it");
+}
+
 // What depends on machines: every process that worked, and what the sweep took altogether.
 Json environment_of(const SweepFolder& folder, const SweepResults& results, const std::map<std::string, std::size_t>& commits, double& core_seconds) {
   Json runs = Json::array();
@@ -85,8 +89,10 @@ Merged merge_sweep(const SweepFolder& folder) {
     if (!read.point) continue;
     try {
       add_point(results, name, entry.at(1).get<std::vector<std::size_t>>(), read.point->body);
-    } catch (const nlohmann::json::exception& error) {
-      throw InputError(printable((folder.path() / "points" / (name + ".json")).string()), "line 2: " + printable(error.what()) + ", expected a result as a sweep writes it");
+    } catch (const InputError& error) {
+      throw not_a_result(folder, name, error);
+    } catch (const nlohmann::json::exception& error) {  // a field that is missing, or of another kind
+      throw not_a_result(folder, name, error);
     }
     lines += read.point->body + "\n";
     ++commits[read.point->commit];
@@ -124,7 +130,9 @@ void print_merged(const Merged& merged, const SweepFolder& folder) {
   if (merged.points < merged.expected) fmt::print(", {} missing", merged.expected - merged.points);
   fmt::print("\n");
   // What was predicted beside what it took, where somebody had asked for a plan.
-  std::ifstream file(folder.path() / "plan.json", std::ios::binary);
+  const fs::path path = folder.path() / "plan.json";
+  std::ifstream file;
+  if (std::error_code error; fs::is_regular_file(path, error)) file.open(path, std::ios::binary);
   const Json plan = Json::parse(file, nullptr, false);
   const double planned = plan.is_object() ? measure_of(plan, "core_seconds") : 0;
   if (merged.core_seconds > 0 && merged.points == merged.expected && planned > 0 && text_of(plan, "sweep") == folder.manifest().at("sha256").get<std::string>())

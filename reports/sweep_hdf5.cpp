@@ -25,6 +25,8 @@ HdfFile sweep_hdf5(const SweepResults&) { return {"", "this build of Snellen has
 #else
 namespace {
 
+constexpr std::size_t most_text = std::size_t{1} << 30;  // bytes of a column, each of its texts as long as the longest
+
 // An identifier of HDF5's with the call that closes it.
 class Handle {
  public:
@@ -76,6 +78,7 @@ class Group {
   void write(const std::string& name, const std::vector<std::string>& values, const std::string& unit, const std::string& meaning) const {
     std::size_t length = 1;
     for (const std::string& value : values) length = std::max(length, value.size());
+    if (values.size() > most_text / length) throw std::runtime_error("HDF5 cannot hold " + name + " in texts of one length: the longest has " + std::to_string(length) + " bytes");
     std::string packed;
     for (std::string value : values) {
       value.resize(length);

@@ -131,7 +131,7 @@ std::string sweep_report(const SweepResults& results, std::vector<std::string>& 
   page += fmt::format("<section>\n<h2>Where this comes from</h2>\n<dl><dt>Sweep</dt><dd><code>{}</code></dd><dt>Computed by</dt><dd>{}</dd><dt>Every row of every point</dt>"
                       "<dd><a href=\"results.jsonl\">results.jsonl</a>, <a href=\"results.csv\">results.csv</a>, results.h5</dd><dt>Machines, libraries, times</dt>"
                       "<dd><a href=\"environment.json\">environment.json</a></dd></dl>\n</section>\n",
-                      results.sha256, html_escaped(fmt::format("{}", fmt::join(results.commits, ", "))));
+                      html_escaped(results.sha256), html_escaped(fmt::format("{}", fmt::join(results.commits, ", "))));
   return page + "</main>\n</body>\n</html>\n";
 }
 

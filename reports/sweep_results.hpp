@@ -57,7 +57,8 @@ struct SweepResults {
 // Of sweep.json (schema snellen.sweep/1), without points.
 SweepResults sweep_results(const nlohmann::json& manifest);
 
-// Adds a point from its line (schema snellen.point/1).
+// Adds a point from its line (schema snellen.point/1), from anybody: all that is read of it later is looked at here. InputError or nlohmann::json::exception where it is no result;
+// nothing is added then.
 void add_point(SweepResults& results, const std::string& name, const std::vector<std::size_t>& at, const std::string& body);
 
 // The engine profiles that some point has run.

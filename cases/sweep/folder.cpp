@@ -35,16 +35,26 @@ std::string content_of(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// Files are made, written and removed in these: links would let a folder from anybody have that done elsewhere.
+void refuse_links(const fs::path& path) {
+  for (const char* name : {"points", "claims", "runs"})
+    if (std::error_code error; fs::is_symlink(path / name, error)) throw InputError(printable((path / name).string()), "found a link, expected a folder");
+}
+
+// A descriptor of a file that locks lie on; never somebody else's file through a link.
+int open_for_locks(const fs::path& path) { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666); }
+
 }  // namespace
 
 SweepFolder SweepFolder::open(const fs::path& path, const Sweep& sweep, bool extend) {
   SweepFolder folder(path);
+  refuse_links(path);
   for (const char* name : {"points", "claims", "runs"}) {
     std::error_code error;
     fs::create_directories(path / name, error);
     if (error) fail(path / name, "make the folder", error.value());
   }
-  folder.descriptor_ = ::open((path / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  folder.descriptor_ = open_for_locks(path / ".lock");
   if (folder.descriptor_ < 0) fail(path, "work in the folder", errno);
   flock(folder.descriptor_, LOCK_SH);
   const fs::path manifest = path / "sweep.json";
@@ -77,6 +87,7 @@ SweepFolder SweepFolder::open(const fs::path& path) {
   std::error_code error;
   if (!fs::is_directory(path, error)) throw InputError(printable(path.string()), "found no such folder, expected the folder of a sweep");
   if (!fs::exists(path / "sweep.json", error)) throw InputError(printable(path.string()), "found no sweep.json, expected the folder of a sweep");
+  refuse_links(path);
   folder.read_manifest();
   return folder;
 }
@@ -117,7 +128,7 @@ void SweepFolder::tidy() const {
 }
 
 SweepFolder::Merging SweepFolder::merging() const {
-  const int descriptor = ::open((path_ / ".merge").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int descriptor = open_for_locks(path_ / ".merge");
   if (descriptor < 0) fail(path_, "merge into the folder", errno);
   while (flock(descriptor, LOCK_EX) != 0 && errno == EINTR) {
   }

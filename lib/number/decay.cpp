@@ -54,6 +54,13 @@ DecayOf<order> DecayOf<order>::inverse(Magnitude c) {
 }
 
 template <unsigned long order>
+DecayOf<order> DecayOf<order>::of(std::vector<Magnitude> c) {
+  DecayOf result;
+  result.c_ = std::move(c);
+  return result;
+}
+
+template <unsigned long order>
 DecayOf<order> DecayOf<order>::unknown() {
   Magnitude c;
   mag_inf(c.get());
@@ -126,6 +133,15 @@ Decay Decays::average(const Decay& x) const {
   return result;
 }
 
+Decay Decays::average(const StepDecay& x) const {
+  Magnitude total, value;
+  for (std::size_t k = 0; k < x.c_.size(); ++k) {
+    mag_fac_ui(value.get(), k);
+    total += x.c_[k] * (value + largest_value(k, 2) * quotient(1, first_));
+  }
+  return Decay::inverse(std::move(total));
+}
+
 Magnitude Decays::sum(const Decay& x, const Length& end) const {
   Magnitude total;
   if (end <= first_) return total;
@@ -159,6 +175,15 @@ Decay Decays::times_length(const StepDecay& x) const {
   Decay result;
   const Magnitude m = magnitude_of(first_);
   for (const Magnitude& c : x.c_) result.c_.push_back(c * m);
+  return result;
+}
+
+StepDecay Decays::product(const Decay& x, const Decay& y) {
+  StepDecay result;
+  if (x.c_.empty() || y.c_.empty()) return result;
+  result.c_.resize(x.c_.size() + y.c_.size() - 1);
+  for (std::size_t a = 0; a < x.c_.size(); ++a)
+    for (std::size_t b = 0; b < y.c_.size(); ++b) mag_addmul(result.c_[a + b].get(), x.c_[a].get(), y.c_[b].get());
   return result;
 }
 

@@ -16,6 +16,8 @@ class DecayOf {
  public:
   // c (M/j)^order.
   static DecayOf inverse(Magnitude c);
+  // c[k] for each k.
+  static DecayOf of(std::vector<Magnitude> c);
   // Bounds every sequence.
   static DecayOf unknown();
 
@@ -58,6 +60,7 @@ class Decays {
   Magnitude supremum(const DecayOf<order>& x) const { return from(x, first_); }
   // Bounds (1/j) (x_M + ... + x_j).
   Decay average(const Decay& x) const;
+  Decay average(const StepDecay& x) const;
   // Bounds x_M + ... + x_{end-1}.
   Magnitude sum(const Decay& x, const Length& end) const;
   // Bounds the largest of x_i, max(M, j - back) <= i <= j.
@@ -66,6 +69,8 @@ class Decays {
   // Bounds x_j M/j; and x_j j.
   static StepDecay over_length(const Decay& x);
   Decay times_length(const StepDecay& x) const;
+  // Bounds x_j y_j.
+  static StepDecay product(const Decay& x, const Decay& y);
 
  private:
   Length first_;

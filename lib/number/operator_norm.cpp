@@ -117,4 +117,10 @@ double product_norm(const Gram& left, const Gram& right) {
   return std::min(crude, upward(std::ldexp(bound, static_cast<int>(whole))));
 }
 
+double two_norm(std::span<const double> matrix, std::size_t rows, std::size_t columns) {
+  Gram identity{rows, std::vector<double>(rows * rows), 0, upward(std::sqrt(static_cast<double>(rows)))};
+  for (std::size_t i = 0; i < rows; ++i) identity.entries[i * rows + i] = 1;
+  return product_norm(gram_of_rows(matrix.data(), rows, columns, columns), identity);
+}
+
 }  // namespace snellen

@@ -32,4 +32,7 @@ SquareRoot square_root(const Gram& gram);
 // power of the trace of its 2^k-th power. With k = 5 at most n^(1/64) times too large, and rounding. Never more than |A|_F |B|_F.
 double product_norm(const Gram& left, const Gram& right);
 
+// At least |A|_2 of a row-major matrix [rows, columns]: the same of A^T times the identity.
+double two_norm(std::span<const double> matrix, std::size_t rows, std::size_t columns);
+
 }  // namespace snellen

@@ -8,6 +8,7 @@
 #include "lib/number/upward.hpp"
 #include "lib/world/activation_slopes.hpp"
 #include "lib/world/ball_functions.hpp"
+#include "lib/world/euclidean_heads.hpp"
 #include "lib/world/mlp_norm.hpp"
 #include "lib/world/norm_slope.hpp"
 #include "lib/world/workers.hpp"
@@ -15,25 +16,14 @@
 namespace snellen {
 namespace {
 
-using Magnitudes = std::vector<Magnitude>;
-
 // A branch's own rounding errors stay about 2^-guard_bits of the stream's radius times what they grow by within the branch.
-constexpr long guard_bits = 40;
+constexpr long guard_bits = 24;
 constexpr long least_bits = 64, bits_step = 16;
 
-Magnitude root(Magnitude x) { return mag_sqrt(x.get(), x.get()), x; }
-Magnitude least(const Magnitude& x, const Magnitude& y) { return x < y ? x : y; }
-Magnitude square(const Magnitude& x) { return x * x; }
-
-// At least the 2-norm of the balls' radii, or of the balls, in rows [begin, end) of a column.
+// At least the 2-norm of the balls' radii in rows [begin, end) of a column.
 Magnitude radius_norm(const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c) {
   Magnitude sum;
   for (std::size_t i = begin; i < end; ++i) mag_addmul(sum.get(), arb_radref(x(i, c)), arb_radref(x(i, c)));
-  return root(sum);
-}
-Magnitude norm_of(const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c) {
-  Magnitude sum;
-  for (std::size_t i = begin; i < end; ++i) sum += square(Magnitude::of(x(i, c)));
   return root(sum);
 }
 Magnitude largest_entry(const BallMatrix& x, std::size_t c) {
@@ -94,37 +84,7 @@ std::shared_ptr<const Magnitudes> row_norms(const Tensor& matrix, std::span<cons
                                                     [&] { return compute_row_norms(matrix, weights); });
   return {norms, &norms->rows};
 }
-Magnitude norm_of_rows(const Magnitudes& rows, std::size_t begin, std::size_t end) {
-  Magnitude sum;
-  for (std::size_t i = begin; i < end; ++i) sum += square(rows[i]);
-  return root(sum);
-}
 
-// What Mapped and Heads know of how one head moves; empty for others.
-struct HeadMoves {
-  std::shared_ptr<const EuclideanWorld::Source> source;
-  TensorPtr weight;
-  std::vector<double> gains;  // [tokens][heads]
-  bool linear = false;
-};
-HeadMoves head_moves(const EuclideanWorld::Block& x, std::size_t heads) {
-  if (const auto* path = std::get_if<EuclideanWorld::Heads>(&x.path)) return {path->source, path->weight, path->gains, path->linear};
-  const auto* path = std::get_if<EuclideanWorld::Mapped>(&x.path);
-  if (!path) return {};
-  const std::size_t size = x.balls.rows() / heads, tokens = x.balls.columns();
-  const Magnitudes& rows = *path->rows;
-  HeadMoves result{path->source, path->weight, std::vector<double>(tokens * heads), true};
-  for (std::size_t h = 0; h < heads; ++h) {
-    const double gain = upper_double(norm_of_rows(rows, h * size, (h + 1) * size));
-    for (std::size_t c = 0; c < tokens; ++c) result.gains[c * heads + h] = gain;
-  }
-  return result;
-}
-// At least |y(t) - y(0)|_2 of head h in column c.
-Magnitude head_radius(const EuclideanWorld::Block& x, const HeadMoves& moves, std::size_t heads, std::size_t h, std::size_t c) {
-  if (!moves.source) return x.radii[c];
-  return least(x.radii[c], magnitude_of(moves.gains[c * heads + h]) * moves.source->moves[c]);
-}
 HeadVectors head_vectors(const EuclideanWorld::Block& x, const HeadMoves& moves, std::size_t heads) {
   const std::size_t size = x.balls.rows() / heads, tokens = x.balls.columns();
   HeadVectors result{heads, size, std::vector<double>(tokens * heads * size), std::vector<double>(tokens * heads), moves.gains, moves.linear};

@@ -18,9 +18,10 @@ namespace snellen {
 class RoundedMemory {
  public:
   std::size_t entries() const { return entries_; }
-  // Of all of one token's keys, or values.
-  std::size_t width() const { return width_; }
-  // Appends the columns of k and v, [kv_heads * head_size, tokens], turned by their positions. Infinite bounds where an entry is not moderate.
+  // Of all of one token's keys; of its values.
+  std::size_t key_width() const { return key_width_; }
+  std::size_t value_width() const { return value_width_; }
+  // Appends the columns of k [kv_heads * head_size, tokens], turned by their positions, and of v [kv_heads * any size, tokens]. Infinite bounds where an entry is not moderate.
   void append(const BallMatrix& k, const BallMatrix& v);
 
   // A ball that contains entry e's i-th number.
@@ -29,8 +30,8 @@ class RoundedMemory {
 
   // Tokens stand side by side in tiles: the i-th number of entry e is tile(e / lanes, i)[e % lanes]; zero where there is no entry.
   static constexpr std::size_t lanes = 16;
-  const double* key_tile(std::size_t tile, std::size_t i) const { return &keys_[(tile * width_ + i) * lanes]; }
-  const double* value_tile(std::size_t tile, std::size_t i) const { return &values_[(tile * width_ + i) * lanes]; }
+  const double* key_tile(std::size_t tile, std::size_t i) const { return &keys_[(tile * key_width_ + i) * lanes]; }
+  const double* value_tile(std::size_t tile, std::size_t i) const { return &values_[(tile * value_width_ + i) * lanes]; }
   // At least every |k - k^| and |v - v^|; every |k^| and |v^|.
   double key_error() const { return key_error_; }
   double value_error() const { return value_error_; }
@@ -40,17 +41,22 @@ class RoundedMemory {
  private:
   void append(std::vector<double>& tiles, const BallMatrix& x, double& error, double& largest) const;
 
-  std::size_t width_ = 0, entries_ = 0;
+  std::size_t key_width_ = 0, value_width_ = 0, entries_ = 0;
   std::vector<double> keys_, values_;  // [(tile * width + i) * lanes + lane]
   double key_error_ = 0, value_error_ = 0, largest_key_ = 0, largest_value_ = 0;
 };
+
+// What tokens mix, v [kv_heads * any size, tokens] being their own values: a weighted mean of the values of the first column.position tokens of the memory and of their own.         -> [heads * that size, tokens]
+BallMatrix attend_rounded(const Attention& attention, const BallMatrix& q, const BallMatrix& k, const BallMatrix& v, std::span<const Column> columns, const RoundedMemory& memory, long bits);
 
 // Columns of the last token of sequences of column.position + 1 tokens, of which the memory holds at least the first column.position. Nothing is appended.
 class RoundedMemoryWorld : public BallWorld {
  public:
   using Memory = const RoundedMemory;
   using BallWorld::BallWorld;
-  Block attend(const Attention& attention, const Block& q, const Block& k, const Block& v, std::span<const Column> columns, Memory& memory) const;
+  Block attend(const Attention& attention, const Block& q, const Block& k, const Block& v, std::span<const Column> columns, Memory& memory) const {
+    return attend_rounded(attention, q, k, v, columns, memory, bits());
+  }
 };
 
 static_assert(CertifiedWorld<RoundedMemoryWorld>);

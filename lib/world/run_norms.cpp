@@ -68,11 +68,7 @@ MapNorms norms_of(const Tensor& matrix, std::span<const double> weights, std::si
   const double frobenius = upward(std::sqrt(square));
   MapNorms result{magnitude_of(frobenius), magnitude_of(upward(std::sqrt(plain)))};
   if (!sharply || !(frobenius <= 0x1p100)) return result;
-  // |A|_2^2 is the largest eigenvalue of A A^T: the norm of A^T times the identity.
-  std::vector<double> identity(rows * rows);
-  for (std::size_t i = 0; i < rows; ++i) identity[i * rows + i] = 1;
-  const double sharp = product_norm(gram_of_rows(entries.data(), rows, columns, columns), gram_of_rows(identity.data(), rows, rows, rows));
-  const double both = upward(sharp + frobenius * 0x1p-51);
+  const double both = upward(two_norm(entries, rows, columns) + frobenius * 0x1p-51);
   if (both < frobenius) result.folded = magnitude_of(both);
   return result;
 }

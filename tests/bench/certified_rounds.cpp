@@ -54,10 +54,10 @@ Evaluation CertifiedRounds::round() {
 OperationTimes CertifiedRounds::operation_times() const {
   const Threads thread(1);
   OperationTimes times;
-  const BallWorld balls(bits_);
-  const TimedWorld<BallWorld> world(balls, times);
-  const Decoder<TimedWorld<BallWorld>> decoder(model_, world);
-  Decoder<TimedWorld<BallWorld>>::Memory memory;
+  const EuclideanWorld euclidean(bits_);
+  const TimedWorld<EuclideanWorld> world(euclidean, times);
+  const Decoder<TimedWorld<EuclideanWorld>> decoder(model_, world);
+  Decoder<TimedWorld<EuclideanWorld>>::Memory memory;
   decoder.final(decoder.hidden(block_.columns, memory));
   return times;
 }

@@ -8,6 +8,7 @@
 
 #include "bounds/engine_run.hpp"
 #include "bounds/evaluate.hpp"
+#include "lib/world/euclidean.hpp"
 #include "tests/bench/timed_world.hpp"
 
 namespace snellen {

@@ -115,7 +115,7 @@ void smollm2(benchmark::State& state) {
   const FamilyBlock block = run_of(static_cast<std::size_t>(state.range(0)), {9825, 260, 2911, 42, 216}, 33);
   std::vector<Token> tokens;
   for (const Column& column : block.columns) tokens.push_back(column.token);
-  const long bits = predict_bits(model, block.columns, 24 + 40);
+  const long bits = predict_bits(model, block.columns, 24 + spare_rounding_bits);
   CertifiedRounds rounds(model, block, bits, {"bf16-acc32"});
   std::string why;
   PyTorch* pytorch = PyTorch::instance(why);

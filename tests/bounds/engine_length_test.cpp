@@ -179,6 +179,23 @@ TEST_CASE("what cannot be followed says so") {
   CHECK(brackets > 0);
 }
 
+TEST_CASE("where the limits end what is followed back, the end is no exact one") {
+  Model model = synthetic_model(nope(1, 1));
+  const Tensor& value = *model.layers[0].value.weight;
+  // Attention adds nothing: the vectors are alike from the first on, its sums of exponentials only from some hundreds on.
+  model.layers[0].value.weight = std::make_shared<DenseTensor>(value.rows(), value.columns(), std::vector<double>(value.rows() * value.columns()));
+  EngineLimits few;
+  few.last_steps = 1;
+  const Profile bf16 = find_profile("bf16").value();
+  const EngineLength whole = lengths(model, bf16, ones(5)).constant, part = lengths(model, bf16, ones(5), few).constant;
+  CHECK(whole.known.status == Status::exact);
+  CHECK(*whole.known.upper == "1");
+  CHECK(part.known.status == Status::bracket);
+  CHECK(part.known.lower == "1");
+  CHECK(std::stoll(*part.known.upper) > 100);
+  CHECK(!part.reason.empty());
+}
+
 TEST_CASE("vectors that are not finite do not collapse") {
   Model model = synthetic_model(nope(1, 1));
   std::vector<double> value = read_all(*model.layers[0].value.weight);

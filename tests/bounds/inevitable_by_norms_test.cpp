@@ -2,7 +2,9 @@
 #include "bounds/inevitable_by_norms.hpp"
 
 #include <cmath>
+#include <memory>
 
+#include "bounds/inevitable_by_eras.hpp"
 #include "lib/model/decoder.hpp"
 #include "lib/world/run_norms.hpp"
 #include "tests/bounds/inevitable_by_enumeration.hpp"
@@ -116,6 +118,32 @@ TEST_CASE("by norms: a large score makes a large upper end, not none") {
     REQUIRE(row.answer.upper);
     REQUIRE(row.answer.upper->size() > 40);
   }
+}
+
+// Where there are no positions eras find the exact length, far beyond what can be enumerated; the ends by norms are within a factor of some dozens of it here.
+TEST_CASE("by norms: no upper end lies below the exact length, where nearly all is lost to the prompt") {
+  std::size_t far = 0;
+  for (const bool heavy : {false, true}) {
+    RandomModel m = model_of(1, 0x1p-8);
+    m.position = PositionKind::none, m.width = 4, m.heads = 1, m.hidden = 0, m.pre_norm = !heavy;
+    Model model = synthetic_model(m);
+    if (heavy) {  // one token that weighs more than a thousand of the run's
+      std::vector<double> rows = read_all(*model.embedding);
+      for (std::size_t i = 0; i < m.width; ++i) rows[m.width + i] *= 4096;
+      model.embedding = std::make_shared<DenseTensor>(model.embedding->rows(), model.embedding->columns(), rows);
+    }
+    const Family family = run_after(heavy ? std::vector<Token>{1} : std::vector<Token>(24, 1));
+    const auto asked = questions();
+    SilentProgress silent;
+    const InevitableAnswer exact = by_eras({model, family, Place::final, asked, {}}, silent), answer = norms(model, family);
+    for (std::size_t r = 0; r < asked.size(); ++r) {
+      INFO(heavy << ", row " << r << ": " << exact.rows[r].answer.lower << ", by norms " << answer.rows[r].answer.upper.value_or("none"));
+      REQUIRE(exact.rows[r].answer.status == Status::exact);
+      REQUIRE(Length(*answer.rows[r].answer.upper) >= Length(exact.rows[r].answer.lower));
+      far += Length(exact.rows[r].answer.lower) > 1000;
+    }
+  }
+  REQUIRE(far >= 2);
 }
 
 TEST_CASE("by norms: what has no limit is refused with words") {

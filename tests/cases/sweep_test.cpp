@@ -221,6 +221,29 @@ TEST_CASE("a claim that is a link to somebody's file leaves that file alone") { 
   CHECK(content_of(victim) == "precious");
 }
 
+TEST_CASE("a sweep's folder with links in it writes and removes nothing elsewhere") {  // 2026-11-28: all files of a folder that claims/ led to were removed by a merge
+  const Scratch scratch;
+  const Sweep sweep = scratch.sweep("[[axis]]\nkey = \"model.random.seed\"\nseeds = 2\n");
+  const fs::path victim = scratch.path() / "victim", out = scratch.path() / "out";
+  SweepFolder::open(out, sweep, false);
+  for (const char* name : {"points", "claims", "runs"}) {
+    fs::rename(out / name, victim);
+    fs::create_symlink(victim, out / name);
+    std::ofstream(victim / "precious") << "precious";
+    CHECK_THROWS_AS(SweepFolder::open(out), InputError);
+    CHECK_THROWS_AS(SweepFolder::open(out, sweep, false), InputError);
+    CHECK(content_of(victim / "precious") == "precious");
+    fs::remove(victim / "precious"), fs::remove(out / name), fs::rename(victim, out / name);
+  }
+  fs::remove(out / ".lock");
+  for (const char* name : {".lock", ".merge"}) fs::create_symlink(victim, out / name);
+  CHECK_THROWS_AS(SweepFolder::open(out, sweep, false), InputError);
+  CHECK_THROWS_AS(SweepFolder::open(out).merging(), InputError);
+  CHECK(!fs::exists(victim));
+  for (const char* name : {".lock", ".merge"}) fs::remove(out / name);
+  CHECK_NOTHROW(SweepFolder::open(out, sweep, false).merging());
+}
+
 TEST_CASE("shards") {
   CHECK(parse_shard("2/8").index == 2);
   for (const char* wrong : {"0/2", "3/2", "1", "/2", "1/", "a/b", "1/2/3", "-1/2"}) CHECK_THROWS_AS(parse_shard(wrong), InputError);

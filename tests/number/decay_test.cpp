@@ -257,3 +257,33 @@ TEST_CASE("decays: sums, multiples and the larger of two keep every term of both
   require_just_above(ball_of(magnitude_of(7)), third);
   REQUIRE_THROWS(Decays(0));
 }
+
+TEST_CASE("decays of second order: averages, and products of two of first") {
+  std::size_t tested = 0;
+  for (const Length& first : firsts) {
+    const Decays decays(first);
+    const Decay x = averaged(decays, 3), y = averaged(decays, 2);
+    const StepDecay both = Decays::product(x, y);
+    REQUIRE(both.terms() == 4);
+    const Decay average = decays.average(both);
+    REQUIRE(average.terms() == 1);
+    Ball sum, mean, n, expected;
+    for (Length j = first; j < 70 * first + 300; ++j, ++tested) {
+      INFO("M " << first << " j " << j);
+      arb_mul(expected, value_at(x, j, first), value_at(y, j, first), decay_bits);
+      require_at_least(value_at(both, j, first), expected);
+      arb_add(sum, sum, value_at(both, j, first), decay_bits);
+      set_length(n, j);
+      arb_div(mean, sum, n, decay_bits);
+      require_at_least(value_at(average, j, first), mean);
+    }
+    // Far out more than half of it is reached.
+    if (first == 100) {
+      Ball last;
+      arb_mul_2exp_si(last, mean, 1);
+      REQUIRE(arb_le(value_at(average, 70 * first + 299, first), last));
+    }
+  }
+  REQUIRE(tested == 4 * 300 + 69 * 110);
+  REQUIRE(Decays::product(Decay(), averaged(Decays(2), 2)).is_zero());
+}

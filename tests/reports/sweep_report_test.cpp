@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "lib/error.hpp"
 #include "reports/sweep_hdf5.hpp"
 #include "reports/sweep_results.hpp"
 #include "reports/sweep_view.hpp"
@@ -110,6 +111,49 @@ TEST_CASE("a sweep's page escapes what comes from outside, and says what failed"
   CHECK(page.find("1 point failed") != std::string::npos);
   CHECK(page.find("<svg") != std::string::npos);
   CHECK(page == sweep_report(sample(), warnings));
+}
+
+TEST_CASE("what is no result of a point is refused, whatever would read it") {  // 2026-11-28: lengths that are none and distances without ends were internal errors
+  const auto add = [](const json& report) {
+    SweepResults results = sample();
+    const std::size_t before = results.points.size();
+    try {
+      add_point(results, "x", {0, 0, 0}, json({{"schema", "snellen.point/1"}, {"status", "done"}, {"report", report}}).dump());
+    } catch (const std::exception& error) {
+      CHECK((dynamic_cast<const InputError*>(&error) || dynamic_cast<const json::exception*>(&error)));
+      CHECK(results.points.size() == before);
+      return false;
+    }
+    std::vector<std::string> warnings;
+    CHECK(sweep_csv(results).find("\nx,") != std::string::npos);
+    CHECK_NOTHROW(sweep_report(results, warnings));
+    const std::string problem = sweep_hdf5(results).problem;
+    CHECK((problem.empty() || problem.find("no HDF5") != std::string::npos));
+    return true;
+  };
+  const json sound = {{"precision_bits", 128}, {"model", {{"sha256", "ab"}}}, {"collapse", json::array({row("bf16", "100", "12345678")})},
+                      {"metrics", json::array({"l1"})}, {"distances", json::array({{{"n", 1}, {"l1", {{"lower", "1e-400"}, {"upper", "inf"}}}}})}};
+  REQUIRE(add(sound));
+  const auto refused = [&](const std::string& place, const json& value) {
+    json report = sound;
+    report.at(json::json_pointer(place)) = value;
+    return !add(report);
+  };
+  for (const char* place : {"/precision_bits", "/model", "/model/sha256", "/collapse/0", "/collapse/0/undecided", "/collapse/0/inevitable_from", "/collapse/0/inevitable_from/lower",
+                            "/collapse/0/observed/bf16-acc32", "/distances", "/distances/0", "/distances/0/n", "/distances/0/l1", "/distances/0/l1/lower", "/metrics", "/metrics/0"})
+    for (const json& value : {json(nullptr), json(true), json(json::object())}) CHECK(refused(place, value));
+  for (const char* place : {"/collapse/0/inevitable_from/lower", "/collapse/0/inevitable_from/upper", "/collapse/0/proof/overflow_from", "/collapse/0/eps", "/distances/0/l1/upper"})
+    for (const char* value : {"", "abcdefgh", "1 ", " 1", "-", "1\n2"}) CHECK(refused(place, value));
+  CHECK(refused("/collapse/0/inevitable_from/upper", std::string(1'300'001, '9')));
+  CHECK_FALSE(refused("/collapse/0/inevitable_from/upper", std::string(1'300'000, '9')));
+  CHECK(refused("/metrics", json(4, "l1")));
+}
+
+TEST_CASE("a text of any length does not make results.h5 as long for each point") {
+  SweepResults results = sample();
+  results.points[6].error = std::string(std::size_t{100} << 20, 'x');  // twelve points: 1.2 GB
+  CHECK(results.points[6].failed());
+  CHECK_FALSE(sweep_hdf5(results).problem.empty());
 }
 
 TEST_CASE("results.h5 has the same bytes each time") {

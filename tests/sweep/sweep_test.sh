@@ -159,6 +159,29 @@ echo '{"sweep": [], "core_seconds": {}}' >hostile/plan.json
 expects "a device for a point, runs that say nothing" 3 "$command" merge hostile
 holds "names the point" grep -q "$name.json: is not a regular file" err
 
+# Bodies that are no result, with the right digest; links where files are written.
+body="{\"schema\":\"snellen.point/1\",\"point\":\"$name\",\"status\":\"done\",\"report\":{\"precision_bits\":128,\"model\":{\"sha256\":5},\"collapse\":[]}}"
+rm -f "hostile/points/$name.json"
+printf '{"schema":"snellen.point-file/1","sha256":"%s","bytes":%d,"commit":"x"}\n%s\n' "$(printf %s "$body" | sha256sum | cut -c1-64)" ${#body} "$body" >"hostile/points/$name.json"
+expects "a body that is no result" 2 "$command" merge hostile
+holds "says where" grep -q "$name.json: line 2: model.sha256: found something else, expected a text" err
+cp one/points/"$name.json" hostile/points/
+rm hostile/plan.json && mkfifo hostile/plan.json
+expects "a pipe for a plan" 0 timeout 60 "$command" merge hostile
+rm -r hostile/claims && mkdir claimed && touch claimed/precious && ln -s ../claimed hostile/claims
+expects "a link for the claims" 2 "$command" merge hostile
+holds "removes nothing" test -e claimed/precious
+rm hostile/claims && mkdir hostile/claims
+linked() {  # the file of the process that this one becomes, for the next minute
+  local now=$(date +%s) k
+  for k in $(seq 0 59); do ln -s ../../outside/written "hostile/runs/$(date -u -d "@$((now + k))" +%Y%m%dT%H%M%SZ)-$(uname -n)-$BASHPID.jsonl"; done
+  exec "$command" sweep small.toml --threads 1 --out hostile
+}
+(linked) >out 2>err
+holds "a link for the run's file" test $? -eq 2
+holds "is named" grep -q "jsonl: cannot write the file: Too many levels of symbolic links" err
+holds "and writes nothing" test ! -e outside/written
+
 # Two sweeps in one folder.
 sed 's/seeds = 2/seeds = 3/; s/"Small"/"Larger"/' small.toml >larger.toml
 cp -r one grown
@@ -231,4 +254,4 @@ holds "says so" grep -q "a process to compute points, .* ended with exit status 
 holds "no point is blamed" test -z "$(ls gone-out/points)"
 
 echo "$tested checks, $failures failures"
-[ $failures -eq 0 ] && [ $tested -eq 112 ]
+[ $failures -eq 0 ] && [ $tested -eq 120 ]

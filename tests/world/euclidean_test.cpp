@@ -1,6 +1,7 @@
 // The world of Euclidean balls: its enclosures contain what higher precision finds, its radii contain where points within them go, and it loses
 // fewer bits a layer than balls entry by entry.
 #include <algorithm>
+#include <type_traits>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -10,6 +11,7 @@
 #include "lib/model/family.hpp"
 #include "lib/number/splitmix64.hpp"
 #include "lib/world/euclidean.hpp"
+#include "lib/world/rounded_euclidean.hpp"
 #include "lib/world/scalar.hpp"
 #include "tests/catch.hpp"
 #include "tests/model/zoo.hpp"
@@ -85,6 +87,58 @@ BallMatrix point_within(const EuclideanWorld::Block& x, SplitMix64& random, long
   return result;
 }
 
+// Points within the stream's balls, evaluated on their own, must land in the layer's balls: for radii from tiny, where the derivative decides, to so
+// large that only the crude bounds are left.
+struct Landed {
+  std::size_t tested = 0, finite = 0;
+};
+template <World W>
+Landed land_points(const Specimen& specimen, std::span<const Column> columns, SplitMix64& random) {
+  constexpr long bits = 160;
+  // The middles are what the midpoints give, nearly: then whole distances are compared. Attention in doubles leaves them as far off as their balls allow.
+  constexpr bool exact_middles = std::is_same_v<W, EuclideanWorld>;
+  Landed landed;
+  const Model model = synthetic_model(specimen.description);
+  const W world(bits);
+  const BallWorld ball(2 * bits);
+  const Decoder<W> decoder(model, world);
+  const Decoder<BallWorld> points(model, ball);
+  BallMatrix start = points.embed(columns);
+  for (std::size_t l = 0; l < model.layers.size(); ++l) {
+    for (const double radius : {0x1p-60, 0x1p-12, 0x1p-6, 0x1p-2}) {
+      INFO(specimen.name << ", layer " << l << ", radius " << radius);
+      const EuclideanWorld::Block x = stream(start, radius, bits);
+      typename W::Memory past;
+      const EuclideanWorld::Block y = decoder.layer(model.layers[l], x, columns, past);
+      const BallMatrix hull = world.hull(y);
+      for (int trial = 0; trial < 6; ++trial) {
+        BallWorld::Memory memory;
+        const BallMatrix z = points.layer(model.layers[l], point_within(x, random, 2 * bits), columns, memory);
+        for (std::size_t c = 0; c < z.columns(); ++c) {
+          // Within the Euclidean ball, of which the hull is a consequence.
+          Ball distance, bound, t;
+          for (std::size_t i = 0; i < z.rows(); ++i) {
+            REQUIRE(arb_overlaps(hull(i, c), z(i, c)));
+            arb_sub(t, z(i, c), y.balls(i, c), 2 * bits);
+            arb_addmul(distance, t, t, 2 * bits);
+          }
+          arb_sqrtpos(distance, distance, 2 * bits);
+          if (y.radii[c].is_finite()) {
+            REQUIRE(arb_is_finite(distance));
+            arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), y.radii[c].get());
+            REQUIRE((exact_middles ? arb_le(distance, bound) : !arb_gt(distance, bound)));
+            ++landed.finite;
+          }
+          ++landed.tested;
+        }
+      }
+    }
+    BallWorld::Memory memory;
+    start = points.layer(model.layers[l], start, columns, memory);
+  }
+  return landed;
+}
+
 }  // namespace
 
 TEST_CASE("Euclidean balls contain the real world, layer by layer, on every model") {
@@ -112,55 +166,71 @@ TEST_CASE("Euclidean balls contain the real world, layer by layer, on every mode
   REQUIRE(tested > 17 * 4 * 9 * 16 - 1);
 }
 
-// Points within the stream's balls, evaluated on their own, must land in the layer's balls: for radii from tiny, where the derivative decides, to so
-// large that only the crude bounds are left.
 TEST_CASE("points within the stream's balls land within the layer's") {
-  constexpr long bits = 160;
   SplitMix64 random(7);
-  std::size_t tested = 0, finite = 0;
+  Landed all;
   for (const Specimen& specimen : zoo()) {
-    const Model model = synthetic_model(specimen.description);
-    const EuclideanWorld world(bits);
-    const BallWorld ball(2 * bits);
-    const Decoder<EuclideanWorld> decoder(model, world);
-    const Decoder<BallWorld> points(model, ball);
-    BallMatrix start = points.embed(columns());
-    for (std::size_t l = 0; l < model.layers.size(); ++l) {
-      for (const double radius : {0x1p-60, 0x1p-12, 0x1p-6, 0x1p-2}) {
-        INFO(specimen.name << ", layer " << l << ", radius " << radius);
-        const EuclideanWorld::Block x = stream(start, radius, bits);
-        EuclideanWorld::Memory past;
-        const EuclideanWorld::Block y = decoder.layer(model.layers[l], x, columns(), past);
-        const BallMatrix hull = world.hull(y);
-        for (int trial = 0; trial < 6; ++trial) {
-          BallWorld::Memory memory;
-          const BallMatrix z = points.layer(model.layers[l], point_within(x, random, 2 * bits), columns(), memory);
-          for (std::size_t c = 0; c < z.columns(); ++c) {
-            // Within the Euclidean ball, of which the hull is a consequence.
-            Ball distance, t;
-            for (std::size_t i = 0; i < z.rows(); ++i) {
-              REQUIRE(arb_overlaps(hull(i, c), z(i, c)));
-              arb_sub(t, z(i, c), y.balls(i, c), 2 * bits);
-              arb_addmul(distance, t, t, 2 * bits);
-            }
-            arb_sqrt(distance, distance, 2 * bits);
-            REQUIRE(arb_is_finite(distance));
-            Ball bound;
-            if (y.radii[c].is_finite()) {
-              arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), y.radii[c].get());
-              REQUIRE(arb_le(distance, bound));
-              ++finite;
-            }
-            ++tested;
-          }
-        }
-      }
-      BallWorld::Memory memory;
-      start = points.layer(model.layers[l], start, columns(), memory);
-    }
+    const Landed landed = land_points<EuclideanWorld>(specimen, columns(), random);
+    all.tested += landed.tested, all.finite += landed.finite;
   }
-  REQUIRE(tested >= zoo().size() * 2 * 4 * 6 * 9);
-  REQUIRE(finite > tested / 2);
+  REQUIRE(all.tested >= zoo().size() * 2 * 4 * 6 * 9);
+  REQUIRE(all.finite > all.tested / 2);
+}
+
+TEST_CASE("points within the stream's balls land within the layer's where attention is in doubles") {
+  SplitMix64 random(8);
+  Landed all;
+  std::size_t models = 0;
+  const std::vector<Column> sequence = SequenceTree({1, 3, 2, 2, 2, 2, 5, 2, 2, 2, 2, 2}).columns();
+  for (const Specimen& specimen : zoo()) {
+    const RandomModel& m = specimen.description;
+    if (m.window || m.softcap || m.position == PositionKind::alibi) continue;
+    const Landed landed = land_points<RoundedEuclideanWorld>(specimen, sequence, random);
+    all.tested += landed.tested, all.finite += landed.finite, ++models;
+  }
+  REQUIRE(models >= 11);
+  REQUIRE(all.finite > all.tested / 2);
+}
+
+// Queries, keys and values are the streams themselves, 1/sqrt(2) the scale: where two tokens go, and how far the second can be moved.
+TEST_CASE("values and weights of attention in doubles move as far as they can") {
+  RandomModel m;
+  m.width = 2, m.heads = 1, m.vocab = 4, m.layers = 1, m.identity = true, m.pre_norm = false, m.hidden = 0, m.position = PositionKind::none;
+  const Model model = synthetic_model(m);
+  const std::vector<Column> sequence = SequenceTree({1, 2}).columns();
+  constexpr long bits = 160;
+  struct Move {
+    double at[2][2], radius[2], to[2][2];
+  };
+  // Both tokens go the same way, and the mean with them; the first one's key, alone or the second one's query, goes the other's way, where both have the weight 1/2.
+  const Move moves[] = {{{{0.05, 0}, {0, 0.05}}, {0.01, 0.01}, {{0.01, 0}, {0.01, 0}}},
+                        {{{10, 0}, {5, 5}}, {0x1p-10, 0}, {{0x1p-11, 0x1p-11}, {0, 0}}},
+                        {{{10, 0}, {5, 5}}, {0, 0x1p-10}, {{0, 0}, {0, -0x1p-10}}}};
+  for (const Move& move : moves) {
+    EuclideanWorld::Block x{BallMatrix(2, 2), std::vector<Magnitude>(2), EuclideanWorld::Stream{}, bits};
+    BallMatrix moved(2, 2);
+    for (std::size_t c = 0; c < 2; ++c) {
+      for (std::size_t i = 0; i < 2; ++i) arb_set_d(x.balls(i, c), move.at[c][i]), arb_set_d(moved(i, c), move.at[c][i] + move.to[c][i]);
+      mag_set_d(x.radii[c].get(), move.radius[c]);
+    }
+    const RoundedEuclideanWorld world(bits);
+    RoundedEuclideanWorld::Memory past;
+    const EuclideanWorld::Block y = Decoder<RoundedEuclideanWorld>(model, world).layer(model.layers[0], x, sequence, past);
+    const BallWorld points(bits);
+    BallMemory memory;
+    const BallMatrix z = Decoder<BallWorld>(model, points).layer(model.layers[0], moved, sequence, memory);
+    Ball distance, bound, t;
+    for (std::size_t i = 0; i < 2; ++i) {
+      arb_sub(t, z(i, 1), y.balls(i, 1), bits);
+      arb_addmul(distance, t, t, bits);
+    }
+    arb_sqrtpos(distance, distance, bits);
+    arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), y.radii[1].get());
+    REQUIRE(arb_le(distance, bound));
+    INFO(arf_get_d(arb_midref(static_cast<arb_ptr>(distance)), ARF_RND_NEAR) << " of " << arf_get_d(arb_midref(static_cast<arb_ptr>(bound)), ARF_RND_NEAR));
+    arb_mul_si(distance, distance, 16, bits);
+    REQUIRE(arb_gt(distance, bound));  // and not much farther
+  }
 }
 
 TEST_CASE("a layer loses fewer bits than balls entry by entry") {
