@@ -118,9 +118,9 @@ TEST_CASE("runs of two tokens, suffixes and repeated last tokens under slopes: f
   CHECK(for_all >= 5);
 }
 
-TEST_CASE("claims that rest on rotations in more than one layer, and are sharper than norms, are read and named as open") {
+TEST_CASE("claims that rest on rotations in more than two layers, and are sharper than norms, are read and named as open") {
   RandomModel deep = testing::tiny(PositionKind::rope);
-  deep.layers = 2, deep.gain = 0.5;
+  deep.layers = 3, deep.gain = 0.5;
   const testing::Example example = testing::example("rotations", synthetic_model(deep), testing::small_request(6, {"e4m3"}, true));
   const Certificate c = certificate_from(example.certificate, "certificate");
   const std::vector<check::Finding> found = testing::findings(example.model, c);
