@@ -18,6 +18,9 @@ constexpr long bits = 96, smallest_mode = 40;  // sums over the tokens are good 
 constexpr double score_product = 0.02;         // of a token that a query meets, beside a product of two intervals
 constexpr std::int64_t growing = 2;
 
+// Beside its linear maps: turns, weights, norms and activations.
+double products_of_token(const Model& model) { return 4 * products_of_layers(model) + 3000 + 1000 * static_cast<double>(model.layers[1].attention.heads); }
+
 // One claim, as far as it is proved.
 class Claimed {
  public:
@@ -37,6 +40,12 @@ class Claimed {
   bool open() const { return !done_ && !result_.settled && result_.status != Status::refuted; }
   std::int64_t from() const { return from_; }
   bool wants_beyond() const { return open() && !beyond_; }
+  // As far as the run must be followed in any case.
+  std::int64_t least_end() const {
+    std::int64_t end = beyond_ ? 0 : from_ - from_ / 4;
+    for (const std::int64_t d : distinct_) end = std::max(end, d + 1);
+    return end;
+  }
   // The vector of n is asked for, as far as the run will be followed.
   bool asks(std::int64_t n) const {
     return open() && ((!beyond_ && n >= from_) || std::any_of(distinct_.begin(), distinct_.end(), [&](std::int64_t d) { return n == d || n == d + 1; }));
@@ -107,10 +116,18 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
     const double heads = static_cast<double>(model.layers[1].attention.heads);
     std::int64_t seen = 0;  // whose vector is the last one
     Vector last;
+    const double tokens_together = score_product * heads * static_cast<double>(run.points());  // for every phase
+    const auto hopeless = [&](const Claimed& row) {
+      std::int64_t end = first_end;
+      while (end < row.least_end()) end *= growing;
+      return end > last_end || !budget.affords(static_cast<double>(end - run.tokens()) * products_of_token(model) + tokens_together * static_cast<double>(end));
+    };
+    for (Claimed& row : rows)
+      if (hopeless(row)) row.give_up(fmt::format("the run would have to be followed beyond {} tokens, which would take more products than are left (--work)", row.least_end() - 1));
     for (std::int64_t end = first_end; any([](const Claimed& row) { return row.open(); }); end *= growing) {
       const std::int64_t from = run.tokens();
       const auto length = static_cast<double>(end), more = static_cast<double>(end - from);
-      const double cost = more * (2 * products_of_layers(model) + score_product * heads * (length + static_cast<double>(from)) / 2) + score_product * heads * static_cast<double>(run.points()) * length;
+      const double cost = more * (products_of_token(model) + score_product * heads * (length + static_cast<double>(from)) / 2) + tokens_together * length;
       if (end > last_end || !budget.affords(cost)) {
         for (Claimed& row : rows) row.give_up(fmt::format("of all n beyond {} too little is known, and to follow the run further would take more products than are left (--work)", from));
         break;
@@ -147,7 +164,10 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
           return some;
         });
         for (std::size_t i = 0; known && i < asked.size(); ++i)
-          if (holds[i]) rows[asked[i]].see_beyond();
+          if (holds[i]) {
+            rows[asked[i]].see_beyond();
+            if (!rows[asked[i]].open()) options.say(claims[asked[i]]->id + ": every n, proved");
+          }
       }
     }
   }

@@ -216,27 +216,35 @@ TwoLayers::Reach TwoLayers::reach(std::size_t h, std::int64_t from, const Moveme
   return r;
 }
 
-// The limit's query at the position of a token with the phase 2 pi c / points against all that is remembered.
+// Its position is n + |P| - 1.
+Vector TwoLayers::query_at(const Number& phase) const {
+  const IntervalArithmetic& a = arithmetic();
+  std::vector<Operations::Turn> turns = turns_over(a, multiples_, before_ - 1);
+  for (std::size_t f = 0; f < turns.size(); ++f) {
+    Number angle = phase;
+    mpfi_mul_si(IntervalArithmetic::raw(angle), IntervalArithmetic::raw(angle), multiples_[f]);
+    Complex z{a.zero(), a.zero()};
+    a.cos(z.re, angle), a.sin(z.im, angle);
+    z = times(a, z, {turns[f].cosine, turns[f].sine});
+    turns[f] = {std::move(z.re), std::move(z.im)};
+  }
+  Vector query = query_;
+  first_.forward().operations().rotate(query, heads(), attention_.head_size, turns);
+  return query;
+}
+
+// Against all that is remembered, at the phases 2 pi c / points.
 std::vector<TwoLayers::Point> TwoLayers::circle() const {
-  const Operations& o = first_.forward().operations();
   const IntervalArithmetic& a = arithmetic();
   const std::size_t size = attention_.head_size, whole = static_cast<std::size_t>(before_ + tokens_);
-  Vector base = query_;  // at the phase 0: the last token's position is n + |P| - 1
-  o.rotate(base, heads(), size, turns_over(a, multiples_, before_ - 1));
   std::vector<Point> result(points_);
   for (std::size_t begin = 0; begin < points_; begin += points_together) {
-    std::vector<Vector> queries(points_together, base);
+    std::vector<Vector> queries(points_together);
     for_each_index(points_together, true, [&](std::size_t c) {
-      std::vector<Operations::Turn> at;
-      for (const std::int64_t multiple : multiples_) {
-        Number angle = a.zero();
-        a.pi(angle);
-        a.mul(angle, angle, 2.0 * static_cast<double>(static_cast<std::size_t>(multiple) * (begin + c) % points_) / static_cast<double>(points_));
-        Operations::Turn turn{a.zero(), a.zero()};
-        a.cos(turn.cosine, angle), a.sin(turn.sine, angle);
-        at.push_back(std::move(turn));
-      }
-      o.rotate(queries[c], heads(), size, at);
+      Number phase = a.zero();
+      a.pi(phase);
+      a.mul(phase, phase, 2.0 * static_cast<double>(begin + c) / static_cast<double>(points_));
+      queries[c] = query_at(phase);
     });
     for (std::size_t h = 0; h < heads(); ++h) {
       std::vector<TokenSums::Query> list;

@@ -25,6 +25,9 @@ class TwoLayers {
   std::vector<Vector> follow(std::int64_t to, const std::function<bool(std::int64_t)>& asked);
   const Vector& limit() const { return limit_; }
 
+  // The limit's query (times the scale) as it is turned at a token n whose phase n / multiples_[0] lies in these radians.
+  Vector query_at(const Number& phase) const;
+
   // Points of the circle of phases, of which the fastest plane's turn has 32 or more.
   std::size_t points() const { return points_; }
   // All n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md). judge(box, c) is called, on all threads, with a box for each point, and first with one more, for c = points():

@@ -61,7 +61,7 @@ inline std::vector<Example> examples() {
   turning.family.suffix = {4};
   all.push_back(example("phases", synthetic_model(tiny(PositionKind::rope)), turning));
   RandomModel deep = tiny(PositionKind::rope);
-  deep.layers = 2, deep.gain = 0.5;
+  deep.layers = 3, deep.gain = 0.5;
   all.push_back(norms_example(deep, small_request(6, {"e4m3"}, true)));
   CertifyRequest with_engine = small_request(8, {"e5m2"}, true);
   with_engine.profiles.push_back(find_profile("bf16").value());

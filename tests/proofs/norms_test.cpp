@@ -42,7 +42,7 @@ double from_below(const std::vector<double>& a, std::size_t rows, std::size_t st
 
 testing::Example by_norms(double gain) {
   RandomModel description = testing::tiny(PositionKind::rope);
-  description.layers = 2, description.gain = gain;
+  description.layers = 3, description.gain = gain;
   CertifyRequest request = testing::small_request(6, {"e4m3", "bf16"}, true);
   request.family.prefix = {1, 4};
   return testing::norms_example(description, request);
