@@ -103,7 +103,7 @@ TEST_CASE("late tokens lie within what their linear response leaves") {
   CHECK(seen.rest < 1);
   CHECK(seen.rest > 1e-3);   // bounds that mean something
   CHECK(seen.bound > 1e-3);
-  CHECK(seen.known < 0.007);  // the known part is nearly all
+  CHECK(seen.known < 0.0054);  // the known part is nearly all: 0.0053, and 0.00544 without where the later tokens' modes begin
 }
 
 TEST_CASE("late tokens: shared heads, layer norms with biases, a plain MLP, part of the entries turning, a longer prefix") {
