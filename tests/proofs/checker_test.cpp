@@ -118,6 +118,28 @@ TEST_CASE("runs of two tokens, suffixes and repeated last tokens under slopes: f
   CHECK(for_all >= 5);
 }
 
+TEST_CASE("claims about every n that rest on rotations in two layers: verified, and named as open where next tokens are meant") {
+  RandomModel deep = testing::tiny(PositionKind::rope);
+  deep.layers = 2, deep.gain = 0.5;
+  const testing::Example example = testing::example("rotations", synthetic_model(deep), testing::small_request(6, {"e4m3"}, true));
+  const Certificate c = certificate_from(example.certificate, "certificate");
+  const std::vector<check::Finding> found = testing::findings(example.model, c);
+  std::size_t open = 0, verified = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CAPTURE(c.claims[i].statement, found[i].reason);
+    if (c.claims[i].scope == "all" && c.claims[i].statement.ends_with("the same next token.")) {
+      CHECK(found[i].status == check::Status::open);
+      CHECK(found[i].reason == "next tokens are not asked for in two layers under rotary positions");
+      ++open;
+    } else {
+      CHECK(found[i].status == check::Status::verified);
+      verified += c.claims[i].scope == "all";
+    }
+  }
+  CHECK(verified >= 2);
+  CHECK(open == 1);
+}
+
 TEST_CASE("claims that rest on rotations in more than two layers, and are sharper than norms, are read and named as open") {
   RandomModel deep = testing::tiny(PositionKind::rope);
   deep.layers = 3, deep.gain = 0.5;
