@@ -6,6 +6,7 @@
 #include <map>
 
 #include "bounds/harmonic_table.hpp"
+#include "bounds/inevitable_again.hpp"
 #include "bounds/inevitable_by_far_pairs.hpp"
 #include "bounds/inevitable_pairs.hpp"
 #include "bounds/next_token.hpp"
@@ -441,15 +442,7 @@ InevitableAnswer by_harmonics(const InevitableTask& task, Progress& progress) {
   InevitableAnswer answer = attempt(task, tokens, tokens == most, progress);
   while (!answer.decided() && tokens < most) {
     tokens = std::min(most, tokens * tokens_grow);
-    std::vector<std::size_t> open;  // rows that are asked again
-    std::vector<InevitableQuestion> asked;
-    for (std::size_t r = 0; r < task.questions.size(); ++r)
-      if (!answer.rows[r].decided()) open.push_back(r), asked.push_back(task.questions[r]);
-    InevitableAnswer found = attempt({task.model, task.family, task.place, asked, task.limits}, tokens, tokens == most, progress);
-    std::vector<InevitableRow> rows = answer.rows;
-    for (std::size_t k = 0; k < open.size(); ++k) rows[open[k]] = std::move(found.rows[k]);
-    found.rows = std::move(rows);
-    answer.sharpen(std::move(found));
+    ask_open_rows(task, answer, [&](const InevitableTask& again) { return attempt(again, tokens, tokens == most, progress); });
   }
   return answer;
 }

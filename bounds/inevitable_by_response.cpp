@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "bounds/family_text.hpp"
+#include "bounds/inevitable_again.hpp"
 #include "bounds/inevitable_pairs.hpp"
 #include "bounds/next_token.hpp"
 #include "bounds/rounded_run.hpp"
@@ -243,15 +244,7 @@ InevitableAnswer by_response(const InevitableTask& task, Progress& progress) {
   InevitableAnswer answer = attempt(task, tokens, progress);
   while (!answer.decided() && tokens < most) {
     tokens = std::min(most, tokens * tokens_grow);
-    std::vector<std::size_t> open;  // rows that are asked again
-    std::vector<InevitableQuestion> asked;
-    for (std::size_t r = 0; r < task.questions.size(); ++r)
-      if (!answer.rows[r].decided()) open.push_back(r), asked.push_back(task.questions[r]);
-    InevitableAnswer found = attempt({task.model, task.family, task.place, asked, task.limits}, tokens, progress);
-    std::vector<InevitableRow> rows = answer.rows;
-    for (std::size_t k = 0; k < open.size(); ++k) rows[open[k]] = std::move(found.rows[k]);
-    found.rows = std::move(rows);
-    answer.sharpen(std::move(found));
+    ask_open_rows(task, answer, [&](const InevitableTask& again) { return attempt(again, tokens, progress); });
   }
   return answer;
 }

@@ -5,19 +5,12 @@
 #include "proofs/checker/sequences.hpp"
 #include "tests/catch.hpp"
 #include "tests/proofs/certificates.hpp"
+#include "tests/proofs/numbers.hpp"
 
 using namespace snellen;
+using testing::overlap, testing::width;
 
 namespace {
-
-bool overlap(const check::Number& x, const check::Number& y) {
-  return check::is_finite(x) && check::is_finite(y) && mpfr_lessequal_p(check::lower(x), check::upper(y)) && mpfr_lessequal_p(check::lower(y), check::upper(x));
-}
-double width(const check::Number& x) {
-  Dyadic d(53);
-  mpfr_sub(d.get(), check::upper(x), check::lower(x), MPFR_RNDU);
-  return d.to_double(MPFR_RNDU);
-}
 
 // Every kind of layer that a run under rotary positions may have.
 std::vector<RandomModel> models() {
