@@ -224,6 +224,7 @@ std::optional<std::string> response_refuses(const InevitableTask& task) {
     const std::optional<Rotary>& same = model.layers[0].attention.rotary;
     if (!a.rotary) return "a layer without rotary positions";
     if (a.rotary->base != same->base || a.rotary->dimensions != same->dimensions) return "layers with different frequencies";
+    if (a.head_size > widest) return fmt::format("heads of more than {} entries", widest);
     if (a.window) return "windows";
     if (a.softcap) return "soft-caps";
     if (!a.alibi.empty()) return "ALiBi";

@@ -17,10 +17,10 @@ namespace snellen {
 namespace {
 
 constexpr long mode_bits = 80;            // of expansions: their radii are in the rest
-constexpr std::size_t widest = 4096;      // sums of so many products err by less than 2^-40 of their terms' sizes (dot_error)
+constexpr std::size_t widest = 4096;      // a stream or a head: sums of so many products err by less than 2^-40 of their terms' sizes (dot_error)
 // Of known vectors, relative to the product of the norms on their way (`fuzz`): matrices are known to 2^-44 of their Frobenius norms (precise_size), sums of products to 2^-40, coefficients to
-// 2^-44 of the largest weight, and at most four of them follow one another.
-constexpr double product_error = 0x1p-36;
+// 2^-44 of the largest weight, 1/mu to 2^-44 of itself, and at most four of them follow one another.
+constexpr double product_error = 0x1p-36, coefficient_error = 0x1p-44;
 constexpr long typical_length = 3;       // times M: where two bounds are compared, a choice of quality only
 
 Magnitude larger(const Magnitude& a, const Magnitude& b) { return a < b ? b : a; }
@@ -161,7 +161,7 @@ LateResponse::~LateResponse() = default;
 LateResponse::LateResponse(const Model& model, Token unit, std::size_t prefix, std::int64_t first, std::vector<std::span<const double>> states, std::vector<std::span<const double>> errors,
                            const Settings& settings, long bits)
     : model_(model), first_(first), states_(std::move(states)), errors_(std::move(errors)), settings_(settings), balls_(bits), decays_(first) {
-  if (model.width > widest) throw std::logic_error("LateResponse: too wide");
+  if (model.width > widest || std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) { return layer.attention.head_size > widest; })) throw std::logic_error("LateResponse: too wide");
   settings_.own_tokens = std::min(static_cast<std::size_t>(first - 1), std::max(prefix, settings.own_tokens));
   frequencies_ = std::make_unique<RotaryFrequencies>(*model.layers.front().attention.rotary);
   const std::size_t planes = frequencies_->planes(), width = model.width, tokens = static_cast<std::size_t>(first - 1), own = settings_.own_tokens;
@@ -347,7 +347,8 @@ std::vector<LateResponse::Head> LateResponse::heads(std::size_t l, const SmoothR
       head.real.push_back(arf_get_d(arb_midref(c.real()), ARF_RND_NEAR)), head.imag.push_back(m == 0 ? 0 : arf_get_d(arb_midref(c.imag()), ARF_RND_NEAR));
       radii += shifted(Magnitude::radius_of(c.real()) + Magnitude::radius_of(c.imag()), 1);
     }
-    if (!(radii < head.largest * magnitude_of(0x1p-44))) mag_inf(head.missing.get());  // what `product_error` allows for
+    // What `product_error` allows for.
+    if (!(radii < head.largest * magnitude_of(coefficient_error) && Magnitude::radius_of(inverse) < over * magnitude_of(coefficient_error))) mag_inf(head.missing.get());
     // Explicit tokens, one by one.
     const Magnitude limit_key = [&] {  // |k'|
       Magnitude sum;
@@ -746,13 +747,19 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
   const BallMatrix z = balls_.add(x.limit, balls_.linear(layer.output, mixed));
   BallMatrix identity(width, width);
   for (std::size_t i = 0; i < width; ++i) arb_one(identity(i, i));
-  const Rest between = after(identity);
+  Rest between = after(identity);
+  // Each of the maps on the way errs by less than 2^-40 of its Frobenius norm times the vector's.
+  for (Magnitude& size_here : fuzz) size_here *= magnitude_of(product_error);
+  const Decay rounding = Decay::of(std::move(fuzz));
+  between.rest.first += rounding;
+  between.step.first.add(rounding, both);
+  if (!layer.up) return {limits_[l + 1], std::move(known), between.rest, between.step};
   const KnownSizes between_sizes = sizes_of(known, *pairs_, decays_);
   const LateBound apart = plus(between_sizes.size, between.rest);
   LateBound moved = between_sizes.step;
   moved += between.step;
   const SmoothResponse mlp = mlp_response(layer, z, supremum(decays_, apart), balls_);
-  const Rest end = layer.up ? after(mlp.derivative) : between;
+  const Rest end = after(mlp.derivative);
   LateStates result{limits_[l + 1], {}, end.rest, end.step};
   result.rest.second.add(product(decays_, apart, apart), shifted(mlp.curvature, -1));
   result.step.second.add(product(decays_, apart, moved), mlp.curvature * back);
@@ -763,12 +770,9 @@ LateStates LateResponse::layer(std::size_t l, const LateStates& x) const {
       add_image(result.known[k], m, derivative, &known[k].real[m * width], &known[k].imag[m * width], 1, 0);
       if (m == 0) std::fill_n(result.known[k].imag.begin(), width, 0);
     }
-    // Each of the maps on the way errs by less than 2^-40 of its Frobenius norm times the vector's.
-    fuzz[k] *= precise_size(derivative) * magnitude_of(product_error);
   }
-  const Decay rounding = Decay::of(std::move(fuzz));
-  result.rest.first += rounding;
-  result.step.first.add(rounding, both);
+  result.rest.first.add(rounding, precise_size(derivative));
+  result.step.first.add(rounding, precise_size(derivative) * both);
   return result;
 }
 

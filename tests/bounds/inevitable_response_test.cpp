@@ -104,6 +104,9 @@ TEST_CASE("what linear response refuses") {
   other = model;
   for (Layer& layer : other.layers) layer.attention.alibi = alibi_slopes(2);
   CHECK(refuses(other, family) == "ALiBi");
+  other = model;
+  other.layers[2].attention.head_size = 5000;
+  CHECK(refuses(other, family) == "heads of more than 4096 entries");
   Family changed = family;
   changed.suffix = {3};
   CHECK(refuses(model, changed) == "a suffix");
