@@ -192,8 +192,11 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
     };
     for (std::int64_t end = first_end; any([](const Claimed& row) { return row.open(); }); end = end_after(end)) {
       const std::int64_t from = run.tokens();
-      const auto length = static_cast<double>(end), more = static_cast<double>(end - from);
-      const double cost = more * (products_of_token(model, run) + score_product * heads * (length + static_cast<double>(from)) / 2) + tokens_together * length;
+      const auto wanted = [&](std::int64_t n) { return any([&](const Claimed& row) { return row.asks(n); }); };
+      double met = tokens_together * static_cast<double>(end);
+      for (std::int64_t n = from + 1; n <= end; ++n)
+        if (wanted(n)) met += score_product * heads * static_cast<double>(n);
+      const double cost = static_cast<double>(end - from) * products_of_token(model, run) + met;
       if (end > last_end || !budget.affords(cost)) {
         for (Claimed& row : rows) row.give_up(fmt::format("of all n beyond {} too little is known, and to follow the run further would take more products than are left (--work)", from));
         break;
@@ -202,9 +205,9 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
       options.say(fmt::format("two layers, token by token to {}", end));
       std::vector<std::int64_t> lengths;
       const std::vector<Vector> vectors = run.follow(end, [&](std::int64_t n) {
-        const bool wanted = any([&](const Claimed& row) { return row.asks(n); });
-        if (wanted) lengths.push_back(n);
-        return wanted;
+        const bool asked = wanted(n);
+        if (asked) lengths.push_back(n);
+        return asked;
       });
       for (std::size_t i = 0; i < lengths.size(); ++i) {
         if (seen + 1 == lengths[i])
