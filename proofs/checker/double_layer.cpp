@@ -47,6 +47,8 @@ std::vector<double> row_of(const TensorPtr& tensor, std::size_t row) {
   return values;
 }
 
+}  // namespace
+
 DoubleVector sum(DoubleVector x, const DoubleVector& y) {
   for (std::size_t i = 0; i < x.entries.size(); ++i) x.entries[i] += y.entries[i];
   x.error = upward(x.error + y.error + unit * length(x.entries));
@@ -70,8 +72,6 @@ void activate(Activation activation, DoubleVector& x) {
   x.error = silu ? upward(1.1 * x.error + 0x1p-44 * length(x.entries)) : x.error;
   judge(x);
 }
-
-}  // namespace
 
 DoubleVector rounded(const Vector& x) {
   DoubleVector result{std::vector<double>(x.size()), 0};

@@ -25,6 +25,11 @@ DoubleVector rounded(const Vector& x);
 // Intervals that contain the entries.
 Vector enclosed(const IntervalArithmetic& a, const DoubleVector& x);
 
+DoubleVector sum(DoubleVector x, const DoubleVector& y);
+DoubleVector product(DoubleVector x, const DoubleVector& y);
+// relu or silu.
+void activate(Activation activation, DoubleVector& x);
+
 class DoubleLinear {
  public:
   explicit DoubleLinear(const Linear& map);

@@ -128,6 +128,63 @@ TEST_CASE("errors that come in are carried through each map") {
   }
 }
 
+TEST_CASE("sums, products and activations move as far as their arguments may") {
+  const IntervalArithmetic a(160);
+  const auto moved = [&](double x, double e) { return check::Number(a.of(x + e)); };  // exact: few bits
+  for (const auto& [x, y] : std::vector<std::pair<double, double>>{{3, 5}, {-3, 0.25}, {0.125, 700}, {1, 0}})
+    for (const auto& [e, d] : std::vector<std::pair<double, double>>{{0x1p-10, 0x1p-10}, {0x1p-4, 0}, {0, 0x1p-4}, {4, 8}})
+      for (const double sign : {1.0, -1.0}) {
+        CAPTURE(x, y, e, d, sign);
+        const DoubleVector one{{x}, e}, two{{y}, d};
+        Vector z{a.zero()};
+        a.add(z[0], moved(x, sign * e), moved(y, sign * d));
+        CHECK(contains(a, check::sum(one, two), z));
+        a.mul(z[0], moved(x, sign * e), moved(y, sign * d));
+        CHECK(contains(a, check::product(one, two), z));
+      }
+  const check::Operations o(160);
+  // Where silu is steepest, near 2.4, and where it is all rounding.
+  for (const Activation activation : {Activation::relu, Activation::silu})
+    for (const double x : {2.375, -1.25, 299.5, -299.5, 0x1p-30})
+      for (const double e : {0.0, 0x1p-40, 0x1p-12, 0.5}) {
+        CAPTURE(x, e);
+        DoubleVector y{{x}, e};
+        check::activate(activation, y);
+        REQUIRE(std::isfinite(y.error));
+        for (const double sign : {1.0, -1.0}) {
+          Vector exact{moved(x, sign * e)};
+          o.activate(activation, exact[0]);
+          CHECK(contains(a, y, exact));
+        }
+      }
+  DoubleVector far{{301}, 0};
+  check::activate(Activation::silu, far);
+  CHECK(std::isinf(far.error));
+}
+
+TEST_CASE("linear maps and norms move as far as their arguments may") {
+  const IntervalArithmetic a(160);
+  Linear map;
+  map.weight = std::make_shared<DenseTensor>(2, 2, std::vector<double>{3, 4, 0, 0});
+  DoubleVector y = check::DoubleLinear(map)({{1, 1}, 0.5});
+  CHECK(contains(a, y, {a.of(7 + 2.5), a.zero()}));  // along (3, 4) / 5
+  map.weight = std::make_shared<DenseTensor>(1, 3, std::vector<double>{0.1, 0.7, -0.3});
+  y = check::DoubleLinear(map)({{0.3, 0.9, 1.1}, 0});  // rounds
+  const std::vector<Vector> product = check::Operations(160).linear(map, {{a.of(0.3), a.of(0.9), a.of(1.1)}});
+  CHECK(contains(a, y, product[0]));
+  CHECK(y.error < 0x1p-48);
+  // (0, r): the first entry moves by e / rho, rho^2 = r^2 / 2 + epsilon.
+  Norm bare;
+  bare.epsilon = 0;
+  bare.weight = std::make_shared<DenseTensor>(1, 2, std::vector<double>{8, 1});
+  DoubleVector x{{0, 0x1p-6}, 0x1p-20};
+  Vector exact{a.of(0x1p-20), a.of(0x1p-6)};
+  check::DoubleNorm{bare}(x);
+  check::Operations(160).norm(bare, exact, 1);
+  CHECK(contains(a, x, exact));
+  CHECK(x.error < 8 * 0x1p-13);
+}
+
 TEST_CASE("doubles that say nothing are infinitely wrong") {
   const IntervalArithmetic a(100);
   const Model model = synthetic_model(models()[0]);
