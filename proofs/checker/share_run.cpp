@@ -108,20 +108,22 @@ std::vector<Operations::Turn> ShareRun::turns_at(std::int64_t distance) const {
   return planes_of(attention_) > 0 ? turns_over(arithmetic(), multiples_, distance) : std::vector<Operations::Turn>();
 }
 
-std::vector<ShareRun::Two> ShareRun::vectors(const std::vector<Vector>& shares) const {
+Vector ShareRun::outputs_of(const Vector& shares) const {
   const IntervalArithmetic& a = arithmetic();
-  std::vector<Vector> xs(shares.size(), embedding_), mixed(shares.size(), forward_.operations().zeros(heads() * attention_.head_size));
-  for_each_index(shares.size(), true, [&](std::size_t c) {
-    Number away = a.zero();
-    for (std::size_t i = 0; i < mixed[c].size(); ++i) {
-      mixed[c][i] = value_[i];
-      for (std::size_t s = 0; s < singles_.size(); ++s) {
-        a.sub(away, singles_[s].value[i], value_[i]);
-        a.mul(away, away, shares[c][s * heads() + i / attention_.head_size]);
-        a.add(mixed[c][i], mixed[c][i], away);
-      }
+  Vector outputs = value_;
+  Number away = a.zero();
+  for (std::size_t i = 0; i < outputs.size(); ++i)
+    for (std::size_t s = 0; s < singles_.size(); ++s) {
+      a.sub(away, singles_[s].value[i], value_[i]);
+      a.mul(away, away, shares[s * heads() + i / attention_.head_size]);
+      a.add(outputs[i], outputs[i], away);
     }
-  });
+  return outputs;
+}
+
+std::vector<ShareRun::Two> ShareRun::vectors(const std::vector<Vector>& shares) const {
+  std::vector<Vector> xs(shares.size(), embedding_), mixed(shares.size());
+  for_each_index(shares.size(), true, [&](std::size_t c) { mixed[c] = outputs_of(shares[c]); });
   forward_.add_attention(layer_, xs, mixed);
   forward_.add_mlp(layer_, xs);
   std::vector<Two> result(shares.size());

@@ -45,6 +45,10 @@ class ShareRun {
 
   // e^score of a token of the run in every head, at a distance of the last one.
   Vector weights_of_run(std::int64_t distance) const;
+  // Each single token's share in every head at n, Z_n of every head given; and what the heads have as outputs then.
+  Vector shares_of(const Vector& masses, std::int64_t n) const;
+  Vector outputs_of(const Vector& shares) const;
+  const Vector& embedding() const { return embedding_; }  // of the last token: the stream that the heads' outputs join
   // x(L) and y of n = from, from + 1, ..., Z_n of every head given for each.
   std::vector<Two> with_masses(const std::vector<Vector>& masses, std::int64_t from) const;
   // T_n / n of every head for all n >= first, T all weights together.
@@ -62,7 +66,6 @@ class ShareRun {
     Vector value;                      // an entry each of every head's output
   };
   std::vector<Two> vectors(const std::vector<Vector>& shares) const;
-  Vector shares_of(const Vector& masses, std::int64_t n) const;
   std::vector<Operations::Turn> turns_at(std::int64_t distance) const;
 
   const Model& model_;

@@ -7,6 +7,8 @@
 #include <initializer_list>
 #include <limits>
 
+#include "proofs/checker/rounded_number.hpp"
+
 namespace snellen::check {
 namespace {
 
@@ -52,17 +54,6 @@ auto* best() {
   return plain::add_up;
 }
 
-// A double near the middle, and at least how far any number of x is from it.
-struct Rounded { double middle, error; };
-Rounded rounded(const Number& x) {
-  if (!is_finite(x)) return {0, std::numeric_limits<double>::infinity()};
-  const double middle = mpfi_get_d(IntervalArithmetic::raw(x));
-  Dyadic above(64), below(64);
-  mpfr_sub_d(above.get(), upper(x), middle, MPFR_RNDU);
-  mpfr_d_sub(below.get(), middle, lower(x), MPFR_RNDU);
-  return {middle, std::max(above.to_double(MPFR_RNDU), below.to_double(MPFR_RNDU))};
-}
-
 Upper length(const std::vector<Upper>& entries) {
   Upper sum;
   for (const Upper& entry : entries) sum += entry * entry;
@@ -76,7 +67,7 @@ void TokenSums::add(const Number* key, const Number* apart) {
   double* const tile = &tiles_[tokens_ / lanes * rows() * lanes + tokens_ % lanes];
   std::vector<Upper> keys, aparts;
   for (std::size_t i = 0; i < size_; ++i) {
-    const Rounded k = rounded(key[i]), d = rounded(apart[i]);
+    const RoundedNumber k = rounded(key[i]), d = rounded(apart[i]);
     tile[i * lanes] = k.middle, tile[(size_ + i) * lanes] = d.middle;
     key_error_ = std::max(key_error_, k.error), apart_error_ = std::max(apart_error_, d.error);
     largest_key_ = std::max(largest_key_, std::fabs(k.middle)), largest_apart_ = std::max(largest_apart_, std::fabs(d.middle));
@@ -97,7 +88,7 @@ std::vector<TokenSums::Sums> TokenSums::sums(const IntervalArithmetic& a, const 
     for (std::size_t c = first; c < last; ++c) {
       double sum = 0, radii = 0;  // A and a
       for (std::size_t i = 0; i < size_; ++i) {
-        const Rounded q = rounded(queries[c].entries[i]);
+        const RoundedNumber q = rounded(queries[c].entries[i]);
         entries.push_back(q.middle), sum += std::fabs(q.middle), radii += q.error;
       }
       // At most some tens of roundings of numbers >= 0: within 2^-40.

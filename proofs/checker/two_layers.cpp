@@ -72,6 +72,9 @@ TwoLayers::TwoLayers(const Model& model, const CertificateSequences& s, bool fin
   if (final_ && model_.final_norm) o.norm(*model_.final_norm, x[0], 1);
   limit_ = std::move(x[0]);
 
+  if (const Layer& first = model.layers[0]; DoubleLayer::knows(first))
+    doubles_.emplace(InDoubles{DoubleLayer(first), rounded(first_.embedding()), DoubleNorm(layer_.attention_norm), DoubleLinear(layer_.query), DoubleLinear(layer_.key), DoubleLinear(layer_.value)});
+
   if (before_ == 0) return;
   std::vector<Seat> seats;
   for (const Token token : s.prefix) seats.push_back({token, 0, 0});
@@ -82,6 +85,25 @@ TwoLayers::TwoLayers(const Model& model, const CertificateSequences& s, bool fin
     for (std::size_t i = 0; i < value_.size(); ++i) arithmetic().sub(p.values[e][i], p.values[e][i], value_[i]);
     for (std::size_t g = 0; g < memory_.size(); ++g) memory_[g].add(&p.keys[e][g * size], &p.values[e][g * size]);
   }
+}
+
+Forward::Projections TwoLayers::in_intervals(const std::vector<Vector>& masses, std::int64_t begin, std::vector<Vector>& states) const {
+  for (ShareRun::Two& two : first_.with_masses(masses, begin)) states.push_back(std::move(two.hidden));
+  return first_.forward().project(layer_, states);
+}
+
+Forward::Projections TwoLayers::in_doubles(const std::vector<Vector>& masses, std::int64_t begin, std::vector<Vector>& states) const {
+  const IntervalArithmetic& a = arithmetic();
+  const std::size_t count = masses.size();
+  states.resize(count);
+  Forward::Projections p{std::vector<Vector>(count), std::vector<Vector>(count), std::vector<Vector>(count)};
+  for_each_index(count, true, [&](std::size_t c) {
+    DoubleVector x = doubles_->first(doubles_->embedding, rounded(first_.outputs_of(first_.shares_of(masses[c], begin + static_cast<std::int64_t>(c)))));
+    states[c] = enclosed(a, x);
+    doubles_->norm(x);
+    p.queries[c] = enclosed(a, doubles_->query(x)), p.keys[c] = enclosed(a, doubles_->key(x)), p.values[c] = enclosed(a, doubles_->value(x));
+  });
+  return p;
 }
 
 std::vector<Vector> TwoLayers::follow(std::int64_t last, const std::function<bool(std::int64_t)>& asked) {
@@ -104,8 +126,7 @@ std::vector<Vector> TwoLayers::follow(std::int64_t last, const std::function<boo
       for (std::size_t h = 0; h < mass.size(); ++h) a.add(mass[h], mass[h], masses_[h]);
       masses_ = mass;
     }
-    for (ShareRun::Two& two : first_.with_masses(masses, begin)) states.push_back(std::move(two.hidden));
-    Forward::Projections p = forward.project(layer_, states);
+    Forward::Projections p = doubles_ ? in_doubles(masses, begin, states) : in_intervals(masses, begin, states);
     for_each_index(count, true, [&](std::size_t c) {
       o.rotate(p.queries[c], heads(), size, turns[c]);
       o.rotate(p.keys[c], attention_.kv_heads, size, turns[c]);
@@ -234,10 +255,11 @@ Vector TwoLayers::query_at(const Number& phase) const {
 }
 
 // Against all that is remembered, at the phases 2 pi c / points.
-std::vector<TwoLayers::Point> TwoLayers::circle() const {
+const std::vector<TwoLayers::Point>& TwoLayers::circle() {
+  if (circle_tokens_ == tokens_) return circle_;
   const IntervalArithmetic& a = arithmetic();
   const std::size_t size = attention_.head_size, whole = static_cast<std::size_t>(before_ + tokens_);
-  std::vector<Point> result(points_);
+  circle_.assign(points_, {}), circle_tokens_ = tokens_;
   for (std::size_t begin = 0; begin < points_; begin += points_together) {
     std::vector<Vector> queries(points_together);
     for_each_index(points_together, true, [&](std::size_t c) {
@@ -250,10 +272,10 @@ std::vector<TwoLayers::Point> TwoLayers::circle() const {
       std::vector<TokenSums::Query> list;
       for (const Vector& query : queries) list.push_back({&query[h * size], whole});
       auto sums = memory_[kv_head(h)].sums(a, list);
-      for (std::size_t c = 0; c < points_together; ++c) result[begin + c].heads.push_back(std::move(sums[c]));
+      for (std::size_t c = 0; c < points_together; ++c) circle_[begin + c].heads.push_back(std::move(sums[c]));
     }
   }
-  return result;
+  return circle_;
 }
 
 // n / (all weights) for every n >= from, the known tokens' weights from the limit's query given: these up to e^(query_move), and mean (n - tokens()) up to the excess and e^(later_move). A quotient n / (A + b n) with a
@@ -297,7 +319,7 @@ Sloped TwoLayers::sloped(const Vector& shares, const Vector& outputs) const {
   return x;
 }
 
-bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const {
+bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) {
   const IntervalArithmetic& a = arithmetic();
   const std::size_t size = attention_.head_size, width = limit_.size(), shares = first_.shares(), outputs = heads() * size;
   const Vector densities = first_.densities(tokens_);
@@ -306,7 +328,7 @@ bool TwoLayers::beyond(std::int64_t from, const std::function<bool(const Vector&
   const Movement m = movement();
   std::vector<Reach> reaches;
   for (std::size_t h = 0; h < heads(); ++h) reaches.push_back(reach(h, from, m));
-  const std::vector<Point> circle = this->circle();
+  const std::vector<Point>& circle = this->circle();
   const auto at = [&](std::size_t c) -> const Point& { return circle[c % points_]; };
   const Number length_from = of(a, from);
   const auto value_of = [&](std::size_t i) -> const Number& { return m.values[kv_head(i / size) * size + i % size]; };

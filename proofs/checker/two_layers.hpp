@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "proofs/checker/double_layer.hpp"
 #include "proofs/checker/share_run.hpp"
 #include "proofs/checker/token_sums.hpp"
 
@@ -20,6 +21,7 @@ class TwoLayers {
   TwoLayers& operator=(const TwoLayers&) = delete;
   const IntervalArithmetic& arithmetic() const { return first_.arithmetic(); }
 
+  bool runs_in_doubles() const { return doubles_.has_value(); }
   std::int64_t tokens() const { return tokens_; }  // of the run that are remembered
   // Remembers the tokens tokens() + 1, ..., to, and gives the vectors of those n of them for which asked(n) holds, in order.
   std::vector<Vector> follow(std::int64_t to, const std::function<bool(std::int64_t)>& asked);
@@ -32,8 +34,8 @@ class TwoLayers {
   std::size_t points() const { return points_; }
   // All n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md). judge(box, c) is called, on all threads, with a box for each point, and first with one more, for c = points():
   // y_n - y = s d + (1 - s) g with s = from / n, g in the last one, and d a mean of a member of the box c and one of the box c + 1 modulo points(), where the phase of n / multiples_[0] radians lies between
-  // those points. False where nothing is known, or judge said so once.
-  bool beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge) const;
+  // those points. False where nothing is known, or judge said so once. What meets all tokens is kept until the run is followed further.
+  bool beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge);
 
  private:
   // For every j >= tokens(): at least j |q_j - q|_2 of every head (times the scale) and j |k_j - k|_2 of every kv head; what contains j (v_j - v), and 0.
@@ -55,8 +57,11 @@ class TwoLayers {
   Upper length(const Number* x) const;  // of a head
   Vector shares_up_to(std::int64_t from) const;  // the largest ones that tokens from `from` on give to those of P
   Movement movement() const;
+  // States below the second layer of n = begin, begin + 1, ..., the first layer's masses given, and what it makes of them before rotation.
+  Forward::Projections in_intervals(const std::vector<Vector>& masses, std::int64_t begin, std::vector<Vector>& states) const;
+  Forward::Projections in_doubles(const std::vector<Vector>& masses, std::int64_t begin, std::vector<Vector>& states) const;
   Reach reach(std::size_t h, std::int64_t from, const Movement& movement) const;
-  std::vector<Point> circle() const;
+  const std::vector<Point>& circle();
   // y or x(L), and their derivatives by the first layer's shares, then by the second's outputs, for all shares from 0 to these and all outputs that are off the limit's by these.
   Sloped sloped(const Vector& shares, const Vector& outputs) const;
   std::optional<Number> per_mass(std::size_t h, std::int64_t from, const Reach& reach, const Number& known) const;
@@ -73,10 +78,19 @@ class TwoLayers {
   Number scale_;
   Vector query_, key_, value_;       // of the limit, before rotation; the query times the scale
   Vector limit_;
+  struct InDoubles {
+    DoubleLayer first;
+    DoubleVector embedding;
+    DoubleNorm norm;                 // of the second layer, and its maps
+    DoubleLinear query, key, value;
+  };
+  std::optional<InDoubles> doubles_; // where they know the first layer's activation: some times as fast, and good enough for sums over tokens
   std::vector<TurningScore> scores_; // of the limit's query and key
   std::optional<RotaryMass> mass_;   // of equal keys
   std::vector<TokenSums> memory_;    // of every kv head
   std::int64_t tokens_ = 0;
+  std::vector<Point> circle_;        // of these tokens
+  std::int64_t circle_tokens_ = -1;
   Vector masses_;                    // Z_n of the first layer, n = tokens()
 };
 

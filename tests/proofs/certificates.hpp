@@ -69,6 +69,15 @@ inline std::vector<Example> examples() {
   return all;
 }
 
+// With claims for every n in two layers under rotary positions.
+inline Example deep_example() {
+  RandomModel model = tiny(PositionKind::rope);
+  model.layers = 2, model.gain = 1;
+  CertifyRequest request = small_request(8, {"e4m3"}, true);
+  request.criteria = {Criterion::bitwise, Criterion::tolerance};
+  return example("deep", synthetic_model(model), request);
+}
+
 // With claims about emulated engines for every n.
 inline Example engine_example() {
   RandomModel model = tiny(PositionKind::none);

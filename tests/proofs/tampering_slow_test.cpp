@@ -19,6 +19,18 @@ TEST_CASE("of a thousand changed certificates and models none passes") {
   CHECK(attack.tried.size() == 17);
 }
 
+// Slow to check, so that few are tried.
+TEST_CASE("of changed certificates and models of two layers under rotary positions none passes") {
+  const std::vector<testing::Example> examples = {testing::deep_example()};
+  REQUIRE(testing::passes({"", examples[0].certificate, examples[0].model}));
+  const testing::Attack attack = testing::attack(examples, 60, 20241128);
+  for (const auto& [what, tried] : attack.tried) WARN(what << ": " << tried);
+  CAPTURE(attack.passed);
+  CHECK(attack.passed.empty());
+  REQUIRE(attack.total == 60);
+  CHECK(attack.tried.size() >= 14);
+}
+
 TEST_CASE("a flipped bit of a model's file: another digest; and with that in the certificate, other distances") {
   const std::filesystem::path source = std::string(std::getenv("SNELLEN_SOURCE")) + "/tests/engines/fixtures/tiny/llama";
   checkpoint::Folder folder;
