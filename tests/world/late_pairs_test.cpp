@@ -20,7 +20,7 @@ struct Shares {  // the largest shares of the bounds that were met
   double known = 0, square = 0, weighted = 0, step = 0;
 };
 
-// Planes of these sizes; `single`: one mode alone is known, of one order.
+// Planes of these sizes; `single`: one mode alone is known, of one order, and one number of it.
 Shares check(double base, const std::vector<double>& planes, std::size_t most, std::int64_t first, std::int64_t last, std::size_t orders, bool single, std::uint64_t seed) {
   SplitMix64 random(seed);
   const auto uniform = [&] { return std::ldexp(static_cast<double>(random.next() >> 11), -52) - 1; };
@@ -33,7 +33,7 @@ Shares check(double base, const std::vector<double>& planes, std::size_t most, s
   const RotaryModes modes(score, frequencies, most, bits);
   const TurningPairs pairs(modes, frequencies, first, bits);
   const Decays decays(first);
-  const std::size_t count = modes.count(), width = 4, size = 3;
+  const std::size_t count = modes.count(), width = 4, size = single ? 1 : 3;
   // Weights, a map, and what is known.
   const RotaryModes::Expansion weight = modes.expand(score);
   std::vector<Complex> c;
@@ -132,14 +132,14 @@ TEST_CASE("sums over pairs of modes hold for what they stand for, and are nearly
   for (std::uint64_t seed = 0; seed < 24; ++seed)
     for (const double base : {0.5, 3.0, 1e4, 1e12}) {  // of 1e12 the second plane hardly turns: pairs that are not told from resonances
       CAPTURE(seed, base);
-      const std::vector<double> planes = seed % 2 == 0 ? std::vector<double>{1.5} : std::vector<double>{0.5, 1};
+      const std::vector<double> planes = seed % 2 == 0 ? std::vector<double>{seed % 4 == 0 ? 0.125 : 1.5} : std::vector<double>{0.5, 1};
       const Shares here = check(base, planes, seed % 3 == 0 ? 2 : 12, seed % 4 < 2 ? 3 : 40, 160, 1 + seed % 3, seed % 5 > 1, seed);
       most = {std::max(most.known, here.known), std::max(most.square, here.square), std::max(most.weighted, here.weighted), std::max(most.step, here.step)};
       ++tested;
     }
   CHECK(tested == 96);
   CAPTURE(most.known, most.square, most.weighted, most.step);
-  CHECK(most.known > 0.9);
+  CHECK(most.known > 0.8);
   CHECK(most.square > 0.98);
   CHECK(most.weighted > 0.9);
   CHECK(most.step > 0.98);
