@@ -1,7 +1,7 @@
 // Heads at their limits against the explicit tokens. Mathematics: proofs/response.md, "One head".
-#include "lib/model/decoder.hpp"
 #include "lib/world/ball_functions.hpp"
 #include "lib/world/late_parts.hpp"
+#include "lib/world/rotary_mass.hpp"
 #include "lib/world/workers.hpp"
 
 namespace snellen {

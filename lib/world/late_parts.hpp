@@ -58,7 +58,7 @@ struct LateResponse::Head {
   Magnitude value_norm;          // |V|
 };
 
-// How far a layer's input is from the limit, and from the token before; and the products that bend the norm.
+// How far a layer's input is from the limit and from the token before.
 struct LateResponse::Moves {
   LateBound deviation, motion;
   StepDecay bent;  // deviation^2

@@ -9,7 +9,7 @@ constexpr long typical_length = 3;  // times M: where two bounds are compared, a
 }  // namespace
 
 LateResponse::Remainder LateResponse::remainder(const Head& head, const PairSums::Sums& sums, const std::vector<ModeVectors>& output, const LateStates& x, const Moves& moves) const {
-  const auto& [deviation, motion, bent] = moves;
+  const LateBound &deviation = moves.deviation, &motion = moves.motion;  // no structured binding: lambdas capture these
   const std::size_t count = pairs_->count(), width = model_.width, size = head.value_map.rows, orders = x.known.size();
   const Magnitude one = Magnitude::of(1UL), over_first = quotient(1, first_), both = twofold_back(), back = shifted(both, -1);
   const KnownSizes sizes = sizes_of(output, *pairs_, decays_);
@@ -24,7 +24,7 @@ LateResponse::Remainder LateResponse::remainder(const Head& head, const PairSums
   // How far queries, keys and values are from their limits, and the changes of scores by keys, |q| |k_e - k|, and by the query, |q_j - q| |k'|.
   const auto image = [&](const Head::Image& map) {
     LateBound result = scaled(deviation, map.slope);
-    result.second.add(bent, map.bend);
+    result.second.add(moves.bent, map.bend);
     return result;
   };
   const LateBound keys = image(head.key_image), value = image(head.value_image), query = image(head.query_image), key_change = scaled(keys, head.query);
@@ -70,7 +70,7 @@ LateResponse::Remainder LateResponse::remainder(const Head& head, const PairSums
     unlisted[k] = head.unlisted * magnitude_of(upward(total)) + magnitude_of(upward(sums.near[k]));
   }
   once += decays_.average(Decay::of(std::move(unlisted)));
-  once.add(weighed({{}, bent}), head.value_image.bend);
+  once.add(weighed({{}, moves.bent}), head.value_image.bend);
   once.add(weighed({{}, product(decays_, key_change, value)}), factor);
   // Of second: the later tokens' end, the changed query.
   StepDecay twice = StepDecay::inverse(magnitude_of(upward(sums.end)) * over_first);
