@@ -162,7 +162,7 @@ InevitableAnswer attempt(const InevitableTask& task, std::int64_t tokens, Progre
       row.open = fmt::format("at {} bits the limit itself cannot be judged: it lies on a boundary, or too near to one", bits);
       continue;
     }
-    const auto end = least(first, [&](const Length& n) { return late.verdict(questions[r], n) == limit; });
+    const auto end = least(first, [&, &asked = questions[r]](const Length& n) { return late.verdict(asked, n) == limit; });
     if (!end) row.open = fmt::format("what is left of the later tokens beyond {} is too wide at every length that was tried", tokens);
     else if (limit == Verdict::overflow) row.overflow_from = end->str();
     else row.answer.upper = end->str(), descents[r].upper = *end, descents[r].proved = *end == first;
