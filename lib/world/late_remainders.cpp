@@ -9,7 +9,7 @@ constexpr long typical_length = 3;  // times M: where two bounds are compared, a
 }  // namespace
 
 LateResponse::Remainder LateResponse::remainder(const Head& head, const PairSums::Sums& sums, const std::vector<ModeVectors>& output, const LateStates& x, const Moves& moves) const {
-  const LateBound &deviation = moves.deviation, &motion = moves.motion;  // no structured binding: lambdas capture these
+  const LateBound &deviation = moves.deviation, &motion = moves.motion;
   const std::size_t count = pairs_->count(), width = model_.width, size = head.value_map.rows, orders = x.known.size();
   const Magnitude one = Magnitude::of(1UL), over_first = quotient(1, first_), both = twofold_back(), back = shifted(both, -1);
   const KnownSizes sizes = sizes_of(output, *pairs_, decays_);
