@@ -8,6 +8,7 @@
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
 #include "bounds/era.hpp"
+#include "bounds/limit_refusals.hpp"
 #include "bounds/next_token.hpp"
 
 namespace snellen {
@@ -344,9 +345,7 @@ InevitableAnswer attempt(const InevitableTask& task, const RunSettings& settings
 
 std::optional<std::string> eras_refuse(const InevitableTask& task) {
   const auto& [model, family, place, questions, limits] = task;
-  if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
-  if (family.delimiter) return "delimiters between groups";
-  if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
+  if (auto why = limit_refuses(task)) return why;
   if (!family.suffix.empty() && has_alibi(model)) return "a suffix under ALiBi, which keeps its weight";
   if (family.unit.size() != 1) return "a unit of several tokens";
   for (const Layer& layer : model.layers) {

@@ -7,6 +7,7 @@
 #include "bounds/collapse.hpp"
 #include "bounds/distance.hpp"
 #include "bounds/family_text.hpp"
+#include "bounds/limit_refusals.hpp"
 #include "bounds/majorant.hpp"
 #include "bounds/next_token.hpp"
 
@@ -169,9 +170,7 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
 
 std::optional<std::string> majorant_refuses(const InevitableTask& task) {
   const auto& [model, family, place, questions, limits] = task;
-  if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
-  if (family.delimiter) return "delimiters between groups";
-  if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
+  if (auto why = limit_refuses(task)) return why;
   const bool listed = family.unit.size() > 1 || !family.suffix.empty();
   for (const Layer& layer : model.layers) {
     const Attention& a = layer.attention;

@@ -7,6 +7,7 @@
 
 #include "bounds/family_text.hpp"
 #include "bounds/inevitable_pairs.hpp"
+#include "bounds/limit_refusals.hpp"
 #include "bounds/next_token.hpp"
 #include "lib/model/decoder.hpp"
 #include "lib/world/run_norms.hpp"
@@ -117,9 +118,7 @@ InevitableAnswer attempt(const InevitableTask& task, long bits, Progress& progre
 
 std::optional<std::string> norms_refuse(const InevitableTask& task) {
   const auto& [model, family, place, questions, limits] = task;
-  if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
-  if (family.delimiter) return "delimiters between groups";
-  if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
+  if (auto why = limit_refuses(task)) return why;
   if (family.unit.size() != 1) return "a unit of several tokens";
   if (!family.suffix.empty()) return "a suffix";
   for (const Layer& layer : model.layers)

@@ -8,6 +8,7 @@
 #include "bounds/family_text.hpp"
 #include "bounds/inevitable_again.hpp"
 #include "bounds/inevitable_pairs.hpp"
+#include "bounds/limit_refusals.hpp"
 #include "bounds/next_token.hpp"
 #include "bounds/rounded_run.hpp"
 #include "bounds/work.hpp"
@@ -147,7 +148,7 @@ InevitableAnswer attempt(const InevitableTask& task, std::int64_t tokens, Progre
   proof.hypotheses = {
       "All layers see everything, with the same rotary positions and without soft-caps, ALiBi, norms of heads and norms within branches; no positions are added to the embeddings; the run is of one token and has no suffix.",
       "Only finite enclosures are used: where a mass is not bounded away from 0, or a norm's argument is not proved positive, the bound is infinite and proves nothing."};
-  proof.numbers = {{"tokens followed one by one", std::to_string(tokens)}, {"modes", std::to_string(response.modes())}, {"bits", std::to_string(bits)}};
+  proof.numbers = {{"tokens followed one by one", std::to_string(tokens)}, {"modes", std::to_string(response.modes().count())}, {"bits", std::to_string(bits)}};
   InevitableAnswer answer;
   answer.rows.resize(questions.size());
   // Token `tokens` is the first late one, and the last that was followed.
@@ -213,9 +214,7 @@ InevitableAnswer attempt(const InevitableTask& task, std::int64_t tokens, Progre
 
 std::optional<std::string> response_refuses(const InevitableTask& task) {
   const auto& [model, family, place, questions, limits] = task;
-  if (!std::holds_alternative<NoPositions>(model.positions)) return "absolute positions: the sequences have no limit";
-  if (family.delimiter) return "delimiters between groups";
-  if (family.pair != Pair::next) return "pairs other than (S_n, S_n+1)";
+  if (auto why = limit_refuses(task)) return why;
   if (family.unit.size() != 1) return "a unit of several tokens";
   if (!family.suffix.empty()) return "a suffix";
   if (model.layers.size() < 2) return "a single layer";

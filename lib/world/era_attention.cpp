@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "lib/number/magnitude_functions.hpp"
+
 namespace snellen {
 namespace {
 
@@ -16,11 +18,6 @@ Magnitude norm_of(const BallMatrix& rows, const TaylorArithmetic* taylor) {
   }
   mag_sqrt(sum.get(), sum.get());
   return sum;
-}
-
-Magnitude exponential(Magnitude x) {
-  mag_exp(x.get(), x.get());
-  return x;
 }
 
 // Beyond the accuracy wanted of a pair's exponential.

@@ -4,11 +4,6 @@
 
 namespace snellen {
 
-Magnitude norm_of(const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c) {
-  Magnitude sum;
-  for (std::size_t i = begin; i < end; ++i) sum += square(Magnitude::of(x(i, c)));
-  return root(sum);
-}
 Magnitude norm_of_rows(const Magnitudes& rows, std::size_t begin, std::size_t end) {
   Magnitude sum;
   for (std::size_t i = begin; i < end; ++i) sum += square(rows[i]);

@@ -4,18 +4,13 @@
 #include <memory>
 #include <vector>
 
+#include "lib/number/magnitude_functions.hpp"
 #include "lib/world/euclidean.hpp"
 
 namespace snellen {
 
 using Magnitudes = std::vector<Magnitude>;
 
-inline Magnitude root(Magnitude x) { return mag_sqrt(x.get(), x.get()), x; }
-inline Magnitude least(const Magnitude& x, const Magnitude& y) { return x < y ? x : y; }
-inline Magnitude square(const Magnitude& x) { return x * x; }
-
-// At least the 2-norm of whatever lies within the balls, rows [begin, end) of a column.
-Magnitude norm_of(const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c);
 // At least |rows [begin, end)|_F of a matrix whose rows have these 2-norms.
 Magnitude norm_of_rows(const Magnitudes& rows, std::size_t begin, std::size_t end);
 

@@ -17,28 +17,18 @@
 #include "lib/model/model.hpp"
 #include "lib/world/ball.hpp"
 #include "lib/world/late_bound.hpp"
+#include "lib/world/late_pairs.hpp"
+#include "lib/world/mode_vectors.hpp"
 #include "lib/world/run_sums.hpp"
 #include "lib/world/smooth_response.hpp"
 #include "lib/world/turning_pairs.hpp"
 
 namespace snellen {
 
-// Vectors [count][size] of one function psi_k, complex; those of mode 0 are real. They are what they are: rounding is in the rest.
-struct ModeVectors {
-  std::size_t size = 0;
-  std::vector<double> real, imag;
-};
-
 struct LateStates {
   BallMatrix limit;                // r [width, 1]
   std::vector<ModeVectors> known;  // [k]
   LateBound rest, step;
-};
-
-// What the known part may be at most, and how much it may move from token to token, in a 2-norm.
-struct KnownSizes {
-  Decay size;
-  LateBound step;
 };
 
 class LateResponse {
@@ -57,7 +47,7 @@ class LateResponse {
 
   const Decays& decays() const { return decays_; }
   const BallWorld& balls() const { return balls_; }
-  std::size_t modes() const { return modes_->count(); }
+  const RotaryModes& modes() const { return *modes_; }
   std::int64_t first() const { return first_; }
 
   // What enters the first layer, and what layer l makes of what enters it.
@@ -65,8 +55,6 @@ class LateResponse {
   LateStates layer(std::size_t l, const LateStates& x) const;
 
   KnownSizes sizes(const LateStates& x) const;
-  // The known part of token j, in doubles: for people, and for tests.                     [width]
-  std::vector<double> known(const LateStates& x, std::int64_t j) const;
   // |x_j - r|_2, and the step.
   LateBound deviation(const LateStates& x) const;
   LateBound motion(const LateStates& x) const;
@@ -81,9 +69,13 @@ class LateResponse {
 
  private:
   struct Head;
-  struct PairSums;
+  struct Moves;
+  struct Remainder;
   std::vector<Head> heads(std::size_t l, const SmoothResponse& norm) const;
-  PairSums pair_sums(const std::vector<Head>& heads, const std::vector<ModeVectors>& known) const;
+  // Of a head with these known outputs.
+  Remainder remainder(const Head& head, const PairSums::Sums& sums, const std::vector<ModeVectors>& output, const LateStates& x, const Moves& moves) const;
+  // |y_j| + |y_(j-1)| is at most this times |y|'s bound at j, of either order.
+  Magnitude twofold_back() const;
 
   const Model& model_;
   std::int64_t first_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "lib/number/magnitude_functions.hpp"
 #include "lib/world/ball_functions.hpp"
 
 namespace snellen {
@@ -17,9 +18,6 @@ Magnitude plane_norm(arb_srcptr x, arb_srcptr y) {
   mag_hypot(result.get(), a.get(), b.get());
   return result;
 }
-
-Magnitude larger(Magnitude a, const Magnitude& b) { return a < b ? b : a; }
-Magnitude smaller(Magnitude a, const Magnitude& b) { return b < a ? b : a; }
 
 Magnitude distance(arb_srcptr x, arb_srcptr y, long bits) {
   Ball difference;
@@ -266,7 +264,7 @@ Magnitude MajorantAttention::inverse_mass(const Query& query, Ball fixed, arb_sr
   Magnitude at_first, at_last;
   arb_get_mag_lower_nonnegative(at_first.get(), fixed);
   arb_get_mag_lower_nonnegative(at_last.get(), tail);
-  Magnitude best = smaller(by_two, inverse_of_lower(at_first < at_last ? at_first : at_last));
+  Magnitude best = least(by_two, inverse_of_lower(at_first < at_last ? at_first : at_last));
   if (shape_.unit > 1 || a_.softcap) return best;
 
   // Z_j >= T e^(mean score) over the T = |P| + j tokens of the prefix and the run (proofs/theories/softmax.v, `mass_by_mean_score`): an upper bound of minus that mean.
@@ -303,13 +301,13 @@ Magnitude MajorantAttention::inverse_mass(const Query& query, Ball fixed, arb_sr
     set_length(t, decays_.first() + shape_.prefix);
     arb_max(total, total, t, coarse_bits);
     arb_div(turns, turns, total, coarse_bits);
-    mean += query.plane[f] * plane_norm(k_.limit(row, 0), k_.limit(row + half_, 0)) * smaller(Magnitude::of(turns), Magnitude::of(1UL));
+    mean += query.plane[f] * plane_norm(k_.limit(row, 0), k_.limit(row + half_, 0)) * least(Magnitude::of(turns), Magnitude::of(1UL));
   }
   mean += sum * quotient(1, decays_.first() + shape_.prefix);
   mean += decays_.supremum(decays_.average(decaying));
   Magnitude by_mean;
   mag_exp(by_mean.get(), mean.get());
-  return smaller(best, by_mean);
+  return least(best, by_mean);
 }
 
 // The tokens beyond the explicit ones, the newest at the least distance: their weights are at least e^-change E(D), with changes that are taken not to fall with the
@@ -467,7 +465,7 @@ HeadMajorant MajorantAttention::global(const Query& query) const {
           Magnitude by_largest = upper * (part.value_sums[base + i] + apart * score_sum);
           if (turning) {
             const Magnitude most = larger(Decays(part.first).supremum(deviation), distance(part.values.range(query.key_row + i, b), part.values.limit(query.key_row + i, b), coarse_bits));
-            by_largest = smaller(by_largest, growth * (mean * part.value_sums[base + i] + excess * most));
+            by_largest = least(by_largest, growth * (mean * part.value_sums[base + i] + excess * most));
           }
           numerator[i] += by_largest;
           continue;
@@ -634,7 +632,7 @@ HeadMajorant MajorantAttention::local(const Query& query) const {
       if (part.count == 0 || part.first + part.count <= begin) continue;
       const MajorantBlock& of = values ? part.values : part.keys;
       const Magnitude decayed = Decays(part.first).from(of.deviation(row, b), std::max(part.first, begin));
-      before = larger(before, smaller(decayed, distance(of.range(row, b), of.limit(row, b), coarse_bits)));
+      before = larger(before, least(decayed, distance(of.range(row, b), of.limit(row, b), coarse_bits)));
     }
     Decay result = decays_.reaching_back(block.deviation(row, b), back);
     result.raise_to(Decay::inverse(before * stretch));

@@ -28,8 +28,6 @@ double two_norm_of(const Tensor& matrix) {
       ->value;
 }
 
-Magnitude largest(const Magnitude& x, const Magnitude& y) { return x < y ? y : x; }
-
 }  // namespace
 
 EuclideanWorld::Block RoundedEuclideanWorld::linear(const Linear& map, const Block& x) const {
@@ -53,8 +51,8 @@ EuclideanWorld::Block RoundedEuclideanWorld::attend(const Attention& a, const Bl
   parallel_for(a.kv_heads, [&](std::size_t g) {
     BallMatrix away(size, 1);
     for (std::size_t c = 0; c < tokens; ++c) {
-      memory.key_norms[g] = largest(memory.key_norms[g], norm_of(k.balls, g * size, (g + 1) * size, c));
-      memory.key_moves[g] = largest(memory.key_moves[g], head_radius(k, key, a.kv_heads, g, c));
+      memory.key_norms[g] = larger(memory.key_norms[g], norm_of(k.balls, g * size, (g + 1) * size, c));
+      memory.key_moves[g] = larger(memory.key_moves[g], head_radius(k, key, a.kv_heads, g, c));
       for (std::size_t i = 0; i < size; ++i) {
         arb_set(values(g * mixed_size + i, c), v.balls(g * size + i, c));
         arb_sub(away(i, 0), v.balls(g * size + i, c), memory.reference(g * size + i, 0), v.bits);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "lib/number/magnitude_functions.hpp"
 #include "lib/number/operator_norm.hpp"
 #include "lib/number/upward.hpp"
 #include "lib/world/activation_slopes.hpp"
@@ -14,23 +15,6 @@
 
 namespace snellen {
 namespace {
-
-Magnitude larger(Magnitude a, const Magnitude& b) { return a < b ? b : a; }
-
-Magnitude root(Magnitude x) {
-  mag_sqrt(x.get(), x.get());
-  return x;
-}
-
-// At least the 2-norm of rows [begin, end) of a column.
-Magnitude norm_of(const BallMatrix& x, std::size_t begin, std::size_t end, std::size_t c) {
-  Magnitude sum;
-  for (std::size_t i = begin; i < end; ++i) {
-    const Magnitude entry = Magnitude::of(x(i, c));
-    sum += entry * entry;
-  }
-  return root(std::move(sum));
-}
 
 // At least the 2-norm of entries [begin, end) of a tensor read row by row; zero for none.
 Magnitude norm_of(const TensorPtr& vector, std::size_t begin, std::size_t end) {

@@ -23,6 +23,21 @@ double at(const LateBound& x, std::int64_t first, std::int64_t j) {
   return upward(sum);
 }
 
+// The known part of token j.
+std::vector<double> known_of(const LateStates& x, const RotaryModes& modes, const RotaryFrequencies& frequencies, std::int64_t first, std::int64_t j) {
+  RotaryModes::Powers powers;
+  set_powers(powers, modes, frequencies, j, bits);
+  std::vector<double> result(x.limit.rows());
+  const double u = std::log(static_cast<double>(j) / static_cast<double>(first));
+  double psi = static_cast<double>(first) / static_cast<double>(j);
+  for (const ModeVectors& of : x.known) {
+    for (std::size_t m = 0; m < modes.count(); ++m)
+      for (std::size_t i = 0; i < of.size; ++i) result[i] += (m == 0 ? 1 : 2) * psi * (of.real[m * of.size + i] * powers.real[m] - of.imag[m * of.size + i] * powers.imag[m]);
+    psi *= u;
+  }
+  return result;
+}
+
 struct Seen {
   double rest = 0, bound = 0;  // the largest share of a bound that was met; of the last layer
   double known = 0;            // the sum of |x - r - known| over that of |x - r|
@@ -36,6 +51,7 @@ Seen check(const RandomModel& description, std::vector<Token> prefix, std::int64
   const std::size_t layers = model.layers.size(), width = model.width;
   for (std::size_t l = 0; l < layers; ++l) states.push_back(run.states(l)), errors.push_back(run.errors(l));
   const LateResponse response(model, 2, prefix.size(), first, states, errors, settings, bits);
+  const RotaryFrequencies frequencies(*model.layers[0].attention.rotary);
   LateStates x = response.embedded();
   Seen seen;
   double whole = 0, left = 0;
@@ -47,7 +63,7 @@ Seen check(const RandomModel& description, std::vector<Token> prefix, std::int64
     for (std::int64_t j = first; j <= tokens; ++j) {
       if (j > first + 400 && j % 16 > 3 && j < tokens - 100) continue;  // neighbours, all phases of the fast planes
       const auto token = static_cast<std::size_t>(j - 1);
-      const std::vector<double> known = response.known(x, j);
+      const std::vector<double> known = known_of(x, response.modes(), frequencies, first, j);
       double rest = 0, apart = 0, step = 0;
       for (std::size_t i = 0; i < width; ++i) {
         const double distance = run.states(l)[token * width + i] - arf_get_d(arb_midref(x.limit(i, 0)), ARF_RND_NEAR);
