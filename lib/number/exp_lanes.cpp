@@ -129,6 +129,35 @@ class Lane8 {
       carry >>= long_digit_bits;
     }
   }
+  // Every lane: e^-x for x = X 2^unit <= largest, X [digits_][8].
+  void exp_of_negatives(const std::uint64_t* x, slong unit) {
+    const std::size_t wide = digits_ + 1;
+    const double scale = std::ldexp(1.0, static_cast<int>(unit + static_cast<slong>(digits_ - 1) * long_digit_bits));
+    // Digit d of the reduction begins at this bit of X.
+    const slong first = -unit - static_cast<slong>(wide) * long_digit_bits;
+    const slong whole = first >= 0 ? first / long_digit_bits : -((long_digit_bits - 1 - first) / long_digit_bits);
+    const auto part = static_cast<unsigned>(first - whole * long_digit_bits);
+    static constexpr std::uint64_t none[long_lanes] = {};
+    const auto row = [&](slong d) { return d >= 0 && d < static_cast<slong>(digits_) ? x + static_cast<std::size_t>(d) * long_lanes : none; };
+    const std::uint64_t* top = row(static_cast<slong>(digits_) - 1);
+    const std::uint64_t* next = row(static_cast<slong>(digits_) - 2);
+    for (std::size_t l = 0; l < long_lanes; ++l) {
+      const double value = (static_cast<double>(top[l]) + static_cast<double>(next[l]) * 0x1p-52) * scale;
+      n_[l] = static_cast<std::int64_t>(std::floor(value * -1.4426950408889634 - 0x1p-30));
+    }
+    // r = -n log 2 - x; every term is below 1500 2^52 < 2^63.
+    const std::uint64_t* log2 = Tables::upper(t_.log2, wide);
+    std::int64_t carry[long_lanes] = {};
+    for (std::size_t d = 0; d < wide; ++d) {
+      const std::uint64_t* low = row(static_cast<slong>(d) + whole);
+      const std::uint64_t* high = row(static_cast<slong>(d) + whole + 1);
+      for (std::size_t l = 0; l < long_lanes; ++l) {
+        carry[l] += -n_[l] * static_cast<std::int64_t>(log2[d]) - static_cast<std::int64_t>((low[l] >> part | high[l] << (long_digit_bits - part)) & mask);
+        if (d > 0) r_[(d - 1) * long_lanes + l] = static_cast<std::uint64_t>(carry[l]) & mask;
+        carry[l] >>= long_digit_bits;
+      }
+    }
+  }
   void idle(std::size_t l) {
     n_[l] = 0;
     for (std::size_t d = 0; d < digits_; ++d) r_[d * long_lanes + l] = 0;
@@ -167,8 +196,8 @@ class Lane8 {
     add(mantissa_, product, digits_);
   }
 
-  // mantissa_ of t = 4 mantissa 2^n <= 1 (n <= 0) becomes that of 1/(1 + t), or t/(1 + t) where `small` says so; then the value is mantissa 2^exponent(l).
-  void logistic(const bool* small) {
+  // For t = 4 mantissa 2^n <= 1 (n <= 0), digits [digits_][8] of 1/(1 + t).
+  const std::uint64_t* inverse() {
     Lanes t, residual, product;
     for (std::size_t l = 0; l < long_lanes; ++l) shift_down(t, l, -n_[l] - 2);
     // From below: 1/(1+t) in doubles, less more than its error.
@@ -188,6 +217,13 @@ class Lane8 {
       multiply_fractions(residual, digits_, inverse_, digits_, digits_, product, path_);
       add(inverse_, product, digits_);
     }
+    return inverse_;
+  }
+
+  // mantissa_ of t becomes that of 1/(1 + t), or t/(1 + t) where `small` says so; then the value is mantissa 2^exponent(l).
+  void logistic(const bool* small) {
+    inverse();
+    Lanes product;
     multiply_fractions(mantissa_, digits_, inverse_, digits_, digits_, product, path_);
     for (std::size_t l = 0; l < long_lanes; ++l) {
       const std::uint64_t* from = small[l] ? product : inverse_;
@@ -321,6 +357,13 @@ void logistics_of_midpoints(std::span<arb_ptr const> y, std::span<arb_srcptr con
     for (std::size_t l = 0; l < lanes.size(); ++l)
       work.get(y[lanes[l]], l, precision[lanes[l]] + 2, static_cast<slong>(digits) * long_digit_bits - logistic_error_bits);
   });
+}
+
+void logistics(const std::uint64_t* x, std::size_t digits, slong unit, std::uint64_t* y, ProductPath path) {
+  Lane8 work(digits, path);
+  work.exp_of_negatives(x, unit);
+  work.finish_exp();
+  std::copy_n(work.inverse(), digits * long_lanes, y);
 }
 
 }  // namespace snellen

@@ -25,10 +25,19 @@ constexpr double small_weight = 0x1p-60;
 // Tokens that a product of matrices takes at a time, so that what it loads serves several of them. No sum's order depends on it.
 constexpr std::size_t block = NormKernels::block;
 
-// y += A x for A [rows, columns] given by its columns: [columns][rows].
+// y += A x for A [rows, columns] given by its columns: [columns][rows]. Some rows at a time, whose sums stay in registers.
 SNELLEN_MULTIVERSION void add_product(double* y, const double* a, const double* x, std::size_t rows, std::size_t columns) {
-  for (std::size_t j = 0; j < columns; ++j)
-    for (std::size_t i = 0; i < rows; ++i) y[i] += a[j * rows + i] * x[j];
+  constexpr std::size_t at_once = 32;
+  std::size_t i = 0;
+  for (; i + at_once <= rows; i += at_once) {
+    double sum[at_once];
+    for (std::size_t l = 0; l < at_once; ++l) sum[l] = y[i + l];
+    for (std::size_t j = 0; j < columns; ++j)
+      for (std::size_t l = 0; l < at_once; ++l) sum[l] += a[j * rows + i + l] * x[j];
+    for (std::size_t l = 0; l < at_once; ++l) y[i + l] = sum[l];
+  }
+  for (; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) y[i] += a[j * rows + i] * x[j];
 }
 
 // Sums in eight lanes, so that the processor's vectors serve without changing the order.
@@ -104,11 +113,15 @@ struct MapNorms {
 struct BranchNorms {
   BranchNorms(const AttentionBranch& b, const Tensor& output_matrix)
       : query_matrix(b.query), key_matrix(b.key), value_matrix(b.value), source(b.source), heads(b.attention.heads), kv_heads(b.attention.kv_heads),
-        size(b.attention.head_size), output(folded(output_matrix, {})), query(folded(*b.query, b.source)) {
+        size(b.attention.head_size), query(folded(*b.query, b.source)) {
     const std::size_t width = output_matrix.rows(), inner = b.query->columns();
+    const Vector output = folded(output_matrix, {});
     const Vector key = folded(*b.key, b.source), value = folded(*b.value, b.source);
     moderate = are_moderate(output) && are_moderate(query) && are_moderate(key) && are_moderate(value);
     if (!moderate) return;
+    output_columns.resize(output.size());
+    for (std::size_t r = 0; r < width; ++r)
+      for (std::size_t d = 0; d < heads * size; ++d) output_columns[d * width + r] = output[r * heads * size + d];
     std::vector<Gram> values(kv_heads);
     by_key.resize(kv_heads), by_query.resize(heads), by_head.resize(heads);
     parallel_for(kv_heads, [&](std::size_t g) {
@@ -133,13 +146,14 @@ struct BranchNorms {
         [&] { return BranchNorms(b, output); });
   }
   std::size_t bytes() const {
-    return sizeof *this + (output.size() + query.size() + source.size() + 3 * size * size * (by_key.size() + by_query.size() + by_head.size())) * sizeof(double);
+    return sizeof *this + (output_columns.size() + query.size() + source.size() + 3 * size * size * (by_key.size() + by_query.size() + by_head.size())) * sizeof(double);
   }
 
   TensorPtr query_matrix, key_matrix, value_matrix;
   Vector source;
   std::size_t heads, kv_heads, size;
-  Vector output, query;  // with the source's weights
+  Vector output_columns;  // [heads * size][width]
+  Vector query;           // with the source's weights
   bool moderate = false;
   std::vector<HeadNorms> by_head;
   std::vector<MapNorms> by_query, by_key;
@@ -387,7 +401,7 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
     // O_h u and w^T Q_h.
     double* p = left.data() + h * width_;
     double* z = right.data() + h * inner_;
-    for (std::size_t r = 0; r < width_; ++r) p[r] = dot(norms_->output.data() + r * a_.heads * size_ + h * size_, u.data(), size_);
+    add_product(p, norms_->output_columns.data() + h * size_ * width_, u.data(), width_, size_);
     add_product(z, norms_->query.data() + h * size_ * inner_, w.data(), inner_, size_);
     own += 4 * kappa * head.output.frobenius * u_norm * query.gram.frobenius;
     left_squares += dot(p, p, width_), right_squares += dot(z, z, inner_);

@@ -5,10 +5,12 @@
 #include <cmath>
 #include <cstdint>
 
+#include "lib/number/exact_product/fixed_product.hpp"
 #include "lib/number/upward.hpp"
 #include "lib/world/activation_slopes.hpp"
 #include "lib/world/ball_functions.hpp"
 #include "lib/world/euclidean_heads.hpp"
+#include "lib/world/fixed_functions.hpp"
 #include "lib/world/mlp_norm.hpp"
 #include "lib/world/norm_slope.hpp"
 #include "lib/world/workers.hpp"
@@ -84,9 +86,15 @@ std::shared_ptr<const Magnitudes> row_norms(const Tensor& matrix, std::span<cons
                                                     [&] { return compute_row_norms(matrix, weights); });
   return {norms, &norms->rows};
 }
+// Without weights: kept beside those with them, which the same pass asks for.
+struct OwnRowNorms : RowNorms {};
+std::shared_ptr<const Magnitudes> own_row_norms(const Tensor& matrix) {
+  const auto norms = matrix.derived().get<OwnRowNorms>([](const OwnRowNorms&) { return true; }, [&] { return OwnRowNorms{compute_row_norms(matrix, {})}; });
+  return {norms, &norms->rows};
+}
 
 HeadVectors head_vectors(const EuclideanWorld::Block& x, const HeadMoves& moves, std::size_t heads) {
-  const std::size_t size = x.balls.rows() / heads, tokens = x.balls.columns();
+  const std::size_t size = x.rows() / heads, tokens = x.columns();
   HeadVectors result{heads, size, std::vector<double>(tokens * heads * size), std::vector<double>(tokens * heads), moves.gains, moves.linear};
   parallel_for(tokens, [&](std::size_t c) {
     for (std::size_t h = 0; h < heads; ++h) {
@@ -104,6 +112,33 @@ HeadVectors head_vectors(const EuclideanWorld::Block& x, const HeadMoves& moves,
 }
 
 EuclideanWorld::Block plain(BallMatrix balls, Magnitudes radii, long bits) { return {std::move(balls), std::move(radii), EuclideanWorld::Plain{}, bits}; }
+EuclideanWorld::Block plain(FixedColumns columns, Magnitudes radii, long bits) {
+  return {BallMatrix(), std::move(radii), EuclideanWorld::Plain{}, bits, std::make_shared<const FixedColumns>(std::move(columns))};
+}
+// In fixed point where that serves, else by the ball world.
+template <class Otherwise>
+EuclideanWorld::Block plain(std::optional<FixedColumns> columns, Magnitudes radii, long bits, const Otherwise& otherwise) {
+  return columns ? plain(std::move(*columns), std::move(radii), bits) : plain(otherwise(), std::move(radii), bits);
+}
+
+// The entries of a column as doubles, and at least how far each is from any point of what the block holds of it.
+void middles(const EuclideanWorld::Block& x, std::size_t c, std::span<double> values, std::span<double> errors) {
+  if (!x.fixed) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = middle(x.balls(i, c)), errors[i] = middle_error(x.balls(i, c), values[i]);
+    return;
+  }
+  x.fixed->middles(c, values);
+  const double error = upper_double(x.fixed->middle_error(c));
+  for (std::size_t i = 0; i < values.size(); ++i) errors[i] = upward(0x1p-52 * std::fabs(values[i]) + error);
+}
+
+Magnitude largest_entry(const EuclideanWorld::Block& x, std::size_t c) { return x.fixed ? x.fixed->largest(c) : largest_entry(x.balls, c); }
+
+std::vector<double> upper_doubles(const Magnitudes& magnitudes) {
+  std::vector<double> result(magnitudes.size());
+  std::transform(magnitudes.begin(), magnitudes.end(), result.begin(), upper_double);
+  return result;
+}
 
 Magnitudes scaled(const Magnitudes& radii, const Magnitude& factor) {
   Magnitudes result = radii;
@@ -111,25 +146,60 @@ Magnitudes scaled(const Magnitudes& radii, const Magnitude& factor) {
   return result;
 }
 
+// For decisions about speed only: nothing certified depends on it. What a token moves others by is its relative radius, so that none needs to be much more accurate
+// than the worst.
+long deserved(const Magnitudes& radii, std::span<const double> log2_largest, long bits) {
+  double wanted = static_cast<double>(bits);
+  for (std::size_t c = 0; c < radii.size(); ++c)
+    if (!radii[c].is_zero() && radii[c].is_finite()) wanted = std::min(wanted, log2_largest[c] - radii[c].log2() + guard_bits);
+  wanted = std::max(wanted, static_cast<double>(least_bits));
+  return std::min(bits, bits_step * static_cast<long>(std::ceil(wanted / bits_step)));
+}
+
+// The stream x + y, whose midpoints are finite, rounded at once to the bits that it deserves.
+EuclideanWorld::Block add_fixed(const EuclideanWorld::Block& x, const FixedColumns& y, Magnitudes radii, long bits) {
+  const std::size_t rows = x.rows(), columns = x.columns();
+  std::vector<double> largest(columns);
+  parallel_for(columns, [&](std::size_t c) {
+    std::vector<double> values(rows);
+    y.middles(c, values);
+    for (std::size_t i = 0; i < rows; ++i) largest[c] = std::max(largest[c], std::fabs(middle(x.balls(i, c)) + values[i]));
+  });
+  for (double& x_largest : largest) x_largest = std::log2(x_largest);
+  const long working = deserved(radii, largest, bits);
+  BallMatrix sum = y.midpoints();
+  parallel_for(columns, [&](std::size_t c) {
+    Magnitude squares, unit;
+    for (std::size_t i = 0; i < rows; ++i) {
+      arf_struct* z = arb_midref(sum(i, c));
+      if (arf_add(z, z, arb_midref(x.balls(i, c)), working, ARF_RND_DOWN) == 0) continue;
+      arf_mag_set_ulp(unit.get(), z, working);
+      mag_addmul(squares.get(), unit.get(), unit.get());
+    }
+    radii[c] += root(squares);
+  });
+  return {std::move(sum), std::move(radii), EuclideanWorld::Stream{}, working};
+}
+
 }  // namespace
 
-EuclideanWorld::EuclideanWorld(long bits) : bits_(bits), worlds_(std::make_shared<std::map<long, BallWorld>>()) { world(bits); }
+const EuclideanWorld::Block& in_balls(const EuclideanWorld::Block& x, EuclideanWorld::Block& room) {
+  if (!x.fixed) return x;
+  room = {x.fixed->balls(), x.radii, x.path, x.bits};
+  return room;
+}
+
+EuclideanWorld::EuclideanWorld(long bits) : bits_(bits), worlds_(std::make_shared<std::map<long, BallWorld>>()), rotations_(std::make_shared<FixedRotations>()) {
+  world(bits);
+}
 
 const BallWorld& EuclideanWorld::world(long bits) const { return worlds_->try_emplace(bits, bits).first->second; }
 
 EuclideanWorld::Block EuclideanWorld::stream(BallMatrix balls, Magnitudes radii, long bits) const {
   const std::size_t rows = balls.rows(), columns = balls.columns();
-  // For decisions about speed only: nothing certified depends on it. What a token moves others by is its relative radius, so that
-  // none needs to be much more accurate than the worst.
-  std::vector<double> deserved(columns, static_cast<double>(bits));
-  parallel_for(columns, [&](std::size_t c) {
-    radii[c] += radius_norm(balls, 0, rows, c);
-    if (!radii[c].is_zero() && radii[c].is_finite()) deserved[c] = largest_entry(balls, c).log2() - radii[c].log2() + guard_bits;
-  });
-  double wanted = static_cast<double>(bits);
-  for (const double d : deserved) wanted = std::min(wanted, d);
-  const long rounded = bits_step * static_cast<long>(std::ceil(wanted / bits_step));
-  const long working = std::min(bits, std::max(least_bits, rounded));
+  std::vector<double> largest(columns);
+  parallel_for(columns, [&](std::size_t c) { radii[c] += radius_norm(balls, 0, rows, c), largest[c] = largest_entry(balls, c).log2(); });
+  const long working = deserved(radii, largest, bits);
   parallel_for(columns, [&](std::size_t c) {
     for (std::size_t i = 0; i < rows; ++i) {
       if (!arb_is_finite(balls(i, c))) mag_inf(radii[c].get()), arb_zero(balls(i, c));
@@ -162,12 +232,15 @@ EuclideanWorld::Block EuclideanWorld::scale(const Block& x, const Root& factor) 
 
 EuclideanWorld::Block EuclideanWorld::add(const Block& x, const Block& y) const {
   Magnitudes radii = x.radii;
-  for (std::size_t c = 0; c < radii.size(); ++c) radii[c] += y.radii[c];
+  for (std::size_t c = 0; c < radii.size(); ++c) radii[c] += y.fixed ? y.radii[c] + y.fixed->column(c).error : y.radii[c];
   const long bits = std::max(x.bits, y.bits);
-  return stream(world(bits).add(x.balls, y.balls), std::move(radii), bits);
+  return y.fixed && std::holds_alternative<Stream>(x.path) ? add_fixed(x, *y.fixed, std::move(radii), bits)
+                                                           : stream(world(bits).add(x.balls, y.fixed ? y.fixed->midpoints() : y.balls), std::move(radii), bits);
 }
 
-EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& x, std::size_t groups) const {
+EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& given, std::size_t groups) const {
+  Block room;
+  const Block& x = in_balls(given, room);
   const std::size_t size = x.balls.rows() / groups, tokens = x.balls.columns();
   std::vector<double> weights = norm_weights(n);
   const Magnitude largest = largest_norm_weight(weights);
@@ -182,8 +255,9 @@ EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& x, std::s
     }
     radii[c] = root(sum);
   });
-  Block y = plain(world(x.bits).norm(n, x.balls, groups), radii, x.bits);
-  if (groups == 1 && std::holds_alternative<Stream>(x.path)) {
+  const bool of_stream = groups == 1 && std::holds_alternative<Stream>(x.path);
+  Block y = plain(of_stream ? fixed_norm(n, x.balls, x.bits) : std::nullopt, radii, x.bits, [&] { return world(x.bits).norm(n, x.balls, groups); });
+  if (of_stream) {
     auto source = std::make_shared<Source>();
     for (std::size_t c = 0; c < tokens; ++c) source->moves.push_back(x.radii[c] * spread[c]);
     source->weights = std::move(weights);
@@ -197,14 +271,19 @@ EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& x, std::s
 }
 
 EuclideanWorld::Block EuclideanWorld::rotate(const Block& x, const Rotary& rotary, std::size_t heads, std::span<const Column> columns) const {
-  Block y = plain(world(x.bits).rotate(x.balls, rotary, heads, columns), x.radii, x.bits);
+  Block y = plain(x.fixed ? rotations_->rotate(*x.fixed, rotary, heads, columns) : std::nullopt, x.radii, x.bits, [&] {
+    Block room;
+    return world(x.bits).rotate(in_balls(x, room).balls, rotary, heads, columns);
+  });
   HeadMoves moves = head_moves(x, heads);
   if (moves.source) y.path = Heads{moves.source, moves.weight, heads, std::move(moves.gains), moves.linear};
   return y;
 }
 
-EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& q, const Block& k, const Block& v, std::span<const Column> columns,
+EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& given_q, const Block& given_k, const Block& given_v, std::span<const Column> columns,
                                              Memory& memory) const {
+  Block room_q, room_k, room_v;
+  const Block &q = in_balls(given_q, room_q), &k = in_balls(given_k, room_k), &v = in_balls(given_v, room_v);
   const HeadMoves query = head_moves(q, a.heads), key = head_moves(k, a.kv_heads), value = head_moves(v, a.kv_heads);
   const std::size_t first = memory.balls.entries, tokens = columns.size(), size = a.head_size;
   const bool known = query.source && key.source && value.source && std::holds_alternative<Mapped>(v.path) && (first == 0 || memory.past);
@@ -250,26 +329,30 @@ EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& q,
 
 EuclideanWorld::Block EuclideanWorld::activate(Activation activation, const Block& x) const {
   const ActivationBounds bounds = activation_bounds(activation);
-  Block y = plain(world(x.bits).activate(activation, x.balls), scaled(x.radii, magnitude_of(bounds.lipschitz)), x.bits);
+  Block y = plain(x.fixed ? fixed_activation(activation, *x.fixed) : std::nullopt, scaled(x.radii, magnitude_of(bounds.lipschitz)), x.bits, [&] {
+    Block room;
+    return world(x.bits).activate(activation, in_balls(x, room).balls);
+  });
   const auto* path = std::get_if<Mapped>(&x.path);
   if (!path) return y;
-  const std::size_t rows = x.balls.rows(), tokens = x.balls.columns();
-  const Magnitudes& norms = *path->rows;
-  const std::vector<double> none(rows * tokens);
-  Inner inner{path->source, path->weight, nullptr, activation, none, none, none, none};
-  parallel_for(rows, [&](std::size_t k) {  // a row of balls lies together
-    for (std::size_t c = 0; c < tokens; ++c) {
+  const std::size_t rows = x.rows(), tokens = x.columns();
+  const std::vector<double> norms = upper_doubles(*path->rows);
+  Inner inner{path->source, path->weight, nullptr, activation, {}, {}, {}, {}};
+  for (auto* values : {&inner.a, &inner.b, &inner.da, &inner.db}) values->resize(rows * tokens);
+  parallel_for(tokens, [&](std::size_t c) {
+    std::vector<double> arguments(rows), errors(rows), values(rows), value_errors(rows);
+    middles(x, c, arguments, errors), middles(y, c, values, value_errors);
+    const double moves = upper_double(path->source->moves[c]);
+    for (std::size_t k = 0; k < rows; ++k) {
       const std::size_t at = c * rows + k;
-      const double g = middle(x.balls(k, c)), value = middle(y.balls(k, c));
-      const double g_error = upward(middle_error(x.balls(k, c), g) + upper_double(norms[k] * path->source->moves[c]));
-      const double value_error = middle_error(y.balls(k, c), value);
-      inner.b[at] = value, inner.db[at] = upward(value_error + bounds.lipschitz * g_error);
+      const double g = arguments[k], value = values[k], g_error = upward(errors[k] + norms[k] * moves);
+      inner.b[at] = value, inner.db[at] = upward(value_errors[k] + bounds.lipschitz * g_error);
       if (!is_moderate(g) || !is_moderate(value)) {
         inner.da[at] = infinite_bound;
       } else if (activation == Activation::relu && std::fabs(g) <= g_error) {
         inner.a[at] = inner.da[at] = 0.5;
       } else {
-        const SlopeEnclosure slope = activation_slope(activation, g, value, value_error);
+        const SlopeEnclosure slope = activation_slope(activation, g, value, value_errors[k]);
         inner.a[at] = slope.value;
         inner.da[at] = activation == Activation::relu ? 0 : upward(slope.error + bounds.curvature * g_error);
       }
@@ -280,22 +363,26 @@ EuclideanWorld::Block EuclideanWorld::activate(Activation activation, const Bloc
 }
 
 EuclideanWorld::Block EuclideanWorld::multiply(const Block& x, const Block& y) const {
-  const std::size_t rows = x.balls.rows(), tokens = x.balls.columns();
-  Block z = plain(world(x.bits).multiply(x.balls, y.balls), Magnitudes(tokens), x.bits);
+  const std::size_t rows = x.rows(), tokens = x.columns();
+  Block z = plain(x.fixed && y.fixed ? fixed_multiply(*x.fixed, *y.fixed) : std::nullopt, Magnitudes(tokens), x.bits, [&] {
+    Block room_x, room_y;
+    return world(x.bits).multiply(in_balls(x, room_x).balls, in_balls(y, room_y).balls);
+  });
   parallel_for(tokens, [&](std::size_t c) {
-    z.radii[c] = (largest_entry(y.balls, c) + y.radii[c]) * x.radii[c] + largest_entry(x.balls, c) * y.radii[c];
+    z.radii[c] = (largest_entry(y, c) + y.radii[c]) * x.radii[c] + largest_entry(x, c) * y.radii[c];
   });
   const auto* inner = std::get_if<Inner>(&x.path);
   const auto* up = std::get_if<Mapped>(&y.path);
   if (!inner || inner->second || !up || up->source != inner->source) return z;
-  const Magnitudes& norms = *up->rows;
-  Inner gated = *inner;
-  gated.second = up->weight;
-  parallel_for(rows, [&](std::size_t k) {  // a row of balls lies together
-    for (std::size_t c = 0; c < tokens; ++c) {
+  const std::vector<double> norms = upper_doubles(*up->rows);
+  Inner gated{inner->source, inner->first, up->weight, inner->activation, std::vector<double>(rows * tokens), inner->b, std::vector<double>(rows * tokens), inner->db};
+  parallel_for(tokens, [&](std::size_t c) {
+    std::vector<double> values(rows), errors(rows);
+    middles(y, c, values, errors);
+    const double moves = upper_double(up->source->moves[c]);
+    for (std::size_t k = 0; k < rows; ++k) {
       const std::size_t at = c * rows + k;
-      const double u = middle(y.balls(k, c));
-      const double u_error = upward(middle_error(y.balls(k, c), u) + upper_double(norms[k] * up->source->moves[c]));
+      const double u = values[k], u_error = upward(errors[k] + norms[k] * moves);
       gated.a[at] = inner->a[at] * u;
       gated.da[at] = upward(inner->da[at] * (std::fabs(u) + u_error) + std::fabs(inner->a[at]) * (u_error + 0x1p-52 * std::fabs(u)));
     }
@@ -338,8 +425,23 @@ Magnitudes inner_moves(const EuclideanWorld::Inner& inner, const Tensor& down) {
 
 }  // namespace
 
+namespace {
+
+// The heads' outputs are balls, but what follows is the end of the branch.
+std::optional<FixedColumns> in_fixed_point(const Linear& map, const EuclideanWorld::Block& x) {
+  if (map.bias || x.bits < least_fixed_bits || (!x.fixed && !std::holds_alternative<EuclideanWorld::Mixed>(x.path))) return {};
+  const std::optional<FixedColumns> made = x.fixed ? std::nullopt : FixedColumns::of(x.balls, fixed_digits(x.bits));
+  if (!x.fixed && !made) return {};
+  return fixed_product(*PreparedWeights::of(*map.weight), *own_row_norms(*map.weight), x.fixed ? *x.fixed : *made, x.bits);
+}
+
+}  // namespace
+
 EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) const {
-  Block y = plain(world(x.bits).linear(map, x.balls), {}, x.bits);
+  Block y = plain(in_fixed_point(map, x), {}, x.bits, [&] {
+    Block room;
+    return world(x.bits).linear(map, in_balls(x, room).balls);
+  });
   std::shared_ptr<const Source> source;
   if (const auto* normed = std::get_if<Normed>(&x.path)) source = normed->source;
   else if (std::holds_alternative<Stream>(x.path)) source = std::make_shared<Source>(Source{x.radii, {}});
@@ -349,7 +451,7 @@ EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) 
     y.path = Mapped{std::move(source), map.weight, std::move(rows)};
     return y;
   }
-  y.radii = scaled(x.radii, norm_of_rows(*row_norms(*map.weight, {}), 0, map.weight->rows()));
+  y.radii = scaled(x.radii, norm_of_rows(*own_row_norms(*map.weight), 0, map.weight->rows()));
   Magnitudes sharper;
   if (const auto* inner = std::get_if<Inner>(&x.path)) sharper = inner_moves(*inner, *map.weight);
   if (const auto* mixed = std::get_if<Mixed>(&x.path)) sharper = attention_moves(*mixed->branch, *map.weight);
@@ -357,7 +459,9 @@ EuclideanWorld::Block EuclideanWorld::linear(const Linear& map, const Block& x) 
   return y;
 }
 
-EuclideanWorld::Block EuclideanWorld::select(const Block& x, std::span<const std::size_t> columns) const {
+EuclideanWorld::Block EuclideanWorld::select(const Block& given, std::span<const std::size_t> columns) const {
+  Block room;
+  const Block& x = in_balls(given, room);
   Block y = plain(world(x.bits).select(x.balls, columns), {}, x.bits);
   for (const std::size_t c : columns) y.radii.push_back(x.radii[c]);
   if (std::holds_alternative<Stream>(x.path)) y.path = Stream{};
@@ -370,7 +474,7 @@ EuclideanWorld::Block EuclideanWorld::select(const Block& x, std::span<const std
 }
 
 BallMatrix EuclideanWorld::hull(const Block& x) const {
-  BallMatrix y = x.balls;
+  BallMatrix y = x.fixed ? x.fixed->balls() : x.balls;
   const auto* normed = std::get_if<Normed>(&x.path);
   for (std::size_t c = 0; c < y.columns(); ++c)
     for (std::size_t i = 0; i < y.rows(); ++i) {

@@ -1,7 +1,7 @@
 // Balls whose errors grow slowly from layer to layer: the certified world for deep models. Mathematics: proofs/norms.md.
 //
 // The residual stream's vector of a token is known up to a Euclidean ball: an exact midpoint m and a radius rho in the 2-norm. A branch (attention, MLP) is
-// evaluated twice: by the ball world at the midpoints, whose balls then hold nothing but this branch's own rounding errors; and as a bound on how far its result
+// evaluated twice: at the midpoints, in fixed point (fixed_functions.hpp) or by the ball world, so that its errors are nothing but this branch's own roundings; and as a bound on how far its result
 // moves when the stream moves by rho, from the norm of the branch's derivative over the whole ball (attention_norm.hpp, mlp_norm.hpp). The sum
 // of stream and branch is a new Euclidean ball. Entry by entry propagation loses |W|_1 at each map, this one |J|_2 at each branch.
 //
@@ -13,9 +13,11 @@
 #include <variant>
 #include <vector>
 
+#include "lib/number/fixed_columns.hpp"
 #include "lib/number/magnitude.hpp"
 #include "lib/world/attention_norm.hpp"
 #include "lib/world/ball.hpp"
+#include "lib/world/fixed_rotation.hpp"
 
 namespace snellen {
 
@@ -53,12 +55,17 @@ class EuclideanWorld {
   struct Mixed { std::shared_ptr<const AttentionBranch> branch; };           // the heads' outputs
   using Path = std::variant<Plain, Stream, Normed, Mapped, Heads, Inner, Mixed>;
 
-  // The exact block is y(stream), |y(stream) - y(midpoints)|_2 <= radii[c] in column c, and y(midpoints) is in the balls.
+  // The exact block is y(stream), |y(stream) - y(midpoints)|_2 <= radii[c] in column c, and y(midpoints) is in the balls or, where `fixed` is there, in the columns in fixed
+  // point: branches, as far as their operations have such a form. A stream is balls.
   struct Block {
-    BallMatrix balls;              // [width, tokens]
+    BallMatrix balls;              // [width, tokens], or empty
     std::vector<Magnitude> radii;  // [tokens]
     Path path;
     long bits = 0;                 // the ball world's precision
+    std::shared_ptr<const FixedColumns> fixed = nullptr;
+
+    std::size_t rows() const { return fixed ? fixed->rows() : balls.rows(); }
+    std::size_t columns() const { return fixed ? fixed->columns() : balls.columns(); }
   };
   struct Memory {
     BallWorld::Memory balls;       // at the midpoints
@@ -83,8 +90,8 @@ class EuclideanWorld {
   Block rotate(const Block& x, const Rotary& rotary, std::size_t heads, std::span<const Column> columns) const;
   Block attend(const Attention& attention, const Block& q, const Block& k, const Block& v, std::span<const Column> columns, Memory& memory) const;
   Block select(const Block& x, std::span<const std::size_t> columns) const;
-  std::size_t width(const Block& x) const { return x.balls.rows(); }
-  std::size_t tokens(const Block& x) const { return x.balls.columns(); }
+  std::size_t width(const Block& x) const { return x.rows(); }
+  std::size_t tokens(const Block& x) const { return x.columns(); }
 
   // The block as balls entry by entry: what other worlds and bounds can use.
   BallMatrix hull(const Block& x) const;
@@ -97,9 +104,13 @@ class EuclideanWorld {
 
   long bits_;
   std::shared_ptr<std::map<long, BallWorld>> worlds_;
+  std::shared_ptr<FixedRotations> rotations_;  // filled by one caller at a time
 };
 
 static_assert(CertifiedWorld<EuclideanWorld>);
+
+// The same block in balls: x itself, or what is made in `room`.
+const EuclideanWorld::Block& in_balls(const EuclideanWorld::Block& x, EuclideanWorld::Block& room);
 
 // At least the 2-norm of d (down . inner)_c / d n_c of every column, n the normalised stream. The bounds of columns of large importance [tokens] are the sharpest.
 std::vector<double> inner_block_norms(const EuclideanWorld::Inner& inner, const Tensor& down, std::span<const double> importance);

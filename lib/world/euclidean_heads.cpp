@@ -14,7 +14,7 @@ HeadMoves head_moves(const EuclideanWorld::Block& x, std::size_t heads) {
   if (const auto* path = std::get_if<EuclideanWorld::Heads>(&x.path)) return {path->source, path->weight, path->gains, path->linear};
   const auto* path = std::get_if<EuclideanWorld::Mapped>(&x.path);
   if (!path) return {};
-  const std::size_t size = x.balls.rows() / heads, tokens = x.balls.columns();
+  const std::size_t size = x.rows() / heads, tokens = x.columns();
   const Magnitudes& rows = *path->rows;
   HeadMoves result{path->source, path->weight, std::vector<double>(tokens * heads), true};
   for (std::size_t h = 0; h < heads; ++h) {

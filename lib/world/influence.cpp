@@ -89,7 +89,9 @@ auto InfluenceWorld::norm(const Norm& n, const Block& x, std::size_t groups) con
     return y;
   }
   std::vector<Magnitude> slopes(tokens(x));
-  parallel_for(slopes.size(), [&](std::size_t c) { slopes[c] = norm_slope(n, x.stream.balls, 0, width(x), c, x.stream.radii[c]); });
+  EuclideanWorld::Block room;
+  const BallMatrix& balls = in_balls(x.stream, room).balls;
+  parallel_for(slopes.size(), [&](std::size_t c) { slopes[c] = norm_slope(n, balls, 0, width(x), c, x.stream.radii[c]); });
   const Reach normalised = scaled_rows(x.reach, slopes);
   y.reach = scaled_rows(normalised, std::vector<Magnitude>(tokens(x), largest_norm_weight(norm_weights(n))));
   if (std::holds_alternative<EuclideanWorld::Normed>(y.stream.path)) y.source = std::make_shared<const Source>(Source{normalised, relative(slopes).values});

@@ -38,7 +38,9 @@ EuclideanWorld::Block RoundedEuclideanWorld::linear(const Linear& map, const Blo
   return y;
 }
 
-EuclideanWorld::Block RoundedEuclideanWorld::attend(const Attention& a, const Block& q, const Block& k, const Block& v, std::span<const Column> columns, Memory& memory) const {
+EuclideanWorld::Block RoundedEuclideanWorld::attend(const Attention& a, const Block& given_q, const Block& given_k, const Block& given_v, std::span<const Column> columns, Memory& memory) const {
+  Block room_q, room_k, room_v;
+  const Block &q = in_balls(given_q, room_q), &k = in_balls(given_k, room_k), &v = in_balls(given_v, room_v);
   if (a.window || a.softcap || !a.alibi.empty()) throw std::logic_error("RoundedEuclideanWorld: scores that are not products alone");
   const HeadMoves query = head_moves(q, a.heads), key = head_moves(k, a.kv_heads), value = head_moves(v, a.kv_heads);
   const std::size_t tokens = columns.size(), size = a.head_size, mixed_size = size + 2;

@@ -221,6 +221,25 @@ TEST_CASE("the circle of phases bounds vectors far out") {
         CHECK(radius < (linear ? 2 : 4) * size);
       }
     }
+    // Followed further, all of it is summed up again: here the last token's own weights are in the sums.
+    run.follow(last, [](std::int64_t) { return false; });
+    check::Vector off = vectors.back();
+    for (std::size_t k = 0; k < off.size(); ++k) a.sub(off[k], off[k], run.limit()[k]);
+    std::vector<check::Vector> boxes(run.points() + 1);
+    REQUIRE(run.beyond(last, [&](const check::Vector& box, std::size_t c) { return boxes[c] = box, true; }));
+    const double turns = static_cast<double>(last) / static_cast<double>(whole) / (2 * M_PI);
+    const auto cell = static_cast<std::size_t>(std::floor((turns - std::floor(turns)) * static_cast<double>(run.points())));
+    CHECK(within(off, boxes[cell], boxes[(cell + 1) % run.points()], boxes.back(), a.of(1)));
+    double before = 0, after = 0;
+    REQUIRE(all.tokens() == last);
+    check::TwoLayers fresh(model, sequences(prefix), !linear, 96, 40);
+    fresh.follow(last, [](std::int64_t) { return false; });
+    REQUIRE(fresh.beyond(last, [&](const check::Vector& box, std::size_t c) {
+      if (c == cell)
+        for (std::size_t k = 0; k < box.size(); ++k) before += width(box[k]), after += width(boxes[c][k]);
+      return true;
+    }));
+    CHECK(before == after);
   }
   CHECK(compared >= 96);
 }

@@ -11,16 +11,6 @@ namespace {
 
 bool by_residues(ProductPath path) { return path >= ProductPath::residues; }
 
-// Of a path by residues: those of the radii.
-const Kernels& kernels_of(ProductPath path) {
-#if defined(__x86_64__)
-  if (path == ProductPath::avx512) return avx512_kernels();
-  if (path == ProductPath::avx2 || path == ProductPath::residues_avx2 || path == ProductPath::residues_avx512) return avx2_kernels();
-  if (path == ProductPath::sse2 || path == ProductPath::residues) return sse2_kernels();
-#endif
-  return portable_kernels();
-}
-
 const ResidueKernels& residue_kernels_of(ProductPath path) {
 #if defined(__x86_64__)
   if (path == ProductPath::residues_avx512) return avx512_residue_kernels();
@@ -62,6 +52,15 @@ BallMatrix tiny_product(const PreparedWeights& weights, const BallMatrix& x, lon
 }
 
 }  // namespace
+
+const Kernels& kernels_of(ProductPath path) {
+#if defined(__x86_64__)
+  if (path == ProductPath::avx512) return avx512_kernels();
+  if (path == ProductPath::avx2 || path == ProductPath::residues_avx2 || path == ProductPath::residues_avx512) return avx2_kernels();
+  if (path == ProductPath::sse2 || path == ProductPath::residues) return sse2_kernels();
+#endif
+  return portable_kernels();
+}
 
 bool available(ProductPath path) {
   switch (path) {

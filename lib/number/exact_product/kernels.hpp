@@ -34,6 +34,10 @@ struct Kernels {
                      std::size_t count, float* sums);
 };
 
+// Of a path (exact_product.hpp); of one by residues, those of the radii.
+enum class ProductPath;
+const Kernels& kernels_of(ProductPath path);
+
 const Kernels& portable_kernels();
 // The CPU must have what the name says.
 const Kernels& sse2_kernels();
