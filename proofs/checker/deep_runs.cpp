@@ -2,11 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 
-#include "proofs/checker/deep_claim.hpp"
+#include "proofs/checker/deep_rows.hpp"
 #include "proofs/checker/for_all.hpp"
-#include "proofs/checker/two_layers.hpp"
 
 namespace snellen::check {
 namespace {
@@ -23,26 +21,6 @@ double products_of_token(const Model& model, const TwoLayers& run) {
 double products_of_phase(const Model& model, const TwoLayers& run) {
   const Attention& attention = model.layers[1].attention;
   return 2 * static_cast<double>(run.limit().size() * attention.heads * attention.head_size) + 1000 * static_cast<double>(attention.heads);
-}
-
-// Settles what it can of the rows that start at the same length: all at once, or strides of it.
-void judge_beyond(TwoLayers& run, std::int64_t start, const std::vector<DeepClaim*>& rows) {
-  const IntervalArithmetic& a = run.arithmetic();
-  Vector later;                                              // g
-  std::vector<std::atomic<std::size_t>> least(rows.size());  // the first stride that may hold
-  for (auto& one : least) one = 0;
-  const bool known = run.beyond(start, [&](const Vector& off, std::size_t c) {
-    if (c == run.points()) return later = off, true;
-    bool some = false;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const std::size_t stride = rows[i]->stride(a, run.limit(), off, later, least[i]);
-      for (std::size_t now = least[i]; now < stride && !least[i].compare_exchange_weak(now, stride);) {}
-      some = some || least[i] < DeepClaim::strides.size();
-    }
-    return some;
-  });
-  for (std::size_t i = 0; known && i < rows.size(); ++i)
-    if (least[i] < DeepClaim::strides.size()) rows[i]->settle(start, DeepClaim::strides[least[i]]);
 }
 
 }  // namespace
@@ -113,7 +91,14 @@ void check_deep_runs(const Model& model, const Certificate& c, const Options& op
         std::vector<DeepClaim*> asked;
         for (const std::size_t i : tried)
           if (rows[i].start(end) == start) asked.push_back(&rows[i]);
-        judge_beyond(run, start, asked);
+        DeepRows judge(run, asked, [&](std::size_t sums) {
+          const double more = static_cast<double>(sums) * (score_product * heads * static_cast<double>(run.tokens()) + products_of_phase(model, run));
+          if (!budget.affords(more)) return false;
+          if (sums > 0) options.say(fmt::format("two layers, {} more phases", sums));
+          budget.spend(more);
+          return true;
+        });
+        if (run.beyond(start, judge)) judge.settle(start);
         // What is proved, and what no stride was found for: the run must be followed further.
         std::erase_if(tried, [&](std::size_t i) {
           if (!rows[i].open()) options.say(claims[i]->id + ": every n, proved");

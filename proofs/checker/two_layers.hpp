@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 
 #include "proofs/checker/double_layer.hpp"
 #include "proofs/checker/share_run.hpp"
@@ -30,12 +31,24 @@ class TwoLayers {
   // The limit's query (times the scale) as it is turned at a token n whose phase n / multiples_[0] lies in these radians.
   Vector query_at(const Number& phase) const;
 
-  // Points of the circle of phases, of which the fastest plane's turn has 32 or more.
+  // Points of the circle of phases, of which the fastest plane's turn has 32 or more; and of a cell between two of them where it is refined.
   std::size_t points() const { return points_; }
-  // All n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md). judge(box, c) is called, on all threads, with a box for each point, and first with one more, for c = points():
-  // y_n - y = s d + (1 - s) g with s = from / n, g in the last one, and d a mean of a member of the box c and one of the box c + 1 modulo points(), where the phase of n / multiples_[0] radians lies between
-  // those points. False where nothing is known, or judge said so once. What meets all tokens is kept until the run is followed further.
-  bool beyond(std::int64_t from, const std::function<bool(const Vector&, std::size_t)>& judge);
+  static constexpr std::size_t fineness = 8;
+  // For all n >= from >= tokens() at once (`two_layers_again`, proofs/rope.md): y_n - y = s d + (1 - s) g with s = from / n, g in `later`, and d a mean of members of the boxes of the two points that the phase of n,
+  // n / multiples_[0] radians, lies between. False where nothing is known, or the judge said so once. What meets all tokens is kept until the run is followed further.
+  class Judge {
+   public:
+    virtual ~Judge() = default;
+    virtual void later(const Vector& g) = 0;                       // first
+    virtual bool point(const Vector& box, std::size_t c) = 0;      // c = 0, ..., points() - 1; on all threads
+    // Then these points, rising, are met again with their cells refined; nothing is asked where there are none.
+    virtual std::optional<std::vector<std::size_t>> refined() = 0;
+    // The box of the point c / fineness, which replaces `point`'s where `fineness` divides c; on all threads.
+    virtual bool fine(const Vector& box, std::size_t c) = 0;
+  };
+  bool beyond(std::int64_t from, Judge& judge);
+  // How many points the sums would have to be taken at for these to be refined.
+  std::size_t unknown(const std::vector<std::size_t>& refined) const;
 
  private:
   // For every j >= tokens(): at least j |q_j - q|_2 of every head (times the scale) and j |k_j - k|_2 of every kv head; what contains j (v_j - v), and 0.
@@ -60,8 +73,21 @@ class TwoLayers {
   // States below the second layer of n = begin, begin + 1, ..., the first layer's masses given, and what it makes of them before rotation.
   Forward::Projections in_intervals(const std::vector<Vector>& masses, std::int64_t begin, std::vector<Vector>& states) const;
   Forward::Projections in_doubles(const std::vector<Vector>& masses, std::int64_t begin, std::vector<Vector>& states) const;
-  Reach reach(std::size_t h, std::int64_t from, const Movement& movement) const;
-  const std::vector<Point>& circle();
+  Reach reach(std::size_t h, std::int64_t from, const Movement& movement, std::size_t points) const;
+  std::vector<Point> sums_at(const std::vector<std::size_t>& phases) const;  // at 2 pi c / (points_ * fineness)
+  void meet_circle();
+  void meet_fine(const std::vector<std::size_t>& phases);
+  const Point& at(std::size_t phase) const;  // met
+  // Of a point and its neighbours at this distance (in the unit of sums_at): what holds on the cells between them.
+  struct Cells {
+    struct Head {
+      Number per_mass;  // n over all weights
+      Upper off;        // of the numerators from what is between the ends' ones, in the 2-norm
+    };
+    std::vector<Head> heads;
+    Vector numerators;  // per_mass times N_n at n = from, up to `off`
+  };
+  std::optional<Cells> cells(std::size_t phase, std::size_t distance, std::int64_t from, const std::vector<Reach>& reaches, const Movement& movement) const;
   // y or x(L), and their derivatives by the first layer's shares, then by the second's outputs, for all shares from 0 to these and all outputs that are off the limit's by these.
   Sloped sloped(const Vector& shares, const Vector& outputs) const;
   std::optional<Number> per_mass(std::size_t h, std::int64_t from, const Reach& reach, const Number& known) const;
@@ -90,6 +116,7 @@ class TwoLayers {
   std::vector<TokenSums> memory_;    // of every kv head
   std::int64_t tokens_ = 0;
   std::vector<Point> circle_;        // of these tokens
+  std::map<std::size_t, Point> fine_;
   std::int64_t circle_tokens_ = -1;
   Vector masses_;                    // Z_n of the first layer, n = tokens()
 };

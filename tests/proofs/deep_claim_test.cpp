@@ -1,5 +1,5 @@
-// What a claim about every n asks for, and what it takes for settled.
-#include "proofs/checker/deep_claim.hpp"
+// What a claim about every n asks for, what it takes for settled, and what boxes settle of several claims.
+#include "proofs/checker/deep_rows.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/proofs/certificates.hpp"
@@ -142,4 +142,91 @@ TEST_CASE("what no length or criterion is, is refused") {
     CHECK(!f.deep().open());
     CHECK(f.deep().result().settled);
   }
+}
+
+namespace {
+
+// Claims of a run in two layers, and boxes for them that no run has given.
+struct RowsFixture {
+  Fixture facts{{{"from", "10000"}}};
+  Model model = synthetic_model([] {
+    RandomModel m = testing::tiny(PositionKind::rope);
+    m.layers = 2, m.width = 8, m.heads = 2;
+    return m;
+  }());
+  CertificateSequences sequences = [] {
+    CertificateSequences s;
+    s.prefix = {1}, s.unit = {2};
+    return s;
+  }();
+  check::TwoLayers run{model, sequences, true, 96, 40};
+  DeepClaim one = facts.deep(), two = facts.deep();
+  std::vector<DeepClaim*> list{&one, &two};
+  std::size_t asked = 0;
+  bool affords = true;
+  check::DeepRows rows{run, list, [this](std::size_t sums) { return asked = sums, affords; }};
+
+  // One entry alone is off by this much.
+  Vector off(double x) const {
+    Vector box(run.limit().size(), run.arithmetic().zero());
+    box[0] = run.arithmetic().of(x);
+    return box;
+  }
+  Vector none() const { return off(0); }
+  Vector much() const { return off(1e4); }
+  void all_points_but(std::size_t begin, std::size_t end) {
+    rows.later(none());
+    for (std::size_t c = 0; c < run.points(); ++c) CHECK(rows.point(c >= begin && c < end ? much() : none(), c));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("boxes at all points settle what they hold for") {
+  RowsFixture f;
+  f.all_points_but(0, 0);
+  CHECK(f.rows.refined() == std::vector<std::size_t>());
+  CHECK(f.asked == 0);
+  f.rows.settle(10000);
+  CHECK(f.one.result().status == check::Status::verified);
+  CHECK(f.two.result().status == check::Status::verified);
+}
+
+TEST_CASE("points whose boxes say too little are refined") {
+  RowsFixture f;
+  f.all_points_but(3, 5);
+  SECTION("too dear") {
+    f.affords = false;
+    CHECK(!f.rows.refined());
+  }
+  SECTION("fine boxes suffice") {
+    CHECK(f.rows.refined() == std::vector<std::size_t>{3, 4});
+    CHECK(f.asked == 3 * (f.run.fineness - 1));  // in three cells
+    CHECK(f.rows.fine(f.none(), 24));
+    f.rows.settle(10000);
+    CHECK(f.one.result().status == check::Status::verified);
+  }
+  SECTION("fine boxes do not suffice") {
+    CHECK(f.rows.refined());
+    CHECK(f.rows.fine(f.none(), 23));
+    CHECK(!f.rows.fine(f.much(), 24));
+    f.rows.settle(10000);
+    CHECK(f.one.open());
+  }
+  SECTION("in strides") {
+    CHECK(f.rows.refined());
+    f.rows.later(f.much());  // a small part of that is too much, too: no stride
+    CHECK(!f.rows.fine(f.none(), 24));
+  }
+}
+
+TEST_CASE("at too many points nothing is refined") {
+  RowsFixture f;
+  f.rows.later(f.none());
+  const std::size_t most = f.run.points() / check::DeepRows::most_refined;
+  for (std::size_t c = 0; c < most; ++c) CHECK(f.rows.point(f.much(), c));
+  CHECK(!f.rows.point(f.much(), most));
+  CHECK(!f.rows.point(f.none(), most + 1));
+  f.rows.settle(10000);
+  CHECK(f.one.open());
 }

@@ -172,6 +172,26 @@ TEST_CASE("a phase turns the limit's query as a position does") {
     }
 }
 
+namespace {
+
+// All boxes; these points are refined.
+struct Recorder : check::TwoLayers::Judge {
+  Recorder(check::TwoLayers& run, std::int64_t from, std::vector<std::size_t> points = {}) : to_refine(std::move(points)), coarse(run.points()), fine_boxes(run.points() * run.fineness) {
+    known = run.beyond(from, *this);
+  }
+  void later(const check::Vector& box) override { g = box; }
+  bool point(const check::Vector& box, std::size_t c) override { return coarse[c] = box, true; }
+  std::optional<std::vector<std::size_t>> refined() override { return to_refine; }
+  bool fine(const check::Vector& box, std::size_t c) override { return fine_boxes[c] = box, true; }
+
+  std::vector<std::size_t> to_refine;
+  bool known = false;
+  check::Vector g;
+  std::vector<check::Vector> coarse, fine_boxes;
+};
+
+}  // namespace
+
 TEST_CASE("the circle of phases bounds vectors far out") {
   constexpr std::int64_t known = 4096, last = 8000;
   std::size_t compared = 0;
@@ -187,6 +207,10 @@ TEST_CASE("the circle of phases bounds vectors far out") {
     const std::int64_t whole = check::multiples_of_one(*model.layers[0].attention.rotary)[0];
     std::vector<std::int64_t> lengths = {4097, 6000, last};
     const auto vectors = all.follow(last, [&](std::int64_t n) { return std::find(lengths.begin(), lengths.end(), n) != lengths.end(); });
+    const auto cell_of = [&](std::int64_t n, std::size_t points) {
+      const double turns = static_cast<double>(n) / static_cast<double>(whole) / (2 * M_PI);
+      return static_cast<std::size_t>(std::floor((turns - std::floor(turns)) * static_cast<double>(points)));
+    };
     // Off the limit by s d + (1 - s) g, s = share, d in the hull of two boxes?
     const auto within = [&](const check::Vector& off, const check::Vector& d, const check::Vector& e, const check::Vector& g, const check::Number& share) {
       for (std::size_t i = 0; i < off.size(); ++i) {
@@ -207,14 +231,21 @@ TEST_CASE("the circle of phases bounds vectors far out") {
       check::Vector off = vectors[i];
       for (std::size_t k = 0; k < off.size(); ++k) a.sub(off[k], off[k], run.limit()[k]);
       for (const std::int64_t from : {lengths[i], known}) {
-        std::vector<check::Vector> boxes(run.points() + 1);
-        REQUIRE(run.beyond(from, [&](const check::Vector& box, std::size_t c) { return boxes[c] = box, true; }));
-        const double turns = static_cast<double>(lengths[i]) / static_cast<double>(whole) / (2 * M_PI);
-        const auto cell = static_cast<std::size_t>(std::floor((turns - std::floor(turns)) * static_cast<double>(run.points())));
-        const check::Vector &one = boxes[cell], &next = boxes[(cell + 1) % run.points()];
+        const std::size_t cell = cell_of(lengths[i], run.points()), fine = cell_of(lengths[i], run.points() * run.fineness);
+        const Recorder boxes(run, from, {cell});
+        REQUIRE(boxes.known);
+        const check::Vector &one = boxes.coarse[cell], &next = boxes.coarse[(cell + 1) % run.points()];
         check::Number share = a.of(static_cast<double>(from));
         a.div(share, share, a.of(static_cast<double>(lengths[i])));
-        CHECK(within(off, one, next, boxes.back(), share));
+        CHECK(within(off, one, next, boxes.g, share));
+        // In the refined cell: its last part ends at the next point, which is not refined. Fine boxes are what the point's one is for less.
+        const std::size_t after = fine + 1 == (cell + 1) * run.fineness ? 0 : fine + 1;
+        const check::Vector &here = boxes.fine_boxes[fine], &beside = after == 0 ? next : boxes.fine_boxes[after];
+        REQUIRE(std::count_if(boxes.fine_boxes.begin(), boxes.fine_boxes.end(), [](const auto& box) { return !box.empty(); }) == 2 * run.fineness - 1);
+        CHECK(within(off, here, beside, boxes.g, share));
+        double finer = 0, coarser = 0;
+        for (std::size_t k = 0; k < off.size(); ++k) finer += width(boxes.fine_boxes[cell * run.fineness][k]), coarser += width(one[k]);
+        CHECK(finer < coarser);
         if (from != known + 1) continue;
         double radius = 0, size = 0;  // they say something
         for (std::size_t k = 0; k < off.size(); ++k) radius += width(one[k]), size += std::fabs(mpfr_get_d(check::lower(off[k]), MPFR_RNDN));
@@ -225,20 +256,20 @@ TEST_CASE("the circle of phases bounds vectors far out") {
     run.follow(last, [](std::int64_t) { return false; });
     check::Vector off = vectors.back();
     for (std::size_t k = 0; k < off.size(); ++k) a.sub(off[k], off[k], run.limit()[k]);
-    std::vector<check::Vector> boxes(run.points() + 1);
-    REQUIRE(run.beyond(last, [&](const check::Vector& box, std::size_t c) { return boxes[c] = box, true; }));
-    const double turns = static_cast<double>(last) / static_cast<double>(whole) / (2 * M_PI);
-    const auto cell = static_cast<std::size_t>(std::floor((turns - std::floor(turns)) * static_cast<double>(run.points())));
-    CHECK(within(off, boxes[cell], boxes[(cell + 1) % run.points()], boxes.back(), a.of(1)));
+    const std::size_t cell = cell_of(last, run.points()), end = run.points() - 1;
+    const std::vector<std::size_t> refined = {0, cell, end};  // 0 and the last one share a cell
+    CHECK(run.unknown(refined) == 5 * run.fineness - 5);
+    const Recorder boxes(run, last, refined);
+    REQUIRE(boxes.known);
+    CHECK(run.unknown(refined) == 0);
+    CHECK(within(off, boxes.coarse[cell], boxes.coarse[(cell + 1) % run.points()], boxes.g, a.of(1)));
     double before = 0, after = 0;
     REQUIRE(all.tokens() == last);
     check::TwoLayers fresh(model, sequences(prefix), !linear, 96, 40);
     fresh.follow(last, [](std::int64_t) { return false; });
-    REQUIRE(fresh.beyond(last, [&](const check::Vector& box, std::size_t c) {
-      if (c == cell)
-        for (std::size_t k = 0; k < box.size(); ++k) before += width(box[k]), after += width(boxes[c][k]);
-      return true;
-    }));
+    const Recorder again(fresh, last);
+    REQUIRE(again.known);
+    for (std::size_t k = 0; k < off.size(); ++k) before += width(again.coarse[cell][k]), after += width(boxes.coarse[cell][k]);
     CHECK(before == after);
   }
   CHECK(compared >= 96);
