@@ -51,10 +51,12 @@ class TwoLayers {
   std::size_t unknown(const std::vector<std::size_t>& refined) const;
 
  private:
-  // For every j >= tokens(): at least j |q_j - q|_2 of every head (times the scale) and j |k_j - k|_2 of every kv head; what contains j (v_j - v), and 0.
+  // For every j >= tokens(): at least j |q_j - q|_2 of every head (times the scale) and j |k_j - k|_2 of every kv head; j (v_j - v) is the sum over the first layer's shares of a member of values[share] times a number
+  // from `most`[share], which contains 0.
   struct Movement {
     std::vector<Upper> queries, keys;
-    Vector values;
+    std::vector<Vector> values;
+    Vector most;
   };
   struct Point { std::vector<TokenSums::Sums> heads; };           // the sums of the limit's query at a phase
   struct Reach {                                                  // of one head, all n >= from
@@ -85,9 +87,9 @@ class TwoLayers {
       Upper off;        // of the numerators from what is between the ends' ones, in the 2-norm
     };
     std::vector<Head> heads;
-    Vector numerators;  // per_mass times N_n at n = from, up to `off`
+    Vector numerators;  // per_mass times N_n without what later tokens add, up to `off`
   };
-  std::optional<Cells> cells(std::size_t phase, std::size_t distance, std::int64_t from, const std::vector<Reach>& reaches, const Movement& movement) const;
+  std::optional<Cells> cells(std::size_t phase, std::size_t distance, std::int64_t from, const std::vector<Reach>& reaches) const;
   // y or x(L), and their derivatives by the first layer's shares, then by the second's outputs, for all shares from 0 to these and all outputs that are off the limit's by these.
   Sloped sloped(const Vector& shares, const Vector& outputs) const;
   std::optional<Number> per_mass(std::size_t h, std::int64_t from, const Reach& reach, const Number& known) const;

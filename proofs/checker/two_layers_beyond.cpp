@@ -16,6 +16,17 @@ Number of(const IntervalArithmetic& a, std::int64_t n) {
   mpfi_set_si(IntervalArithmetic::raw(x), n);
   return x;
 }
+// From 0 to x.
+Number up_to(const IntervalArithmetic& a, const Upper& x) {
+  Number result = a.zero();
+  mpfr_set(upper(result), x.get(), MPFR_RNDU);
+  return result;
+}
+// y += x t.
+void add_times(const IntervalArithmetic& a, Vector& y, const Vector& x, const Number& t) {
+  Number term = a.zero();
+  for (std::size_t i = 0; i < y.size(); ++i) a.mul(term, x[i], t), a.add(y[i], y[i], term);
+}
 Number inverse(const IntervalArithmetic& a, const Number& x) {
   Number result = a.zero();
   a.div(result, a.of(1), x);
@@ -48,21 +59,17 @@ TwoLayers::Movement TwoLayers::movement() const {
   const std::size_t size = attention_.head_size;
   Sloped x = first_.sloped(shares_up_to(tokens_), false);
   by.norm(layer_.attention_norm, x);
-  Vector most = shares_up_to(1);
-  for (Number& share : most) unite(share, a.zero());
+  Movement m{{}, {}, by.linear(layer_.value, x).slopes, shares_up_to(1)};
+  for (Number& share : m.most) unite(share, a.zero());
   const auto moved = [&](const Linear& map) {
     const Sloped y = by.linear(map, x);
     Vector sums = first_.forward().operations().zeros(y.values.size());
-    Number term = a.zero();
-    for (std::size_t s = 0; s < most.size(); ++s)
-      for (std::size_t i = 0; i < sums.size(); ++i) a.mul(term, y.slopes[s][i], most[s]), a.add(sums[i], sums[i], term);
+    for (std::size_t s = 0; s < m.most.size(); ++s) add_times(a, sums, y.slopes[s], m.most[s]);
     return sums;
   };
   const Vector queries = moved(layer_.query), keys = moved(layer_.key);
-  Movement m{{}, {}, moved(layer_.value)};
   for (std::size_t h = 0; h < heads(); ++h) m.queries.push_back(length(&queries[h * size]) * Upper::magnitude(scale_));
   for (std::size_t g = 0; g < memory_.size(); ++g) m.keys.push_back(length(&keys[g * size]));
-  for (Number& value : m.values) unite(value, a.zero());
   return m;
 }
 
@@ -218,9 +225,8 @@ Sloped TwoLayers::sloped(const Vector& shares, const Vector& outputs) const {
   return x;
 }
 
-std::optional<TwoLayers::Cells> TwoLayers::cells(std::size_t phase, std::size_t distance, std::int64_t from, const std::vector<Reach>& reaches, const Movement& m) const {
+std::optional<TwoLayers::Cells> TwoLayers::cells(std::size_t phase, std::size_t distance, std::int64_t from, const std::vector<Reach>& reaches) const {
   const IntervalArithmetic& a = arithmetic();
-  const std::size_t size = attention_.head_size;
   const Point &here = at(phase), &before = at(phase + points_ * fineness - distance), &after = at(phase + distance);
   Cells result;
   for (std::size_t h = 0; h < heads(); ++h) {
@@ -232,13 +238,9 @@ std::optional<TwoLayers::Cells> TwoLayers::cells(std::size_t phase, std::size_t 
     auto per = per_mass(h, from, r, known);
     if (!per) return std::nullopt;
     const Upper off = spread * (r.curvature + r.query_move.expm1() * r.half_cell) * Upper::magnitude(*per);
-    Number later = a.zero(), term = a.zero();
-    mpfr_set(upper(later), r.later.get(), MPFR_RNDU);
-    for (std::size_t k = 0; k < size; ++k) {
-      a.mul(term, m.values[kv_head(h) * size + k], later);
-      a.add(term, term, here.heads[h].apart[k]);
-      a.mul(term, term, *per);
-      result.numerators.push_back(term);
+    for (const Number& apart : here.heads[h].apart) {
+      result.numerators.push_back(a.zero());
+      a.mul(result.numerators.back(), apart, *per);
     }
     result.heads.push_back({std::move(*per), off});
   }
@@ -262,25 +264,29 @@ bool TwoLayers::beyond(std::int64_t from, Judge& judge) {
   const Number length_from = of(a, from);
 
   std::vector<std::optional<Cells>> circle(points_);
-  for_each_index(points_, true, [&](std::size_t c) { circle[c] = cells(c * fineness, fineness, from, coarse, m); });
+  for_each_index(points_, true, [&](std::size_t c) { circle[c] = cells(c * fineness, fineness, from, coarse); });
   if (!std::all_of(circle.begin(), circle.end(), [](const auto& one) { return one.has_value(); })) return false;
 
   // from times the second layer's outputs less the limit's is a mean of d and g, too: from 0 to all of these.
-  Vector growth, box;
+  std::vector<Number> largest_per_mass;
+  for (std::size_t h = 0; h < heads(); ++h) {
+    Number most = circle[0]->heads[h].per_mass;
+    for (const std::optional<Cells>& here : circle) unite(most, here->heads[h].per_mass);
+    largest_per_mass.push_back(std::move(most));
+  }
+  Vector box;
   for (std::size_t i = 0; i < outputs; ++i) {
-    Number most = circle[0]->heads[i / size].per_mass, hull = a.zero(), part = a.zero();
+    const std::size_t h = i / size;
+    Number hull = a.zero(), part = a.zero(), sum = a.zero();
     for (const std::optional<Cells>& here : circle) {
-      unite(most, here->heads[i / size].per_mass);
       part = here->numerators[i];
-      widen(part, here->heads[i / size].off);
+      widen(part, here->heads[h].off);
       unite(hull, part);
     }
-    part = a.zero();
-    mpfr_set(upper(part), coarse[i / size].later_growth.get(), MPFR_RNDU);
-    a.mul(part, part, most);
-    a.mul(part, part, m.values[kv_head(i / size) * size + i % size]);
-    growth.push_back(part);
-    unite(hull, part);
+    for (std::size_t s = 0; s < shares; ++s) a.mul(part, m.values[s][kv_head(h) * size + i % size], m.most[s]), a.add(sum, sum, part);
+    a.mul(sum, sum, largest_per_mass[h]);
+    a.mul(sum, sum, up_to(a, coarse[h].later + coarse[h].later_growth));
+    a.add(hull, hull, sum);
     a.div(hull, hull, length_from);
     box.push_back(std::move(hull));
   }
@@ -307,18 +313,21 @@ bool TwoLayers::beyond(std::int64_t from, Judge& judge) {
       for (std::size_t k = 0; k < size; ++k) sum += Upper::magnitude(slopes[shares + h * size + k][i]) * Upper::magnitude(slopes[shares + h * size + k][i]);
       rows[i * heads() + h] = sum.root();
     }
-  const auto add_outputs = [&](Vector& result, const Vector& moved) {
-    Number term = a.zero();
-    for (std::size_t i = 0; i < width; ++i)
-      for (std::size_t k = 0; k < outputs; ++k) a.mul(term, slopes[shares + k][i], moved[k]), a.add(result[i], result[i], term);
-  };
+  // What one later token's 1/j in a head's numerator makes of y, per its share of n over all weights: the maps multiplied before boxes are, which loses little.
+  std::vector<Vector> by_later(heads(), Vector(width, a.zero()));
+  for (std::size_t h = 0; h < heads(); ++h)
+    for (std::size_t s = 0; s < shares; ++s) {
+      Vector moved(width, a.zero());
+      for (std::size_t k = 0; k < size; ++k) add_times(a, moved, slopes[shares + h * size + k], m.values[s][kv_head(h) * size + k]);
+      add_times(a, by_later[h], moved, m.most[s]);
+    }
   const auto per_length = [&](Vector& result) {
     for (Number& entry : result) a.div(entry, entry, length_from);
     return is_finite(result);
   };
   // d at a point (in the unit of sums_at), for the cells that reach as far as this.
   const auto box_of = [&](std::size_t point, std::size_t distance, const Cells& here) {
-    Number phase = of(a, static_cast<std::int64_t>(point) - static_cast<std::int64_t>(distance)), turn = a.zero(), term = a.zero();
+    Number phase = of(a, static_cast<std::int64_t>(point) - static_cast<std::int64_t>(distance)), turn = a.zero();
     a.pi(turn);
     a.mul(turn, turn, 2.0 / static_cast<double>(points_ * fineness));
     unite(phase, of(a, static_cast<std::int64_t>(point + distance)));
@@ -326,16 +335,24 @@ bool TwoLayers::beyond(std::int64_t from, Judge& judge) {
     Vector weights = first_.weights(phase, false), result(width, a.zero());
     for (std::size_t s = 0; s < shares; ++s) {
       a.div(weights[s], weights[s], densities[s % first_.heads()]);
-      for (std::size_t i = 0; i < width; ++i) a.mul(term, slopes[s][i], weights[s]), a.add(result[i], result[i], term);
+      add_times(a, result, slopes[s], weights[s]);
     }
-    add_outputs(result, here.numerators);
-    for (std::size_t h = 0; h < heads(); ++h)
+    for (std::size_t k = 0; k < outputs; ++k) add_times(a, result, slopes[shares + k], here.numerators[k]);
+    for (std::size_t h = 0; h < heads(); ++h) {
+      Number later = up_to(a, coarse[h].later);
+      a.mul(later, later, here.heads[h].per_mass);
+      add_times(a, result, by_later[h], later);
       for (std::size_t i = 0; i < width; ++i) widen(result[i], rows[i * heads() + h] * here.heads[h].off);
+    }
     return result;
   };
 
   Vector grown(width, a.zero());
-  add_outputs(grown, growth);
+  for (std::size_t h = 0; h < heads(); ++h) {
+    Number growth = up_to(a, coarse[h].later_growth);
+    a.mul(growth, growth, largest_per_mass[h]);
+    add_times(a, grown, by_later[h], growth);
+  }
   if (!per_length(grown)) return false;
   judge.later(grown);
   std::atomic<bool> all = true;
@@ -352,7 +369,7 @@ bool TwoLayers::beyond(std::int64_t from, Judge& judge) {
   meet_fine(phases);
   for_each_index(phases.size(), true, [&](std::size_t i) {
     if (!all) return;
-    const auto here = cells(phases[i], 1, from, fine, m);
+    const auto here = cells(phases[i], 1, from, fine);
     if (!here) return all.store(false);
     Vector off = box_of(phases[i], 1, *here);
     if (!per_length(off) || !judge.fine(off, phases[i])) all = false;
