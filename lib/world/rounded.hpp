@@ -81,6 +81,7 @@ class RoundedWorld {
   static AnyAccumulator make_accumulator(const Profile& profile);
   std::vector<double> stored_vector(const Tensor& tensor) const;
   double store(double x, Watch& watch, std::size_t column) const;
+  void store_all(std::span<double> values, Watch& watch, std::size_t column) const;  // the same, in place and at once
   template <class Combine>
   Block each_entry(const char* operation, const Block& x, const Combine& combine) const;
   template <class Real>

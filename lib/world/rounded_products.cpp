@@ -99,14 +99,29 @@ RoundedWorld::Block RoundedWorld::linear_with(const Accumulator<Real>& accumulat
       const std::size_t count = std::min(rows, tokens - c);
       Real sums[rows * lanes] = {};
       accumulate(tile.weights.data(), inputs.data() + c * in, in, count, in, sums);
-      for (std::size_t t = 0; t < count; ++t)
-        for (std::size_t l = 0; l < used; ++l) {
-          double sum = static_cast<double>(sums[t * lanes + l]);
-          if (scaled) sum = rescale_.multiply(rescale_.multiply(rescale_(sum), token_factor[c + t]), tile.factor[l]);
-          sum = store(sum, watch, c + t);
-          if (map.bias) sum = store(sum + bias[first + l], watch, c + t);
-          y.column(c + t)[first + l] = sum;
+      double values[rows * lanes];
+      const auto each_value = [&](const auto& change) {  // in loops that vectorise
+        for (std::size_t t = 0; t < count; ++t)
+          for (std::size_t l = 0; l < used; ++l) change(values[t * used + l], t, l);
+      };
+      const auto rescaled = [&] { rescale_.rounder().round_all(values, count * used); };
+      each_value([&](double& value, std::size_t t, std::size_t l) { value = static_cast<double>(sums[t * lanes + l]); });
+      if (scaled) {
+        rescaled();
+        each_value([&](double& value, std::size_t t, std::size_t) { value *= token_factor[c + t]; });
+        rescaled();
+        each_value([&](double& value, std::size_t, std::size_t l) { value *= tile.factor[l]; });
+        rescaled();
+      }
+      for (std::size_t t = 0; t < count; ++t) {
+        const std::span<double> stored(values + t * used, used);
+        store_all(stored, watch, c + t);
+        if (map.bias) {
+          for (std::size_t l = 0; l < used; ++l) stored[l] += bias[first + l];
+          store_all(stored, watch, c + t);
         }
+        std::copy(stored.begin(), stored.end(), y.column(c + t) + first);
+      }
     }
   });
   return y;

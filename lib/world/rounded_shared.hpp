@@ -152,4 +152,11 @@ inline double RoundedWorld::store(double x, Watch& watch, std::size_t column) co
   return std::isnan(result) ? std::numeric_limits<double>::quiet_NaN() : result;  // one NaN on every machine
 }
 
+inline void RoundedWorld::store_all(std::span<double> values, Watch& watch, std::size_t column) const {
+  bool suspicious = false;
+  for (const double x : values) suspicious |= storage_.suspicious(x);
+  if (!suspicious) return storage_.rounder().round_all(values.data(), values.size());
+  for (double& x : values) x = store(x, watch, column);
+}
+
 }  // namespace snellen

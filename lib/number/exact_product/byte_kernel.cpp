@@ -32,23 +32,30 @@ std::int64_t weight(const PreparedWeights& weights, std::size_t row, std::size_t
 ByteWeights::ByteWeights(const PreparedWeights& weights) : chunks_((weights.columns() + byte_terms - 1) / byte_terms) {
   const std::size_t rows = weights.rows(), columns = weights.columns();
   std::int64_t least = 0, most = 0;
+#pragma omp parallel for schedule(static) reduction(min : least) reduction(max : most)
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t k = 0; k < columns; ++k) {
       const std::int64_t w = weight(weights, i, k);
       least = std::min(least, w), most = std::max(most, w);
     }
   digits_ = std::max(digits_of(least), digits_of(most));
-  tiles_.assign((rows + byte_rows - 1) / byte_rows * chunks_ * digits_ * tile_bytes, 0);
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t k = 0; k < columns; ++k) {
-      std::int64_t w = weight(weights, i, k);
-      std::int8_t* place = tiles_.data() + ((i / byte_rows * chunks_ + k / byte_terms) * digits_) * tile_bytes + k % byte_terms / 4 * 64 + i % byte_rows * 4 + k % 4;
-      for (std::size_t a = 0; a < digits_; ++a) {
-        const auto digit = static_cast<std::int8_t>(w);
-        place[a * tile_bytes] = digit;
-        w = (w - digit) / 256;
+  const std::size_t blocks = (rows + byte_rows - 1) / byte_rows, block_bytes = chunks_ * digits_ * tile_bytes;
+  bytes_ = blocks * block_bytes;
+  tiles_ = std::make_unique_for_overwrite<std::int8_t[]>(bytes_);
+#pragma omp parallel for schedule(static)
+  for (std::size_t block = 0; block < blocks; ++block) {
+    std::fill_n(tiles_.get() + block * block_bytes, block_bytes, std::int8_t{0});
+    for (std::size_t i = block * byte_rows; i < std::min(rows, (block + 1) * byte_rows); ++i)
+      for (std::size_t k = 0; k < columns; ++k) {
+        std::int64_t w = weight(weights, i, k);
+        std::int8_t* place = tiles_.get() + ((block * chunks_ + k / byte_terms) * digits_) * tile_bytes + k % byte_terms / 4 * 64 + i % byte_rows * 4 + k % 4;
+        for (std::size_t a = 0; a < digits_; ++a) {
+          const auto digit = static_cast<std::int8_t>(w);
+          place[a * tile_bytes] = digit;
+          w = (w - digit) / 256;
+        }
       }
-    }
+  }
 }
 
 std::shared_ptr<const ByteWeights> ByteWeights::of(const PreparedWeights& weights) {

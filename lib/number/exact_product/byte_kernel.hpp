@@ -24,15 +24,16 @@ class ByteWeights {
   // Those of a tensor, kept with it.
   static std::shared_ptr<const ByteWeights> of(const PreparedWeights& weights);
   static bool serves(const PreparedWeights& weights) { return weights.fits() && weights.width() == WeightWidth::narrow && weights.columns() <= most_byte_columns; }
-  std::size_t bytes() const { return sizeof *this + tiles_.size(); }
+  std::size_t bytes() const { return sizeof *this + bytes_; }
 
   std::size_t digits() const { return digits_; }
   std::size_t chunks() const { return chunks_; }
-  const std::int8_t* block(std::size_t b) const { return tiles_.data() + b * chunks_ * digits_ * byte_rows * byte_terms; }
+  const std::int8_t* block(std::size_t b) const { return tiles_.get() + b * chunks_ * digits_ * byte_rows * byte_terms; }
 
  private:
   std::size_t digits_ = 1, chunks_;
-  std::vector<std::int8_t> tiles_;
+  std::size_t bytes_ = 0;  // of the tiles
+  std::unique_ptr<std::int8_t[]> tiles_;
 };
 
 // A vector's digits: [chunk][most_weight_bytes - 1 rows of zeros, then a row a place][64 entries]. `places` rows of digits, a multiple of 16.

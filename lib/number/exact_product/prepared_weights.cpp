@@ -105,7 +105,8 @@ std::shared_ptr<const PreparedWeights> PreparedWeights::of(const Tensor& tensor)
 
 std::size_t PreparedWeights::bytes() const {
   const auto of = [](const auto& values) { return values.capacity() * sizeof(values[0]); };
-  return sizeof *this + balls_.rows() * balls_.columns() * sizeof(arb_struct) + of(narrow_) + of(wide_) + of(scale_) + of(sum_) + of(tail_) + of(tail_begin_);
+  const std::size_t stored = groups() * group_rows * columns() * (narrow_ ? sizeof narrow_[0] : wide_ ? sizeof wide_[0] : 0);
+  return sizeof *this + balls_.rows() * balls_.columns() * sizeof(arb_struct) + stored + of(scale_) + of(sum_) + of(tail_) + of(tail_begin_);
 }
 
 bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
@@ -113,9 +114,9 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
   const int bits = weight_bits(width);
   const std::uint64_t offset = std::uint64_t{1} << (bits - 1);
   const std::size_t stored = groups() * group_rows * columns();
-  // Written row by row below; absent rows stay zero, that is, offset.
-  narrow_.assign(width == WeightWidth::narrow ? stored : 0, static_cast<std::uint32_t>(offset));
-  wide_.assign(width == WeightWidth::wide ? stored : 0, offset);
+  // Written group by group by all threads, which are also the first ones to touch the memory.
+  narrow_ = width == WeightWidth::narrow ? std::make_unique_for_overwrite<std::uint32_t[]>(stored) : nullptr;
+  wide_ = width == WeightWidth::wide ? std::make_unique_for_overwrite<std::uint64_t[]>(stored) : nullptr;
   scale_.assign(rows(), 0);
   sum_.assign(rows(), 0);
   std::vector<std::vector<TailWeight>> tails(rows());
@@ -128,62 +129,67 @@ bool PreparedWeights::prepare(WeightWidth width, std::size_t most_in_tail) {
     std::vector<Parts> row(columns());
     std::vector<int> changes;
 #pragma omp for schedule(static)
-    for (std::size_t i = 0; i < rows(); ++i) {
-      if (in_tail > most_in_tail) continue;
-      tensor_->read_row(i, values);
-      const std::size_t first = i / group_rows * columns() * group_rows + i % group_rows;
-      Int128 sum = 0, magnitudes = 0;
-      const auto store = [&](std::size_t k, std::int64_t w) {
-        const std::uint64_t word = offset + static_cast<std::uint64_t>(w);
-        if (width == WeightWidth::narrow) narrow_[first + k * group_rows] = static_cast<std::uint32_t>(word);
-        else wide_[first + k * group_rows] = word;
-      };
-      const std::optional<Range> range = range_of(values);
-      if (range && range->top - (bits - 1) <= range->last && std::abs(range->last) < 1000) {
-        // All of them fit, as almost always: the scaled doubles are the integers.
-        scale_[i] = range->last;
-        const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(1023 - range->last) << 52);
-        constexpr std::size_t chunk = 4096;  // sums of 2^12 integers below 2^50
-        for (std::size_t begin = 0; begin < columns(); begin += chunk) {
-          std::int64_t part = 0, size = 0;
-          for (std::size_t k = begin; k < std::min(columns(), begin + chunk); ++k) {
-            const auto w = static_cast<std::int64_t>(values[k] * power);
-            part += w;
-            size += w < 0 ? -w : w;
-            store(k, w);
+    for (std::size_t g = 0; g < groups(); ++g) {
+      const std::size_t group = g * group_rows * columns();
+      if (narrow_) std::fill_n(narrow_.get() + group, group_rows * columns(), static_cast<std::uint32_t>(offset));
+      else std::fill_n(wide_.get() + group, group_rows * columns(), offset);
+      for (std::size_t i = g * group_rows; i < std::min(rows(), (g + 1) * group_rows); ++i) {
+        if (in_tail > most_in_tail) continue;
+        tensor_->read_row(i, values);
+        const std::size_t first = group + i % group_rows;
+        Int128 sum = 0, magnitudes = 0;
+        const auto store = [&](std::size_t k, std::int64_t w) {
+          const std::uint64_t word = offset + static_cast<std::uint64_t>(w);
+          if (width == WeightWidth::narrow) narrow_[first + k * group_rows] = static_cast<std::uint32_t>(word);
+          else wide_[first + k * group_rows] = word;
+        };
+        const std::optional<Range> range = range_of(values);
+        if (range && range->top - (bits - 1) <= range->last && std::abs(range->last) < 1000) {
+          // All of them fit, as almost always: the scaled doubles are the integers.
+          scale_[i] = range->last;
+          const auto power = std::bit_cast<double>(static_cast<std::uint64_t>(1023 - range->last) << 52);
+          constexpr std::size_t chunk = 4096;  // sums of 2^12 integers below 2^50
+          for (std::size_t begin = 0; begin < columns(); begin += chunk) {
+            std::int64_t part = 0, size = 0;
+            for (std::size_t k = begin; k < std::min(columns(), begin + chunk); ++k) {
+              const auto w = static_cast<std::int64_t>(values[k] * power);
+              part += w;
+              size += w < 0 ? -w : w;
+              store(k, w);
+            }
+            sum += part;
+            magnitudes += size;
           }
-          sum += part;
-          magnitudes += size;
-        }
-      } else {
-        if (!std::all_of(values.begin(), values.end(), finite)) {
-          in_tail += most_in_tail + 1;
-          continue;
-        }
-        std::transform(values.begin(), values.end(), row.begin(), split);
-        scale_[i] = best_scale(row, bits, changes);
-        for (std::size_t k = 0; k < columns(); ++k) {
-          const auto [significand, exponent, significand_bits] = row[k];
-          if (significand == 0) continue;
-          if (exponent < scale_[i] || exponent + significand_bits > scale_[i] + bits - 1) {
-            tails[i].push_back({static_cast<std::uint32_t>(k), exponent, significand});
+        } else {
+          if (!std::all_of(values.begin(), values.end(), finite)) {
+            in_tail += most_in_tail + 1;
             continue;
           }
-          const std::int64_t w = significand * (std::int64_t{1} << (exponent - scale_[i]));
-          sum += w;
-          magnitudes += w < 0 ? -w : w;
-          store(k, w);
+          std::transform(values.begin(), values.end(), row.begin(), split);
+          scale_[i] = best_scale(row, bits, changes);
+          for (std::size_t k = 0; k < columns(); ++k) {
+            const auto [significand, exponent, significand_bits] = row[k];
+            if (significand == 0) continue;
+            if (exponent < scale_[i] || exponent + significand_bits > scale_[i] + bits - 1) {
+              tails[i].push_back({static_cast<std::uint32_t>(k), exponent, significand});
+              continue;
+            }
+            const std::int64_t w = significand * (std::int64_t{1} << (exponent - scale_[i]));
+            sum += w;
+            magnitudes += w < 0 ? -w : w;
+            store(k, w);
+          }
         }
+        sum_[i] = sum;
+        in_tail += tails[i].size();
+        const auto high = static_cast<std::uint64_t>(magnitudes >> 64), low = static_cast<std::uint64_t>(magnitudes);
+        sum_bits = std::max(sum_bits, static_cast<int>(high > 0 ? 64 + std::bit_width(high) : std::bit_width(low)));
       }
-      sum_[i] = sum;
-      in_tail += tails[i].size();
-      const auto high = static_cast<std::uint64_t>(magnitudes >> 64), low = static_cast<std::uint64_t>(magnitudes);
-      sum_bits = std::max(sum_bits, static_cast<int>(high > 0 ? 64 + std::bit_width(high) : std::bit_width(low)));
     }
   }
   sum_bits_ = sum_bits;
   if (in_tail > most_in_tail) {
-    narrow_ = {}, wide_ = {};
+    narrow_.reset(), wide_.reset();
     return false;
   }
   tail_begin_.assign(1, 0);

@@ -55,8 +55,8 @@ class PreparedWeights {
   bool fits() const { return fits_; }
   WeightWidth width() const { return width_; }
   std::size_t groups() const { return (rows() + group_rows - 1) / group_rows; }
-  const std::uint32_t* narrow(std::size_t group) const { return narrow_.data() + group * columns() * group_rows; }
-  const std::uint64_t* wide(std::size_t group) const { return wide_.data() + group * columns() * group_rows; }
+  const std::uint32_t* narrow(std::size_t group) const { return narrow_.get() + group * columns() * group_rows; }
+  const std::uint64_t* wide(std::size_t group) const { return wide_.get() + group * columns() * group_rows; }
   int scale(std::size_t row) const { return scale_[row]; }
   Int128 sum(std::size_t row) const { return sum_[row]; }  // of w_ik over k
   int sum_bits() const { return sum_bits_; }               // sum over k of |w_ik| < 2^sum_bits in every row
@@ -72,8 +72,8 @@ class PreparedWeights {
   BallMatrix balls_;
   bool fits_ = false;
   WeightWidth width_ = WeightWidth::narrow;
-  std::vector<std::uint32_t> narrow_;
-  std::vector<std::uint64_t> wide_;
+  std::unique_ptr<std::uint32_t[]> narrow_;  // one of the two, [groups()][columns()][group_rows]
+  std::unique_ptr<std::uint64_t[]> wide_;
   std::vector<int> scale_;
   std::vector<Int128> sum_;
   int sum_bits_ = 0;
