@@ -184,9 +184,8 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
   std::vector<double> result(count, infinite_bound);
   if (!fits_ || count == 0) return result;
 
-  // alpha_k = a_k 2^(exponents) / 2^largest, in [-1, 1]; [hidden, in whole panels][padded], so that pairs lie side by side.
-  const std::size_t panels = panels_of(hidden_), padded = (count + tile - 1) / tile * tile;
-  std::vector<float> alpha(panels * tile * padded), beta(gated ? alpha.size() : 0);
+  // alpha_k = a_k 2^(exponents) / 2^largest, in [-1, 1]: first pair by pair, since threads that write side by side wait for each other's cache lines.
+  std::vector<float> alpha_of(count * hidden_), beta_of(gated ? alpha_of.size() : 0);
   std::vector<int> largest(count);
   std::vector<char> moderate(count);
   std::vector<double> crude(count);  // sum_k (|alpha_k| |G_k| + |beta_k| |U_k|) |D_k| of the integers
@@ -209,17 +208,28 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
     }
     largest[t] = std::ilogb(most) + 1;
     const double down = power_of_two(-largest[t]);
+    double size = 0, loss = 0;
     const auto put = [&](std::vector<float>& place, std::size_t k, double value, const ScaledRows& rows) {
       const double scaled = value * down;
-      place[k * padded + t] = static_cast<float>(scaled);
-      crude[t] += std::fabs(scaled) * scaled_down_.sizes[k] * rows.sizes[k];
-      lost[t] += std::fabs(scaled) * (scaled_down_.losses[k] * (rows.sizes[k] + rows.losses[k]) + scaled_down_.sizes[k] * rows.losses[k]);
+      place[t * hidden_ + k] = static_cast<float>(scaled);
+      size += std::fabs(scaled) * scaled_down_.sizes[k] * rows.sizes[k];
+      loss += std::fabs(scaled) * (scaled_down_.losses[k] * (rows.sizes[k] + rows.losses[k]) + scaled_down_.sizes[k] * rows.losses[k]);
     };
     for (std::size_t k = 0; k < hidden_; ++k) {
-      put(alpha, k, x[k] * gate_shifts[k], scaled_gate_);
-      if (gated) put(beta, k, y[k] * up_shifts[k], scaled_up_);
+      put(alpha_of, k, x[k] * gate_shifts[k], scaled_gate_);
+      if (gated) put(beta_of, k, y[k] * up_shifts[k], scaled_up_);
     }
-    crude[t] = upward(crude[t]), lost[t] = upward(lost[t]);
+    crude[t] = upward(size), lost[t] = upward(loss);
+  });
+  // [hidden, in whole panels][padded], so that pairs lie side by side.
+  const std::size_t panels = panels_of(hidden_), padded = (count + tile - 1) / tile * tile;
+  std::vector<float> alpha(panels * tile * padded), beta(gated ? alpha.size() : 0);
+  parallel_for(panels, [&](std::size_t panel) {
+    for (std::size_t k = panel * tile; k < std::min(hidden_, (panel + 1) * tile); ++k)
+      for (std::size_t t = 0; t < count; ++t) {
+        alpha[k * padded + t] = alpha_of[t * hidden_ + k];
+        if (gated) beta[k * padded + t] = beta_of[t * hidden_ + k];
+      }
   });
 
   const NormKernels& kernels = norm_kernels();
@@ -276,10 +286,10 @@ std::vector<float> MlpNorm::products(const Panels& x, const Panels& y, std::size
 double MlpNorm::operator_norm(std::span<const double> a, std::span<const double> b) const {
   if (!fits_ || !are_moderate(a) || !are_moderate(b)) return infinite_bound;
   // D / 2^e and B / 2^f, B = diag(a) G + diag(b) U, entries within [-1, 1]; as panels of rows of D and of columns of B.
-  std::vector<double> inner(hidden_ * in_);
-  std::vector<double> largest(hidden_);  // of each row of B
+  const auto inner = std::make_unique_for_overwrite<double[]>(hidden_ * in_);  // threads touch its memory first
+  std::vector<double> largest(hidden_);                                       // of each row of B
   parallel_for(hidden_, [&](std::size_t k) {
-    const std::span row(inner.data() + k * in_, in_);
+    const std::span row(inner.get() + k * in_, in_);
     gate_->read_row(k, row);
     for (std::size_t j = 0; j < in_; ++j) row[j] = a[k] * (weights_.empty() ? row[j] : row[j] * weights_[j]);
     if (up_) {
@@ -320,9 +330,10 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   if (std::abs(g) > 100) return upward(std::ldexp(frobenius, e + f) + error);
   const auto panels = [&](const std::vector<float>& matrix, std::size_t length, float factor) {  // of rows [out, length]
     Panels result{length, std::vector<float>(panels_of(out_) * length * tile)};
-    for (std::size_t i = 0; i < out_; ++i)
-      for (std::size_t m = 0; m < length; ++m)
-        result.values[((i / tile) * length + m) * tile + i % tile] = matrix[i * length + m] * factor;
+    parallel_for(panels_of(out_), [&](std::size_t panel) {
+      for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i)
+        for (std::size_t m = 0; m < length; ++m) result.values[(panel * length + m) * tile + i % tile] = matrix[i * length + m] * factor;
+    });
     return result;
   };
   const Panels once = panels(jacobian, in_, std::ldexp(1.0F, -g));
@@ -378,13 +389,16 @@ std::vector<double> MlpNorm::norms(std::span<const double> a, std::span<const do
   if (!fits_) return std::vector<double>(count, infinite_bound);
   const std::vector<std::size_t> references = choose_references(a, b, importance);
   // The pairs, then their differences to each reference: a rounding of doubles is far below what floats lose, and counted there.
-  std::vector<double> all_a(a.begin(), a.end()), all_b(b.begin(), b.end());
-  for (const std::size_t r : references)
-    for (std::size_t t = 0; t < count; ++t)
-      for (std::size_t k = 0; k < hidden_; ++k) {
-        all_a.push_back(a[t * hidden_ + k] - a[r * hidden_ + k]);
-        if (!b.empty()) all_b.push_back(b[t * hidden_ + k] - b[r * hidden_ + k]);
-      }
+  const auto with_differences = [&](std::span<const double> x) {
+    std::vector<double> all(x.begin(), x.end());
+    all.resize(x.size() * (1 + references.size()));
+    for (std::size_t i = 0; i < references.size() && !x.empty(); ++i)
+      parallel_for(count, [&](std::size_t t) {
+        for (std::size_t k = 0; k < hidden_; ++k) all[((i + 1) * count + t) * hidden_ + k] = x[t * hidden_ + k] - x[references[i] * hidden_ + k];
+      });
+    return all;
+  };
+  const std::vector<double> all_a = with_differences(a), all_b = with_differences(b);
   std::vector<double> result = frobenius_norms(all_a, all_b, count * (1 + references.size()));
   for (std::size_t i = 0; i < references.size(); ++i) {
     const std::size_t r = references[i] * hidden_;
