@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/number/exact_product/long_digits.hpp"
+#include "lib/number/fixed_lanes.hpp"
 
 namespace snellen {
 namespace {
@@ -14,7 +15,7 @@ constexpr std::size_t most_digits = 24;  // of a fraction: 1248 bits
 constexpr std::size_t most_terms = 64;
 constexpr slong exp_error_bits = 11, logistic_error_bits = 12;
 constexpr double largest = 1000;
-constexpr std::uint64_t mask = (std::uint64_t{1} << long_digit_bits) - 1;
+constexpr std::uint64_t mask = long_digit_mask;
 
 // Fractions, cut off: the lowest digit first.
 using Digits = std::array<std::uint64_t, most_digits + 1>;
@@ -68,15 +69,7 @@ const Tables& tables() {
 using Lanes = std::uint64_t[(most_digits + 1) * long_lanes];
 
 // x += y, `digits` digits; what leaves the fraction is lost (it is zero wherever this is used).
-void add(std::uint64_t* x, const std::uint64_t* y, std::size_t digits) {
-  std::uint64_t carry[long_lanes] = {};
-  for (std::size_t d = 0; d < digits; ++d)
-    for (std::size_t l = 0; l < long_lanes; ++l) {
-      const std::uint64_t sum = x[d * long_lanes + l] + y[d * long_lanes + l] + carry[l];
-      x[d * long_lanes + l] = sum & mask;
-      carry[l] = sum >> long_digit_bits;
-    }
-}
+void add(std::uint64_t* x, const std::uint64_t* y, std::size_t digits) { add_lanes(x, x, y, digits); }
 
 void add_constant(std::uint64_t* x, const std::uint64_t* constant, std::size_t digits) {
   std::uint64_t carry[long_lanes] = {};

@@ -17,6 +17,17 @@ SNELLEN_INLINE void signs_of(std::uint64_t* signs, const std::uint64_t* x, std::
   for (std::size_t l = 0; l < long_lanes; ++l) signs[l] = std::uint64_t{0} - (x[(digits - 1) * long_lanes + l] >> (long_digit_bits - 1));
 }
 
+// y = x + z modulo 2^(52 digits); y may be either.
+SNELLEN_INLINE void add_lanes(std::uint64_t* y, const std::uint64_t* x, const std::uint64_t* z, std::size_t digits) {
+  std::uint64_t carry[long_lanes] = {};
+  for (std::size_t d = 0; d < digits; ++d)
+    for (std::size_t l = 0; l < long_lanes; ++l) {
+      const std::uint64_t sum = x[d * long_lanes + l] + z[d * long_lanes + l] + carry[l];
+      y[d * long_lanes + l] = sum & long_digit_mask;
+      carry[l] = sum >> long_digit_bits;
+    }
+}
+
 // y = -x where `where` is all ones, else x; y may be x. The most negative number becomes 2^(52 digits - 1), without a sign.
 SNELLEN_INLINE void negate_where(std::uint64_t* y, const std::uint64_t* x, const std::uint64_t* where, std::size_t digits) {
   std::uint64_t carry[long_lanes];

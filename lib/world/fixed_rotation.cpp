@@ -12,17 +12,6 @@ namespace {
 
 using Lanes = std::uint64_t[most_fixed_digits * long_lanes];
 
-// y = x + z modulo 2^(52 digits).
-SNELLEN_INLINE void add_lanes(std::uint64_t* y, const std::uint64_t* x, const std::uint64_t* z, std::size_t digits) {
-  std::uint64_t carry[long_lanes] = {};
-  for (std::size_t d = 0; d < digits; ++d)
-    for (std::size_t l = 0; l < long_lanes; ++l) {
-      const std::uint64_t sum = x[d * long_lanes + l] + z[d * long_lanes + l] + carry[l];
-      y[d * long_lanes + l] = sum & long_digit_mask;
-      carry[l] = sum >> long_digit_bits;
-    }
-}
-
 // y = (x with its sign) + (z with its sign).
 void add_signed(std::uint64_t* y, std::uint64_t* x, const std::uint64_t* x_signs, std::uint64_t* z, const std::uint64_t* z_signs, std::size_t digits) {
   negate_where(x, x, x_signs, digits), negate_where(z, z, z_signs, digits);

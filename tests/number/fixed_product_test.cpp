@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tests/catch.hpp"
+#include "tests/number/fixed_points.hpp"
 #include "tests/number/random_balls.hpp"
 
 namespace snellen {
@@ -11,25 +12,7 @@ namespace {
 
 constexpr slong exact = ARF_PREC_EXACT;
 
-std::vector<ProductPath> paths() {
-  std::vector<ProductPath> result;
-  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512})
-    if (available(path)) result.push_back(path);
-  return result;
-}
-
-// |x_c - the midpoints of column c|_2 <= the column's error, x exact.
-bool holds(const FixedColumns& columns, std::size_t c, const BallMatrix& x) {
-  const BallMatrix midpoints = columns.midpoints();
-  Ball sum, t, bound;
-  for (std::size_t i = 0; i < x.rows(); ++i) {
-    arb_sub(t, x(i, c), midpoints(i, c), exact);
-    arb_addmul(sum, t, t, exact);
-  }
-  arf_set_mag(arb_midref(static_cast<arb_ptr>(bound)), columns.column(c).error.get());
-  arb_mul(bound, bound, bound, exact);
-  return arb_le(sum, bound);
-}
+std::vector<ProductPath> paths() { return available_of({ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512}); }
 
 // Points within the columns' errors: the midpoints, and as far from them as they may be, along an axis or a diagonal.
 BallMatrix point_of(const FixedColumns& columns, SplitMix64& random) {
@@ -102,7 +85,7 @@ TEST_CASE("balls in fixed point: midpoints, doubles, norms and largest entries")
         for (std::size_t c = 0; c < 4; ++c) random_point(random, point(i, c), x(i, c));
       std::vector<double> values(21);
       for (std::size_t c = 0; c < 4; ++c) {
-        REQUIRE(holds(*columns, c, point));
+        REQUIRE(holds(*columns, c, point, exact));
         columns->middles(c, values);
         Ball squares, t;
         for (std::size_t i = 0; i < 21; ++i) {
@@ -152,7 +135,7 @@ TEST_CASE("the fixed-point product contains the exact one, with the same bits on
         BallMatrix z(rows, 3);
         arb_mat_mul(z.get(), matrix.get(), point.get(), exact);
         for (std::size_t c = 0; c < 3; ++c) {
-          REQUIRE(holds(*y, c, z));
+          REQUIRE(holds(*y, c, z, exact));
           // No more than what the inequality says: the errors at the last of `bits` bits of the largest entry.
           Magnitude frobenius, most;
           for (const Magnitude& norm : norms) frobenius += norm;
@@ -189,7 +172,7 @@ TEST_CASE("a column's first entries decide nothing alone: entries at the edges o
     REQUIRE(y);
     BallMatrix z(17, 2);
     arb_mat_mul(z.get(), matrix.get(), x.get(), exact);
-    for (std::size_t c = 0; c < 2; ++c) REQUIRE(holds(*y, c, z));
+    for (std::size_t c = 0; c < 2; ++c) REQUIRE(holds(*y, c, z, exact));
   }
 }
 
