@@ -29,8 +29,9 @@ void exponentials(std::span<arb_ptr const> y, std::span<const slong> precision, 
 // y[i] contains 1 / (1 + exp(-x)) for the *midpoint* x of x[i]; its relative error is below 2^-precision[i].
 void logistics_of_midpoints(std::span<arb_ptr const> y, std::span<arb_srcptr const> x, std::span<const slong> precision, ProductPath path = best_path());
 
-// Eight numbers x = X 2^unit, 0 <= x <= 1000, in digits [digits][8] of X, 2 <= digits <= 24: those of the fractions 1 / (1 + exp(-x)), each within 2^11 units of its last digit
+// Eight numbers x = X 2^unit, 0 <= x <= 1000, in digits [digits][8] of X, 2 <= digits <= 24, unit + 52 digits <= most_logistic_top (the two highest digits choose n: they must reach far below 1): those of the fractions 1 / (1 + exp(-x)), each within 2^11 units of its last digit
 // (R's 2^10.2 u as above; X cut off for the reduction loses a unit of a digit more than the result has).
+inline constexpr slong most_logistic_top = 40;
 void logistics(const std::uint64_t* x, std::size_t digits, slong unit, std::uint64_t* y, ProductPath path = best_path());
 
 }  // namespace snellen

@@ -137,7 +137,7 @@ std::optional<FixedColumns> fixed_activation(Activation activation, const FixedC
   const std::size_t digits = x.digits();
   if (activation != Activation::silu) return {};
   for (std::size_t c = 0; c < x.columns(); ++c)
-    if (x.unit(c) + x.used_bits(c) > 9) return {};  // |x| <= 512
+    if (x.unit(c) + x.used_bits(c) > 9 || x.unit(c) + bits_of(digits) > most_logistic_top) return {};  // |x| <= 512
   FixedColumns y(x.rows(), x.columns(), digits);
   parallel_for(x.columns(), [&](std::size_t c) {
     Lanes absolute, logistic, product;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "lib/number/exact_product/fixed_product.hpp"
 #include "lib/world/ball.hpp"
 #include "lib/world/fixed_rotation.hpp"
 #include "tests/catch.hpp"
@@ -93,6 +94,31 @@ TEST_CASE("silu in fixed point contains the exact one") {
   REQUIRE(tested >= 250);
   REQUIRE(!fixed_activation(Activation::gelu_exact, random_columns(random, 3, 1, 4, 0)));
   REQUIRE(!fixed_activation(Activation::silu, random_columns(random, 3, 1, 4, 12)));
+}
+
+// Found on 28 November by reading: numbers far below what their column has room for (a row of weights that cancel made that room) were reduced by their two highest digits alone, which did not reach
+// them: the next multiple of log 2 could be taken.
+TEST_CASE("silu of numbers far below their column's top") {
+  BallMatrix ones(2, 1);
+  arb_one(ones(0, 0)), arb_one(ones(1, 0));
+  for (const int room : {36, 80}) {
+    std::vector<double> weights = {std::ldexp(1.0, room), -std::ldexp(1.0, room)};
+    for (int k = 1; k <= 40; ++k)
+      for (int j = -8; j <= 8; ++j) weights.insert(weights.end(), {std::ldexp(std::round(std::ldexp(k * 0.6931471805599453 + j * 0x1p-25, 40)), -40), 0.0});
+    const DenseTensor matrix(weights.size() / 2, 2, weights);
+    std::vector<Magnitude> norms(matrix.rows(), two_to(6));
+    norms[0] = two_to(room + 1);
+    for (const std::size_t digits : {3, 4, 6}) {
+      const auto x = FixedColumns::of(ones, digits);
+      REQUIRE(x);
+      const auto y = fixed_product(*PreparedWeights::of(matrix), norms, *x, static_cast<long>(digits) * 52 - 60);
+      REQUIRE(y);
+      REQUIRE(y->column(0).top > room);
+      const auto z = fixed_activation(Activation::silu, *y);
+      REQUIRE(z.has_value() == (room == 36));
+      if (z) REQUIRE(holds(*z, 0, BallWorld(high).activate(Activation::silu, y->midpoints()), high));
+    }
+  }
 }
 
 TEST_CASE("products of entries in fixed point contain the exact ones") {
