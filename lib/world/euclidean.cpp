@@ -352,7 +352,8 @@ EuclideanWorld::Block EuclideanWorld::activate(Activation activation, const Bloc
       } else if (activation == Activation::relu && std::fabs(g) <= g_error) {
         inner.a[at] = inner.da[at] = 0.5;
       } else {
-        const SlopeEnclosure slope = activation_slope(activation, g, value, value_errors[k]);
+        // The value is that of a number within errors[k] of g, which may be more than a rounding: a column in fixed point may have room for far larger numbers.
+        const SlopeEnclosure slope = activation_slope(activation, g, value, upward(value_errors[k] + bounds.lipschitz * errors[k]));
         inner.a[at] = slope.value;
         inner.da[at] = activation == Activation::relu ? 0 : upward(slope.error + bounds.curvature * g_error);
       }

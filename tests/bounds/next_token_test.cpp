@@ -76,3 +76,27 @@ TEST_CASE("a tie of two logits is never decided, and a close race only by enough
   const BallWorld coarse(64);
   REQUIRE(!certified_next_tokens(model, coarse, coarse.select(y, std::vector<std::size_t>{0, 1, 2}))[2].has_value());
 }
+
+TEST_CASE("sums of doubles that come out in the wrong order decide nothing") {
+  constexpr std::size_t width = 64;
+  Model model;
+  model.width = width, model.vocabulary = 3;
+  BallMatrix y(width, 1);
+  for (std::size_t k = 0; k < width; ++k) arb_one(y(k, 0));
+  // 1 + 63 a, of which doubles lose all; 63 b + 1, of which they lose little, b < a.
+  std::vector<double> rows(3 * width, 0x1.9p-54);
+  rows[0] = 1;
+  for (std::size_t k = 0; k + 1 < width; ++k) rows[width + k] = 0x1.8p-54;
+  rows[2 * width - 1] = 1;
+  std::fill(rows.begin() + 2 * width, rows.end(), 0.0);
+  for (const auto& [from, to] : std::vector<std::pair<std::size_t, std::size_t>>{{0, 0}, {0, 1}}) {
+    std::vector<double> some = rows;
+    if (from != to) std::swap_ranges(some.begin(), some.begin() + width, some.begin() + width);
+    model.unembedding.weight = std::make_shared<DenseTensor>(3, width, some);
+    REQUIRE(certified_next_tokens(model, BallWorld(128), y)[0] == static_cast<Token>(to));
+  }
+  // As much as the sums' order adds a bias that is rounded away.
+  model.unembedding.weight = std::make_shared<DenseTensor>(3, width, std::vector<double>(3 * width, 1.0));
+  model.unembedding.bias = std::make_shared<DenseTensor>(1, 3, std::vector<double>{0, 0x1p-60, 0});
+  REQUIRE(certified_next_tokens(model, BallWorld(128), y)[0] == Token{1});
+}

@@ -329,3 +329,37 @@ TEST_CASE("a branch's own errors join the stream's radius, whichever entry has t
     REQUIRE(sum.radii[0] < shifted(radius, 1));
   }
 }
+
+// Found on 28 November by a review: a column in fixed point gives doubles that are off by 2^(top - 103), while the activation's value comes from all digits; a slope that is a quotient of the two was off.
+TEST_CASE("slopes of activations far below their column's top") {
+  constexpr long bits = 256, high = 900;
+  Norm norm;
+  norm.epsilon = 1e-5;
+  const double small = -(0x1p-10 + 0x1p-20) * 0x1p-40 * std::sqrt(0.5 + 1e-5);
+  const Linear up{std::make_shared<DenseTensor>(1, 4, std::vector<double>{0x1p88, -0x1p88, 0x1p39, 0x1p39}), nullptr};
+  const Linear down{std::make_shared<DenseTensor>(4, 1, std::vector<double>{1, 0, 0, 0}), nullptr};
+  const BallWorld exact(high);
+  for (const Activation activation : {Activation::gelu_exact, Activation::silu, Activation::gelu_tanh}) {
+    CAPTURE(static_cast<int>(activation));
+    const EuclideanWorld world(bits);
+    EuclideanWorld::Block x{BallMatrix(4, 1), {shifted(Magnitude::of(1UL), -200)}, EuclideanWorld::Stream{}, bits};
+    arb_one(x.balls(0, 0)), arb_one(x.balls(1, 0)), arb_set_d(x.balls(2, 0), small), arb_set_d(x.balls(3, 0), small);
+    const EuclideanWorld::Block inner = world.linear(up, world.norm(norm, x, 1)), y = world.linear(down, world.activate(activation, inner));
+    if (inner.fixed) REQUIRE(inner.fixed->column(0).top > 80);
+    const auto at = [&](int sign) {  // as far from the stream's middle as its radius lets it be
+      BallMatrix point(4, 1);
+      Ball step;
+      arb_set_ui(step, 2);
+      arb_rsqrt(step, step, high);
+      arb_mul_2exp_si(step, step, -200);
+      for (int i = 0; i < 4; ++i) arb_get_mid_arb(point(i, 0), x.balls(i, 0));
+      arb_addmul_si(point(0, 0), step, sign, high), arb_submul_si(point(1, 0), step, sign, high);
+      return exact.linear(down, exact.activate(activation, exact.linear(up, exact.norm(norm, point, 1))));
+    };
+    Ball moved, radius;
+    arb_sub(moved, at(1)(0, 0), at(0)(0, 0), high);
+    arb_abs(moved, moved);
+    arf_set_mag(arb_midref(static_cast<arb_ptr>(radius)), y.radii[0].get());
+    CHECK(arb_le(moved, radius));
+  }
+}
