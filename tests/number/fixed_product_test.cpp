@@ -109,6 +109,22 @@ TEST_CASE("balls in fixed point: midpoints, doubles, norms and largest entries")
   REQUIRE(tested >= 60);
 }
 
+TEST_CASE("what a product's sums lose of an exact vector is in its error") {
+  SplitMix64 random(14);
+  for (int trial = 0; trial < 20; ++trial) {
+    const TensorPtr weights = random_weights(random, 9, 12, trial % 2 == 0 ? Weights::narrow : Weights::wide);
+    auto x = FixedColumns::of(random_balls(random, 12, 1, Balls::exact_long, 200), 3);
+    REQUIRE(x);
+    x->column(0).error = Magnitude();
+    const auto y = fixed_product(PreparedWeights(weights), norms_of_rows(*weights), *x, 400);
+    REQUIRE(y);
+    const BallMatrix point = x->midpoints(), matrix = exact_balls(*weights, 0, 9);
+    BallMatrix z(9, 1);
+    arb_mat_mul(z.get(), matrix.get(), point.get(), exact);
+    REQUIRE(holds(*y, 0, z, exact));
+  }
+}
+
 TEST_CASE("the fixed-point product contains the exact one, with the same bits on every path") {
   SplitMix64 random(12);
   std::size_t tested = 0;

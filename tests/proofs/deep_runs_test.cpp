@@ -203,6 +203,7 @@ TEST_CASE("the circle of phases bounds vectors far out") {
     const Model model = synthetic_model(description);
     check::TwoLayers run(model, sequences(prefix), !linear, 96, 40), all(model, sequences(prefix), !linear, 96, 40);
     run.follow(known, [](std::int64_t) { return false; });
+    CHECK(run.unknown({0, 5, run.points() - 1}) == 5 * (run.fineness - 1));  // 0 and the last one share a cell
     const IntervalArithmetic& a = run.arithmetic();
     const std::int64_t whole = check::multiples_of_one(*model.layers[0].attention.rotary)[0];
     std::vector<std::int64_t> lengths = {4097, 6000, last};
@@ -257,7 +258,7 @@ TEST_CASE("the circle of phases bounds vectors far out") {
     check::Vector off = vectors.back();
     for (std::size_t k = 0; k < off.size(); ++k) a.sub(off[k], off[k], run.limit()[k]);
     const std::size_t cell = cell_of(last, run.points()), end = run.points() - 1;
-    const std::vector<std::size_t> refined = {0, cell, end};  // 0 and the last one share a cell
+    const std::vector<std::size_t> refined = {0, cell, end};
     CHECK(run.unknown(refined) == 5 * run.fineness - 5);
     const Recorder boxes(run, last, refined);
     REQUIRE(boxes.known);
