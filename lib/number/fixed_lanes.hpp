@@ -14,7 +14,7 @@ inline constexpr std::size_t most_fixed_digits = 24;  // what exp_lanes serves
 
 // All ones where the number is negative, else zero.
 SNELLEN_INLINE void signs_of(std::uint64_t* signs, const std::uint64_t* x, std::size_t digits) {
-  for (std::size_t l = 0; l < long_lanes; ++l) signs[l] = std::uint64_t{0} - (x[(digits - 1) * long_lanes + l] >> (long_digit_bits - 1));
+  for (std::size_t l = 0; l < long_lanes; ++l) signs[l] = ~((x[(digits - 1) * long_lanes + l] >> (long_digit_bits - 1)) - 1);
 }
 
 // y = x + z modulo 2^(52 digits); y may be either.

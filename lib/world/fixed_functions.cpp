@@ -19,7 +19,7 @@ slong bits_of(std::size_t digits) { return static_cast<slong>(digits) * digit_bi
 
 // Factors as fractions of a power of two 2^top, their signs apart, for eight rows at a time.
 struct Factors {
-  slong top = 0;
+  slong top = -FixedColumns::most_top;
   std::size_t digits = 0;
   std::vector<std::uint64_t> words;    // [group][digits][8]
   std::vector<std::uint64_t> signs;    // [group][8]
@@ -29,7 +29,6 @@ struct Factors {
   // No more digits than `most`, and no more than hold every bit.
   Factors(const BallVector& w, std::size_t most) {
     slong last = FixedColumns::most_top;
-    top = -FixedColumns::most_top;
     for (std::size_t i = 0; i < w.size(); ++i) {
       if (!tame(w[i]) || (!arf_is_zero(arb_midref(w[i])) && !FixedColumns::serves(ARF_EXP(arb_midref(w[i]))))) return;
       if (arf_is_zero(arb_midref(w[i]))) continue;
