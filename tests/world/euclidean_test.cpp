@@ -14,6 +14,7 @@
 #include "lib/world/rounded_euclidean.hpp"
 #include "lib/world/scalar.hpp"
 #include "tests/catch.hpp"
+#include "tests/number/random_balls.hpp"
 #include "tests/model/zoo.hpp"
 #include "tests/world/enclosing.hpp"
 
@@ -327,6 +328,37 @@ TEST_CASE("a branch's own errors join the stream's radius, whichever entry has t
     const auto sum = world.add(x, branch);
     REQUIRE(!(sum.radii[0] < radius));
     REQUIRE(sum.radii[0] < shifted(radius, 1));
+  }
+}
+
+TEST_CASE("a branch in fixed point brings its error to the stream, and their sum's rounding") {
+  SplitMix64 random(8);
+  const std::size_t width = 19;
+  const long bits = 96;
+  const EuclideanWorld world(bits);
+  for (const bool with_error : {false, true}) {
+    BallMatrix own(width, 1), branch(width, 1);
+    for (std::size_t i = 0; i < width; ++i) random_midpoint(random, own(i, 0), 90), random_midpoint(random, branch(i, 0), 300);
+    auto fixed = FixedColumns::of(branch, 6);
+    REQUIRE(fixed);
+    fixed->column(0).error = Magnitude();
+    if (with_error) mag_set_ui_2exp_si(fixed->column(0).error.get(), 1, -20);
+    const Magnitude error = fixed->column(0).error;
+    const BallMatrix there = fixed->midpoints();
+    const auto sum = world.add(stream(own, 0, bits), {BallMatrix(), std::vector<Magnitude>(1), EuclideanWorld::Plain{}, bits, std::make_shared<const FixedColumns>(std::move(*fixed))});
+    // Off the sum's midpoints by its rounding, and the branch's error in the same direction.
+    Ball squares, off, least, radius;
+    for (std::size_t i = 0; i < width; ++i) {
+      arb_add(off, own(i, 0), there(i, 0), ARF_PREC_EXACT);
+      arb_sub(off, off, sum.balls(i, 0), ARF_PREC_EXACT);
+      arb_addmul(squares, off, off, ARF_PREC_EXACT);
+    }
+    if (!with_error) REQUIRE(!arb_is_zero(squares));  // something is rounded
+    arb_sqrt(off, squares, 200);
+    arf_set_mag(arb_midref(static_cast<arb_ptr>(least)), error.get());
+    arb_add(least, least, off, 200);
+    arf_set_mag(arb_midref(static_cast<arb_ptr>(radius)), sum.radii[0].get());
+    REQUIRE(arb_le(least, radius));
   }
 }
 
