@@ -1,7 +1,6 @@
 #include "lib/model/tensor.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <stdexcept>
 
 namespace snellen {
@@ -20,13 +19,6 @@ RowsOfTensor::RowsOfTensor(TensorPtr base, std::vector<std::size_t> indices)
     : Tensor(indices.size(), base->columns()), base_(std::move(base)), indices_(std::move(indices)) {
   if (std::any_of(indices_.begin(), indices_.end(), [&](std::size_t i) { return i >= base_->rows(); }))
     throw std::logic_error("RowsOfTensor: no such row");
-}
-
-TensorPtr RowsOfTensor::slice(TensorPtr base, std::size_t begin, std::size_t end) {
-  if (begin > end) throw std::logic_error("RowsOfTensor::slice: begin > end");
-  std::vector<std::size_t> indices(end - begin);
-  std::iota(indices.begin(), indices.end(), begin);
-  return std::make_shared<RowsOfTensor>(std::move(base), std::move(indices));
 }
 
 void RowsOfTensor::read_row(std::size_t row, std::span<double> values) const { base_->read_row(indices_[row], values); }

@@ -52,7 +52,6 @@ class DenseTensor final : public Tensor {
 class RowsOfTensor final : public Tensor {
  public:
   RowsOfTensor(TensorPtr base, std::vector<std::size_t> indices);
-  static TensorPtr slice(TensorPtr base, std::size_t begin, std::size_t end);
   std::string_view storage() const override { return base_->storage(); }
   void read_row(std::size_t row, std::span<double> values) const override;
 
