@@ -41,7 +41,7 @@ class TwoLayers {
     virtual ~Judge() = default;
     virtual void later(const Vector& g) = 0;                       // first
     virtual bool point(const Vector& box, std::size_t c) = 0;      // c = 0, ..., points() - 1; on all threads
-    // Then these points, rising, are met again with their cells refined; nothing is asked where there are none.
+    // Then these points, rising, are met again with their cells refined, if there are any; nothing: given up, as by a false.
     virtual std::optional<std::vector<std::size_t>> refined() = 0;
     // The box of the point c / fineness, which replaces `point`'s where `fineness` divides c; on all threads.
     virtual bool fine(const Vector& box, std::size_t c) = 0;
