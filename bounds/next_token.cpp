@@ -33,28 +33,34 @@ struct Leader {
 
 // Columns of balls as doubles [width][tokens], so that those of a row of the unembedding are added side by side.
 struct Doubles {
-  std::vector<double> middles;
-  std::vector<double> sizes, errors;  // of each column at least |its doubles|_2, |y - its doubles|_2
+  std::vector<double> middles, radii;         // each radius at most the ball's
+  std::vector<double> sizes, errors, shifts;  // of each column at least |its doubles|_2, |y - its doubles|_2, |y's middles - its doubles|_2
 };
 
 Doubles doubles_of(const BallMatrix& y) {
   const std::size_t width = y.rows(), count = y.columns();
-  Doubles result{std::vector<double>(width * count), std::vector<double>(count), std::vector<double>(count)};
+  const std::vector<double> entries(width * count), columns(count);
+  Doubles result{entries, entries, columns, columns, columns};
   parallel_for(count, [&](std::size_t c) {
     std::vector<double> column(width);
-    Magnitude squares;
+    Magnitude squares, shifts;
     Ball off;
     for (std::size_t k = 0; k < width; ++k) {
-      const double middle = arf_get_d(arb_midref(y(k, c)), ARF_RND_NEAR);
+      const double middle = arf_get_d(arb_midref(y(k, c)), ARF_RND_NEAR), radius = mag_get_d(arb_radref(y(k, c)));
       if (is_moderate(middle)) column[k] = middle;
       arb_set_d(off, column[k]);
       arb_sub(off, y(k, c), off, 64);
       const Magnitude most = Magnitude::of(off);
       squares += most * most;
+      mag_zero(arb_radref(static_cast<arb_ptr>(off)));
+      const Magnitude shift = Magnitude::of(off);
+      shifts += shift * shift;
       result.middles[k * count + c] = column[k];
+      result.radii[k * count + c] = std::min(radius, 0x1p100);
     }
     mag_sqrt(squares.get(), squares.get());
-    result.sizes[c] = euclidean_norm(column), result.errors[c] = upper_double(squares);
+    mag_sqrt(shifts.get(), shifts.get());
+    result.sizes[c] = euclidean_norm(column), result.errors[c] = upper_double(squares), result.shifts[c] = upper_double(shifts);
   });
   return result;
 }
@@ -106,6 +112,56 @@ std::vector<std::vector<Token>> candidates(const Model& model, const BallMatrix&
   return result;
 }
 
+// Of each column, whether no precision can certify a token among these: the radii alone keep each logit's upper end above the lower end of any that could lead.
+// By it no time is lost where a search tries balls that are far too wide; it proves nothing and takes no answer away.
+std::vector<bool> hopeless(const Model& model, const BallMatrix& y, const std::vector<Token>& tokens) {
+  const std::size_t width = y.rows(), count = y.columns();
+  const Doubles by = doubles_of(y);
+  const std::vector<double> bias = biases_of(model);
+  // Of sums within `off` of the middles' logits, and spreads at most the logits' radii.
+  struct Race {
+    double lower = -INFINITY;  // the largest upper bound of a lower end
+    bool wide = false;         // whether that logit's ball is certainly no smaller than the doubt of its sum
+    double upper = -INFINITY, second = -INFINITY, own = -INFINITY;  // the two largest lower bounds of upper ends, and that logit's own
+    void meet(double sum, double off, double spread) {
+      if (!(off < infinite_bound)) lower = INFINITY, wide = false;  // doubles say nothing
+      const double least_upper = sum + spread - off;
+      if (lower < sum - spread + off) lower = sum - spread + off, wide = spread >= off, own = least_upper;
+      if (upper < least_upper) std::swap(upper, second), upper = least_upper;
+      else second = std::max(second, least_upper);
+    }
+    // Any other's lower end is at most the upper end of that logit, whose own is at most another's.
+    bool lost() const { return wide && (own < upper ? upper : second) >= lower; }
+  };
+  std::vector<Race> races(count);
+  std::vector<double> sums(rows_at_a_time * count), offs(sums.size()), spreads(sums.size());
+  for (std::size_t begin = 0; begin < tokens.size(); begin += rows_at_a_time) {
+    const std::size_t rows = std::min(tokens.size() - begin, rows_at_a_time);
+    std::fill(sums.begin(), sums.end(), 0.0), std::fill(spreads.begin(), spreads.end(), 0.0);
+    parallel_for(rows, [&](std::size_t i) {
+      const auto token = static_cast<std::size_t>(tokens[begin + i]);
+      std::vector<double> row(width);
+      model.unembedding.weight->read_row(token, row);
+      const double norm = euclidean_norm(row);
+      add_products(row.data(), width, by.middles.data(), count, &sums[i * count]);
+      for (double& entry : row) entry = std::fabs(entry);
+      add_products(row.data(), width, by.radii.data(), count, &spreads[i * count]);
+      for (std::size_t c = 0; c < count; ++c) {
+        double& sum = sums[i * count + c];
+        sum += bias[token];
+        spreads[i * count + c] *= 1 - 0x1p-30;
+        offs[i * count + c] = norm * (by.shifts[c] + dot_error(width) * by.sizes[c]) + 0x1p-50 * (std::fabs(sum) + std::fabs(bias[token]));
+      }
+    });
+    parallel_for(count, [&](std::size_t c) {
+      for (std::size_t i = 0; i < rows; ++i) races[c].meet(sums[i * count + c], offs[i * count + c], spreads[i * count + c]);
+    });
+  }
+  std::vector<bool> result;
+  for (const Race& race : races) result.push_back(race.lost());
+  return result;
+}
+
 // Among these tokens.
 std::vector<std::optional<Token>> attempt(const Model& model, const BallWorld& world, const BallWorld::Block& y, const std::vector<Token>& tokens) {
   const std::vector<double> biases = biases_of(model);
@@ -138,12 +194,22 @@ std::vector<std::optional<Token>> certified_next_tokens(const Model& model, cons
   std::vector<std::size_t> open;
   for (std::size_t c = 0; c < left.size(); ++c)
     left[c].size() == 1 ? void(result[c] = left[c][0]) : open.push_back(c);
-  for (long bits = std::min(first_bits, world.bits()); !open.empty(); bits = std::min(2 * bits, world.bits())) {
+  const auto those_left = [&] {
     std::vector<Token> tokens;  // of all that are open; to meet one too many does no harm
     for (const std::size_t c : open) tokens.insert(tokens.end(), left[c].begin(), left[c].end());
     std::sort(tokens.begin(), tokens.end());
     tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
-    const auto found = attempt(model, BallWorld(bits), world.select(y, open), tokens);
+    return tokens;
+  };
+  if (!open.empty()) {
+    const std::vector<bool> lost = hopeless(model, world.select(y, open), those_left());
+    std::vector<std::size_t> still_open;
+    for (std::size_t i = 0; i < open.size(); ++i)
+      if (!lost[i]) still_open.push_back(open[i]);
+    open = std::move(still_open);
+  }
+  for (long bits = std::min(first_bits, world.bits()); !open.empty(); bits = std::min(2 * bits, world.bits())) {
+    const auto found = attempt(model, BallWorld(bits), world.select(y, open), those_left());
     std::vector<std::size_t> still_open;
     for (std::size_t i = 0; i < open.size(); ++i)
       found[i] ? void(result[open[i]] = found[i]) : still_open.push_back(open[i]);

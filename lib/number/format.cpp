@@ -131,6 +131,17 @@ void DoubleRounder::round_all(double* values, std::size_t count) const {
     for (std::size_t i = 0; i < count; ++i) values[i] = (*this)(values[i]);
 }
 
+double DoubleRounder::sum(std::span<const double> values) const {
+  const auto add_up = [&](const auto& rounds) {
+    double result = 0;
+    for (const double x : values) result = rounds(result + x);
+    return result;
+  };
+  if (path_ == Path::cast) return add_up([](double x) { return static_cast<double>(static_cast<float>(x)); });
+  if (path_ == Path::grid) return add_up(grid_);
+  return add_up(*this);
+}
+
 const std::vector<Format>& shipped_formats() {
   static const std::vector<Format> formats = make_shipped();
   return formats;

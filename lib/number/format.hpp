@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,7 @@ class DoubleRounder {
   explicit DoubleRounder(const Format& format);  // std::invalid_argument unless format.fits_double()
   double operator()(double x) const;
   void round_all(double* values, std::size_t count) const;  // in place
+  double sum(std::span<const double> values) const;         // from 0 and the first value on, rounded after each
   double largest() const { return grid_.largest; }
 
  private:

@@ -1,5 +1,6 @@
 #include "lib/number/real_rounder.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -99,6 +100,32 @@ double FunctionRounder::tanh(double x) const {
 double FunctionRounder::erf(double x) const {
   if (std::isnan(x) || x == 0 || std::fabs(x) > 30) return rounder_(std::isnan(x) || x == 0 ? x : std::copysign(1.0, x));
   return decide(std::erf(x), [x](arb_ptr y, slong bits) { arb_set_d(y, x), arb_hypgeom_erf(y, y, bits); });
+}
+
+// As `decide` does, for some values at once; one by one where their approximations leave it open, as those of NaN and of what is wide do.
+template <class Approximates, class Rounds>
+void FunctionRounder::each(std::span<double> values, const Approximates& approximate, const Rounds& rounded) const {
+  constexpr std::size_t some = 64;
+  double low[some], high[some];
+  for (std::size_t begin = 0; begin < values.size(); begin += some) {
+    const std::span<double> part = values.subspan(begin, std::min(values.size() - begin, some));
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      const double approximation = approximate(part[i]);
+      low[i] = approximation * (1 - 0x1p-44), high[i] = approximation * (1 + 0x1p-44);
+    }
+    rounder_.round_all(low, part.size()), rounder_.round_all(high, part.size());
+    for (std::size_t i = 0; i < part.size(); ++i) part[i] = !wide_ && low[i] == high[i] ? low[i] : rounded(part[i]);
+  }
+}
+
+void FunctionRounder::exp(std::span<double> values) const {
+  each(values, [](double x) { return std::exp(x); }, [this](double x) { return exp(x); });
+}
+void FunctionRounder::tanh(std::span<double> values) const {
+  each(values, [](double x) { return std::tanh(x); }, [this](double x) { return tanh(x); });
+}
+void FunctionRounder::erf(std::span<double> values) const {
+  each(values, [](double x) { return std::erf(x); }, [this](double x) { return erf(x); });
 }
 
 double FunctionRounder::inverse_sqrt(double x) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 
 #include "lib/number/flint.hpp"
 #include "lib/number/format.hpp"
@@ -35,8 +36,14 @@ class FunctionRounder {
   double tanh(double x) const;
   double erf(double x) const;
   double inverse_sqrt(double x) const;
+  // The same of each value, in place.
+  void exp(std::span<double> values) const;
+  void tanh(std::span<double> values) const;
+  void erf(std::span<double> values) const;
 
  private:
+  template <class Approximates, class Rounds>
+  void each(std::span<double> values, const Approximates& approximate, const Rounds& rounded) const;
   template <class Encloses>
   double decide(double approximation, const Encloses& enclose) const;
   Format format_;

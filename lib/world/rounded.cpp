@@ -56,27 +56,36 @@ std::vector<double> RoundedWorld::stored_vector(const Tensor& tensor) const {
   return values;
 }
 
-// combine(row, column, entry), stored.
-template <class Combine>
-RoundedWorld::Block RoundedWorld::each_entry(const char* operation, const Block& x, const Combine& combine) const {
-  Watch watch(*shared_, operation, x.tokens);
-  Block y{x.width, x.tokens, std::vector<double>(x.values.size())};
-  parallel_for(x.tokens, [&](std::size_t c) {
-    for (std::size_t r = 0; r < x.width; ++r) y.column(c)[r] = store(combine(r, c, x.column(c)[r]), watch, c);
+// What fill(c, column) writes, stored: in whole columns, so that both loops vectorise.
+template <class Fill>
+RoundedWorld::Block RoundedWorld::each_column(const char* operation, std::size_t width, std::size_t tokens, const Fill& fill) const {
+  Watch watch(*shared_, operation, tokens);
+  Block y{width, tokens, std::vector<double>(width * tokens)};
+  parallel_for(tokens, [&](std::size_t c) {
+    const std::span<double> column(y.column(c), width);
+    fill(c, column);
+    store_all(column, watch, c);
   });
   return y;
 }
 
+// combine(row, column, entry), stored.
+template <class Combine>
+RoundedWorld::Block RoundedWorld::each_entry(const char* operation, const Block& x, const Combine& combine) const {
+  return each_column(operation, x.width, x.tokens, [&](std::size_t c, std::span<double> out) {
+    const double* in = x.column(c);
+    for (std::size_t r = 0; r < out.size(); ++r) out[r] = combine(r, c, in[r]);
+  });
+}
+
 RoundedWorld::Block RoundedWorld::embed(const TensorPtr& table, std::span<const Column> columns) const {
-  Block x{table->columns(), columns.size(), std::vector<double>(table->columns() * columns.size())};
-  for (std::size_t c = 0; c < columns.size(); ++c) table->read_row(index(columns[c].token, *table, "token"), {x.column(c), x.width});
-  return each_entry("embedding", x, [](std::size_t, std::size_t, double entry) { return entry; });
+  return each_column("embedding", table->columns(), columns.size(),
+                     [&](std::size_t c, std::span<double> out) { table->read_row(index(columns[c].token, *table, "token"), out); });
 }
 
 RoundedWorld::Block RoundedWorld::add_rows(const Block& x, const TensorPtr& table, std::span<const Column> columns) const {
-  Block rows{x.width, x.tokens, std::vector<double>(x.values.size())};
-  for (std::size_t c = 0; c < columns.size(); ++c) table->read_row(index(columns[c].position, *table, "position"), {rows.column(c), rows.width});
-  return add(x, each_entry("positions", rows, [](std::size_t, std::size_t, double entry) { return entry; }));
+  return add(x, each_column("positions", x.width, columns.size(),
+                            [&](std::size_t c, std::span<double> out) { table->read_row(index(columns[c].position, *table, "position"), out); }));
 }
 
 RoundedWorld::Block RoundedWorld::add_sinusoids(const Block& x, std::span<const Column> columns) const {
@@ -115,57 +124,75 @@ RoundedWorld::Block RoundedWorld::norm(const Norm& n, const Block& x, std::size_
   Watch watch(*shared_, "norm", x.tokens);
   Block y{x.width, x.tokens, std::vector<double>(x.values.size())};
   parallel_for(x.tokens, [&](std::size_t c) {
-    std::vector<double> part(size);
+    std::vector<double> part(size), squares(size);
+    // to[i] = rounded formula(i), for all i.
+    const auto each = [&](std::span<double> to, const auto& formula) {
+      for (std::size_t i = 0; i < size; ++i) to[i] = formula(i);
+      f.rounder().round_all(to.data(), size);
+    };
     for (std::size_t begin = 0; begin < x.width; begin += size) {
       const double* in = x.column(c) + begin;
-      double* out = y.column(c) + begin;
-      for (std::size_t i = 0; i < size; ++i) part[i] = f(in[i]);
+      const std::span<double> out(y.column(c) + begin, size);
+      each(part, [&](std::size_t i) { return in[i]; });
       if (n.kind == NormKind::layer) {
-        double sum = 0;
-        for (const double entry : part) sum = f.add(sum, entry);
-        const double mean = f.divide(sum, count);
-        for (double& entry : part) entry = f.subtract(entry, mean);
+        const double mean = f.divide(f.rounder().sum(part), count);
+        each(part, [&](std::size_t i) { return part[i] - mean; });
       }
-      double squares = 0;
-      for (const double entry : part) squares = f.add(squares, f.multiply(entry, entry));
-      watch.result(squares, c);
-      const double inverse = f.function().inverse_sqrt(f.add(f.divide(squares, count), epsilon));
-      for (std::size_t i = 0; i < size; ++i) {
-        double entry = f.multiply(f.multiply(part[i], inverse), weight[i]);
-        if (n.bias) entry = f.add(entry, bias[i]);
-        out[i] = store(entry, watch, c);
-      }
+      each(squares, [&](std::size_t i) { return part[i] * part[i]; });
+      const double sum = f.rounder().sum(squares);
+      watch.result(sum, c);
+      const double inverse = f.function().inverse_sqrt(f.add(f.divide(sum, count), epsilon));
+      each(part, [&](std::size_t i) { return part[i] * inverse; });
+      each(out, [&](std::size_t i) { return part[i] * weight[i]; });
+      if (n.bias) each(out, [&](std::size_t i) { return out[i] + bias[i]; });
+      store_all(out, watch, c);
     }
   });
   return y;
 }
 
 RoundedWorld::Block RoundedWorld::activate(Activation activation, const Block& x) const {
+  if (activation == Activation::identity) return x;
   const FormatArithmetic& f = function_;
-  const auto apply = [&](const auto& function) {
-    return each_entry("activation", x, [&](std::size_t, std::size_t, double entry) { return function(f(entry)); });
-  };
-  switch (activation) {
-    case Activation::identity: return x;
-    case Activation::relu: return apply([](double e) { return e < 0 ? 0.0 : e; });
-    case Activation::silu: return apply([&](double e) { return f.divide(e, f.add(1, f.function().exp(-e))); });
-    case Activation::gelu_exact: {
-      const double root = round_inverse_sqrt(f.format(), 2);
-      return apply([&, root](double e) { return f.multiply(f.multiply(0.5, e), f.add(1, f.function().erf(f.multiply(e, root)))); });
+  const FunctionRounder& function = f.function();
+  const double half_root = activation != Activation::gelu_exact ? 0 : round_inverse_sqrt(f.format(), 2);
+  const double pi_root = activation != Activation::gelu_tanh ? 0 : round_real(f.format(), [](arb_ptr y, slong bits) {
+    arb_const_pi(y, bits), arb_ui_div(y, 2, y, bits), arb_sqrt(y, y, bits);
+  });
+  const double cubic = f(0.044715);
+  return each_column("activation", x.width, x.tokens, [&](std::size_t c, std::span<double> y) {
+    std::vector<double> e(x.column(c), x.column(c) + x.width), t(x.width);
+    // to[i] = rounded formula(i), for all i.
+    const auto each = [&](std::span<double> to, const auto& formula) {
+      for (std::size_t i = 0; i < to.size(); ++i) to[i] = formula(i);
+      f.rounder().round_all(to.data(), to.size());
+    };
+    each(e, [&](std::size_t i) { return e[i]; });
+    switch (activation) {
+      case Activation::identity: break;
+      case Activation::relu: return each(y, [&](std::size_t i) { return e[i] < 0 ? 0.0 : e[i]; });
+      case Activation::silu:
+        each(t, [&](std::size_t i) { return -e[i]; });
+        function.exp(t);
+        each(t, [&](std::size_t i) { return 1 + t[i]; });
+        return each(y, [&](std::size_t i) { return e[i] / t[i]; });
+      case Activation::gelu_exact:
+        each(t, [&](std::size_t i) { return e[i] * half_root; });
+        function.erf(t);
+        break;
+      case Activation::gelu_tanh:
+        each(t, [&](std::size_t i) { return e[i] * e[i]; });
+        each(t, [&](std::size_t i) { return t[i] * e[i]; });
+        each(t, [&](std::size_t i) { return cubic * t[i]; });
+        each(t, [&](std::size_t i) { return e[i] + t[i]; });
+        each(t, [&](std::size_t i) { return pi_root * t[i]; });
+        function.tanh(t);
+        break;
     }
-    case Activation::gelu_tanh: {
-      const double root = round_real(f.format(), [](arb_ptr y, slong bits) {
-        arb_const_pi(y, bits), arb_ui_div(y, 2, y, bits), arb_sqrt(y, y, bits);
-      });
-      const double cubic = f(0.044715);
-      return apply([&, root, cubic](double e) {
-        const double cube = f.multiply(f.multiply(e, e), e);
-        const double inner = f.multiply(root, f.add(e, f.multiply(cubic, cube)));
-        return f.multiply(f.multiply(0.5, e), f.add(1, f.function().tanh(inner)));
-      });
-    }
-  }
-  throw std::logic_error("RoundedWorld::activate: unknown activation");
+    each(t, [&](std::size_t i) { return 1 + t[i]; });
+    each(y, [&](std::size_t i) { return 0.5 * e[i]; });
+    each(y, [&](std::size_t i) { return y[i] * t[i]; });
+  });
 }
 
 RoundedWorld::Block RoundedWorld::rotate(const Block& x, const Rotary& rotary, std::size_t heads, std::span<const Column> columns) const {
@@ -173,13 +200,23 @@ RoundedWorld::Block RoundedWorld::rotate(const Block& x, const Rotary& rotary, s
   if (half == 0) return x;
   std::vector<const std::vector<CosSin>*> tables;
   for (const Column& column : columns) tables.push_back(&shared_->rotation(rotary.base, rotary.dimensions, column.position));
-  return each_entry("rotary", x, [&](std::size_t r, std::size_t c, double entry) {
-    const std::size_t i = r % head_size, f = i % half;
-    if (i >= 2 * half) return entry;
-    const CosSin& turn = (*tables[c])[f];
-    const double other = x.column(c)[i < half ? r + half : r - half];
-    const double cos = rope_.multiply(rope_(entry), turn.cos), sin = rope_.multiply(rope_(other), turn.sin);
-    return i < half ? rope_.subtract(cos, sin) : rope_.add(cos, sin);
+  return each_column("rotary", x.width, x.tokens, [&](std::size_t c, std::span<double> y) {
+    const std::vector<CosSin>& turns = *tables[c];
+    std::vector<double> cos(half), sin(half);
+    const auto rounded = [&](std::vector<double>& values) { rope_.rounder().round_all(values.data(), values.size()); };
+    // y[to] = x[from] cos + sign x[other] sin.
+    const auto turn = [&](std::size_t to, std::size_t other, double sign) {
+      std::copy_n(x.column(c) + to, half, cos.begin());
+      std::copy_n(x.column(c) + other, half, sin.begin());
+      rounded(cos), rounded(sin);
+      for (std::size_t f = 0; f < half; ++f) cos[f] *= turns[f].cos, sin[f] *= turns[f].sin;
+      rounded(cos), rounded(sin);
+      for (std::size_t f = 0; f < half; ++f) cos[f] += sign * sin[f];
+      rounded(cos);
+      std::copy(cos.begin(), cos.end(), y.begin() + static_cast<std::ptrdiff_t>(to));
+    };
+    std::copy_n(x.column(c), x.width, y.begin());  // what no frequency turns
+    for (std::size_t head = 0; head < x.width; head += head_size) turn(head, head + half, -1), turn(head + half, head, 1);
   });
 }
 

@@ -82,6 +82,8 @@ class RoundedWorld {
   std::vector<double> stored_vector(const Tensor& tensor) const;
   double store(double x, Watch& watch, std::size_t column) const;
   void store_all(std::span<double> values, Watch& watch, std::size_t column) const;  // the same, in place and at once
+  template <class Fill>
+  Block each_column(const char* operation, std::size_t width, std::size_t tokens, const Fill& fill) const;
   template <class Combine>
   Block each_entry(const char* operation, const Block& x, const Combine& combine) const;
   template <class Real>

@@ -178,16 +178,22 @@ RoundedWorld::Block RoundedWorld::attend_with(const Accumulator<Real>& accumulat
             scores[i++] = static_cast<double>(sums[entry % lanes]);
         }
       }
-      double largest = -INFINITY, sum = 0;
+      double largest = -INFINITY;
       for (i = 0; i < scores.size(); ++i) {
         const double s = score(scores[i], h, columns[c].position - (view.first_position + static_cast<std::int64_t>(i)));
         watch.result(s, c);
         scores[i] = s;
         largest = std::max(largest, s);
       }
-      for (double& s : scores) s = f.function().exp(f.subtract(s, largest)), sum = f.add(sum, s);
+      for (double& s : scores) s -= largest;
+      f.rounder().round_all(scores.data(), scores.size());
+      f.function().exp(scores);
+      const double sum = f.rounder().sum(scores);
       watch.result(sum, c);
-      for (i = 0; i < scores.size(); ++i) probabilities[i] = static_cast<Real>(probability_(f.divide(scores[i], sum)));
+      for (double& s : scores) s /= sum;
+      f.rounder().round_all(scores.data(), scores.size());
+      probability_.rounder().round_all(scores.data(), scores.size());
+      std::transform(scores.begin(), scores.end(), probabilities.begin(), [](double s) { return static_cast<Real>(s); });
       for (std::size_t tile = 0; tile < tiles; ++tile) {
         Real sums[lanes] = {};
         const Real* weights = probabilities.data();
