@@ -13,6 +13,7 @@
 #include "bounds/family_text.hpp"
 #include "bounds/work.hpp"
 #include "lib/error.hpp"
+#include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
@@ -59,12 +60,11 @@ std::size_t index_of(const std::vector<Metric>& metrics, Metric metric) {
 template <class Vectors>
 std::vector<PairDistances> pair_distances(const CertifyRequest& request, const Evaluation& pairs, const Vectors& vectors, long bits) {
   std::vector<PairDistances> result(pairs.first.size());
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < result.size(); ++i) {
+  parallel_for(result.size(), [&](std::size_t i) {
     result[i].n = request.family.from + static_cast<std::int64_t>(i);
     for (const Metric metric : request.metrics)
       result[i].by_metric.push_back(distance(metric, vectors[pairs.first[i]], vectors[pairs.second[i]], bits));
-  }
+  });
   return result;
 }
 

@@ -113,8 +113,8 @@ BallMatrix FixedColumns::midpoints() const {
 BallMatrix FixedColumns::balls() const {
   BallMatrix x = midpoints();
 #pragma omp parallel for schedule(static)
-  for (std::size_t i = 0; i < rows_; ++i)
-    for (std::size_t c = 0; c < columns(); ++c) mag_set(arb_radref(x(i, c)), columns_[c].error.get());
+  for (std::size_t c = 0; c < columns(); ++c)
+    for (std::size_t i = 0; i < rows_; ++i) mag_set(arb_radref(x(i, c)), columns_[c].error.get());
   return x;
 }
 

@@ -170,7 +170,7 @@ class Bound {
 
     // L_h v_j, so that |O_h (v_j - o_i)| is a distance of two of them.
     const std::size_t entries = b_.past->moves.size();
-    rooted_.resize(entries * a_.heads * size_);
+    rooted_ = std::make_unique_for_overwrite<double[]>(entries * a_.heads * size_);
     key_norms_.resize(entries * a_.kv_heads), value_norms_.resize(entries * a_.kv_heads);
     parallel_for(entries, [&](std::size_t j) {
       for (std::size_t g = 0; g < a_.kv_heads; ++g) {
@@ -178,6 +178,7 @@ class Bound {
         key_norms_[slot] = length_of({b_.past->keys.values.data() + slot * size_, size_});
         value_norms_[slot] = length_of({b_.past->values.values.data() + slot * size_, size_});
       }
+      std::fill_n(rooted(j, 0), a_.heads * size_, 0.0);
       for (std::size_t h = 0; h < a_.heads; ++h)
         add_product(rooted(j, h), norms_->by_head[h].root_columns.data(), value_of(j, h), size_, size_);
     });
@@ -191,16 +192,13 @@ class Bound {
   };
   template <class Use>
   void for_each_row(std::span<const double> moves, const Use& use) const {
-    parallel_for(b_.columns.size(), [&](std::size_t place) {
-      const std::size_t i = b_.columns.size() - 1 - place;  // the longest first
-      use(i, row(i, moves));
-    });
+    parallel_for(b_.columns.size(), [&](std::size_t i) { use(i, row(i, moves)); });
   }
 
  private:
   std::size_t group(std::size_t h) const { return h / (a_.heads / a_.kv_heads); }
-  double* rooted(std::size_t j, std::size_t h) { return rooted_.data() + (j * a_.heads + h) * size_; }
-  const double* rooted(std::size_t j, std::size_t h) const { return rooted_.data() + (j * a_.heads + h) * size_; }
+  double* rooted(std::size_t j, std::size_t h) { return rooted_.get() + (j * a_.heads + h) * size_; }
+  const double* rooted(std::size_t j, std::size_t h) const { return rooted_.get() + (j * a_.heads + h) * size_; }
   const double* value_of(std::size_t j, std::size_t h) const { return b_.past->values.values.data() + (j * a_.kv_heads + group(h)) * size_; }
   const double* key_of(std::size_t j, std::size_t h) const { return b_.past->keys.values.data() + (j * a_.kv_heads + group(h)) * size_; }
 
@@ -216,8 +214,8 @@ class Bound {
   double scale_;
   bool moderate_;
   Vector slopes_;
-  Vector rooted_;                    // [entries][heads][size]
-  Vector key_norms_, value_norms_;   // [entries][kv_heads], near
+  std::unique_ptr<double[]> rooted_;  // [entries][heads][size]
+  Vector key_norms_, value_norms_;    // [entries][kv_heads], near
 };
 
 // What the n-th token seen moves o_i by, through its value and its key: factor (mixed + scale off towards).

@@ -11,6 +11,7 @@
 #include "lib/world/ball_activation.hpp"
 #include "lib/world/ball_attention.hpp"
 #include "lib/world/ball_functions.hpp"
+#include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
@@ -24,11 +25,13 @@ BallVector exact_row(const TensorPtr& tensor) {
   return result;
 }
 
-// Runs f(i) for i < count on all threads.
+// f(i, c) for every entry of x: by columns, as the other operations go, where there are several.
 template <class F>
-void for_each_index(std::size_t count, const F& f) {
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < count; ++i) f(i);
+void for_each_entry(const BallMatrix& x, const F& f) {
+  if (x.columns() == 1) return parallel_for(x.rows(), [&](std::size_t i) { f(i, 0); });
+  parallel_for(x.columns(), [&](std::size_t c) {
+    for (std::size_t i = 0; i < x.rows(); ++i) f(i, c);
+  });
 }
 
 BallMatrix same_shape(const BallMatrix& x) { return BallMatrix(x.rows(), x.columns()); }
@@ -49,7 +52,7 @@ class BallWorld::Rotations {
       const auto [place, added] = table.rows.try_emplace(column.position, BallVector(rotary.dimensions));
       if (added) missing.push_back(&*place);
     }
-    for_each_index(missing.size(), [&](std::size_t i) {
+    parallel_for(missing.size(), [&](std::size_t i) {
       auto& [position, row] = *missing[i];
       Ball angle;
       for (std::size_t f = 0; f < rotary.dimensions / 2; ++f) {
@@ -108,20 +111,17 @@ BallMatrix BallWorld::scale(const Block& x, const Root& factor) const {
 
 BallMatrix BallWorld::add(const Block& x, const Block& y) const {
   Block sum = same_shape(x);
-  for_each_index(x.rows(), [&](std::size_t i) {
-    for (std::size_t c = 0; c < x.columns(); ++c) {
-      arb_add(sum(i, c), x(i, c), y(i, c), bits_);
-      arb_set_round(sum(i, c), sum(i, c), deserved_bits(sum(i, c), bits_));
-    }
+  for_each_entry(x, [&](std::size_t i, std::size_t c) {
+    arb_add(sum(i, c), x(i, c), y(i, c), bits_);
+    arb_set_round(sum(i, c), sum(i, c), deserved_bits(sum(i, c), bits_));
   });
   return sum;
 }
 
 BallMatrix BallWorld::multiply(const Block& x, const Block& y) const {
   Block product = same_shape(x);
-  for_each_index(x.rows(), [&](std::size_t i) {
-    for (std::size_t c = 0; c < x.columns(); ++c)
-      arb_mul(product(i, c), x(i, c), y(i, c), std::min(deserved_bits(x(i, c), bits_), deserved_bits(y(i, c), bits_)));
+  for_each_entry(x, [&](std::size_t i, std::size_t c) {
+    arb_mul(product(i, c), x(i, c), y(i, c), std::min(deserved_bits(x(i, c), bits_), deserved_bits(y(i, c), bits_)));
   });
   return product;
 }
@@ -142,7 +142,7 @@ BallMatrix BallWorld::norm(const Norm& n, const Block& x, std::size_t groups) co
   const BallVector weight = norm_factors(n, size, bits_), bias = n.bias ? exact_row(n.bias) : BallVector();
 
   Block y = same_shape(x);
-  for_each_index(x.columns(), [&](std::size_t c) {
+  parallel_for(x.columns(), [&](std::size_t c) {
     const auto stride = static_cast<slong>(x.columns());
     const auto count = static_cast<slong>(size);
     BallVector centred(size);
@@ -182,7 +182,7 @@ BallMatrix BallWorld::activate(Activation activation, const Block& x) const {
   constexpr std::size_t at_once = 512;
   Block y = same_shape(x);
   const std::size_t count = x.rows() * x.columns();
-  for_each_index((count + at_once - 1) / at_once, [&](std::size_t part) {
+  parallel_for((count + at_once - 1) / at_once, [&](std::size_t part) {
     std::vector<arb_ptr> results;
     std::vector<arb_srcptr> arguments;
     for (std::size_t i = part * at_once; i < std::min(count, (part + 1) * at_once); ++i) {
@@ -198,7 +198,7 @@ BallMatrix BallWorld::rotate(const Block& x, const Rotary& rotary, std::size_t h
   const auto& table = rotations_->table(rotary, columns, bits_);
   const std::size_t head_size = x.rows() / heads, half = rotary.dimensions / 2;
   Block y = x;
-  for_each_index(columns.size(), [&](std::size_t c) {
+  parallel_for(columns.size(), [&](std::size_t c) {
     const BallVector& row = table.rows.at(columns[c].position);
     Ball t, cosine, sine;
     for (std::size_t h = 0; h < heads; ++h)
@@ -227,7 +227,7 @@ BallMatrix BallWorld::attend(const Attention& a, const Block& q, const Block& k,
 
 BallMatrix BallWorld::select(const Block& x, std::span<const std::size_t> columns) const {
   Block y(x.rows(), columns.size());
-  for_each_index(x.rows(), [&](std::size_t i) {
+  parallel_for(x.rows(), [&](std::size_t i) {
     for (std::size_t c = 0; c < columns.size(); ++c) arb_set(y(i, c), x(i, columns[c]));
   });
   return y;

@@ -10,6 +10,7 @@
 #include "lib/number/exp_lanes.hpp"
 #include "lib/number/magnitude.hpp"
 #include "lib/world/ball_functions.hpp"
+#include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
@@ -415,16 +416,15 @@ BallMatrix ball_attention(const Attention& a, const BallMatrix& q, std::span<con
   const ScoreConstants constants(a, bits);
   const std::size_t blocks = (columns.size() + block_columns - 1) / block_columns, group = a.heads / a.kv_heads;
   BallMatrix mixed(q.rows(), columns.size());
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t place = 0; place < blocks * a.kv_heads; ++place) {
-    const std::size_t block = blocks - 1 - place / a.kv_heads, kv_head = place % a.kv_heads;  // the longest views first
+  parallel_for(blocks * a.kv_heads, [&](std::size_t place) {
+    const std::size_t block = place / a.kv_heads, kv_head = place % a.kv_heads;
     Job job(a, constants, memory, kv_head, bits, mixed);
     for (std::size_t c = block * block_columns; c < std::min(columns.size(), (block + 1) * block_columns); ++c)
       for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h) job.add(q, c, h, visible(columns[c], first + c, a.window));
     job.run(columns, [&](const Query& query) {
       by_dots(a, constants, q, columns[query.column], query.column, query.head, first, memory, bits, mixed);
     });
-  }
+  });
   return mixed;
 }
 

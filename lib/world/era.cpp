@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "lib/world/ball_functions.hpp"
+#include "lib/world/workers.hpp"
 
 namespace snellen {
 namespace {
@@ -23,7 +24,7 @@ void set_row(arb_ptr entries, const Tensor& tensor, std::size_t row) {
 // Runs f(i) for i < count, on all threads where the work is worth it.
 template <class F>
 void for_each_index(std::size_t count, bool worth_it, const F& f) {
-#pragma omp parallel for schedule(dynamic) if (worth_it)
+  if (worth_it) return parallel_for(count, f);
   for (std::size_t i = 0; i < count; ++i) f(i);
 }
 

@@ -135,8 +135,11 @@ std::optional<FixedColumns> fixed_norm(const Norm& n, const BallMatrix& x, long 
 std::optional<FixedColumns> fixed_activation(Activation activation, const FixedColumns& x, ProductPath path) {
   const std::size_t digits = x.digits();
   if (activation != Activation::silu) return {};
-  for (std::size_t c = 0; c < x.columns(); ++c)
-    if (x.unit(c) + x.used_bits(c) > 9 || x.unit(c) + bits_of(digits) > most_logistic_top) return {};  // |x| <= 512
+  std::atomic<bool> serves = true;
+  parallel_for(x.columns(), [&](std::size_t c) {
+    if (x.unit(c) + x.used_bits(c) > 9 || x.unit(c) + bits_of(digits) > most_logistic_top) serves = false;  // |x| <= 512
+  });
+  if (!serves) return {};
   FixedColumns y(x.rows(), x.columns(), digits);
   parallel_for(x.columns(), [&](std::size_t c) {
     Lanes absolute, logistic, product;

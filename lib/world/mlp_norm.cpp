@@ -25,8 +25,19 @@ static_assert(tile == tile_side);
 std::vector<double> row_norms(std::span<const double> matrix, std::size_t rows) {
   const std::size_t length = matrix.size() / rows;
   std::vector<double> result(rows);
-  for (std::size_t k = 0; k < rows; ++k) result[k] = euclidean_norm(matrix.subspan(k * length, length));
+  parallel_for(rows, [&](std::size_t k) { result[k] = euclidean_norm(matrix.subspan(k * length, length)); });
   return result;
+}
+
+// Row by row, so that no addend passes more than rows + columns roundings.
+double sum_of_squares(const float* matrix, std::size_t rows, std::size_t columns) {
+  std::vector<double> sums(rows);
+  parallel_for(rows, [&](std::size_t i) {
+    double sum = 0;
+    for (std::size_t j = 0; j < columns; ++j) sum += static_cast<double>(matrix[i * columns + j]) * static_cast<double>(matrix[i * columns + j]);
+    sums[i] = sum;
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 bool all_finite(std::span<const double> values) {
@@ -265,14 +276,27 @@ std::vector<double> MlpNorm::frobenius_norms(std::span<const double> a, std::spa
   return result;
 }
 
-// Rows and columns beyond `rows` and `columns` are not written.                                              -> [rows, columns]
-std::vector<float> MlpNorm::products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric) {
-  std::vector<float> result(rows * columns);
+// entry(i, m): entry m of vector i. What is absent in the last panel is zero. Threads touch a panel's memory first, as they do in what follows.
+template <class Entry>
+MlpNorm::Panels MlpNorm::panels(std::size_t vectors, std::size_t length, const Entry& entry) {
+  Panels result{length, std::make_unique_for_overwrite<float[]>(panels_of(vectors) * length * tile)};
+  parallel_for(panels_of(vectors), [&](std::size_t panel) {
+    float* place = result.values.get() + panel * length * tile;
+    const std::size_t there = std::min(tile, vectors - panel * tile);
+    for (std::size_t m = 0; m < length; ++m)
+      for (std::size_t i = 0; i < tile; ++i) *place++ = i < there ? entry(panel * tile + i, m) : 0;
+  });
+  return result;
+}
+
+//                                                                                                             -> [rows, columns]
+std::unique_ptr<float[]> MlpNorm::products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric) {
+  auto result = std::make_unique_for_overwrite<float[]>(rows * columns);
   const NormKernels& kernels = norm_kernels();
   parallel_for(panels_of(rows), [&](std::size_t k) {
     std::array<float, tile * tile> sums;
     for (std::size_t l = symmetric ? k : 0; l < panels_of(columns); ++l) {
-      kernels.float_tile(sums.data(), x.values.data() + k * x.length * tile, y.values.data() + l * y.length * tile, x.length);
+      kernels.float_tile(sums.data(), x.values.get() + k * x.length * tile, y.values.get() + l * y.length * tile, x.length);
       for (std::size_t i = 0; i < tile && k * tile + i < rows; ++i)
         for (std::size_t j = 0; j < tile && l * tile + j < columns; ++j) {
           result[(k * tile + i) * columns + l * tile + j] = sums[i * tile + j];
@@ -304,45 +328,27 @@ double MlpNorm::operator_norm(std::span<const double> a, std::span<const double>
   double most_inner = 0x1p-200;
   for (const double x : largest) most_inner = std::max(most_inner, x);
   const int e = std::ilogb(largest_down_) + 1, f = std::ilogb(most_inner) + 1;
-  Panels rows{hidden_, std::vector<float>(panels_of(out_) * hidden_ * tile)}, columns{hidden_, std::vector<float>(panels_of(in_) * hidden_ * tile)};
   const double down_unit = std::ldexp(1.0, -e), inner_unit = std::ldexp(1.0, -f);
-  parallel_for(panels_of(out_), [&](std::size_t panel) {
-    float* place = rows.values.data() + panel * hidden_ * tile;
-    std::vector<double> row(hidden_);
-    for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i) {
-      down_.read_row(i, row);
-      for (std::size_t k = 0; k < hidden_; ++k) place[k * tile + i % tile] = static_cast<float>(row[k] * down_unit);
-    }
-  });
-  parallel_for(hidden_, [&](std::size_t k) {
-    for (std::size_t j = 0; j < in_; ++j) columns.values[((j / tile) * hidden_ + k) * tile + j % tile] = static_cast<float>(inner[k * in_ + j] * inner_unit);
-  });
-  const std::vector<float> jacobian = products(rows, columns, out_, in_, false);
+  const auto outer = std::make_unique_for_overwrite<double[]>(out_ * hidden_);
+  parallel_for(out_, [&](std::size_t i) { down_.read_row(i, {outer.get() + i * hidden_, hidden_}); });
+  const Panels rows = panels(out_, hidden_, [&](std::size_t i, std::size_t k) { return static_cast<float>(outer[i * hidden_ + k] * down_unit); });
+  const Panels columns = panels(in_, hidden_, [&](std::size_t j, std::size_t k) { return static_cast<float>(inner[k * in_ + j] * inner_unit); });
+  const auto jacobian = products(rows, columns, out_, in_, false);
   // |J - computed|_F <= error, by | |D| |B| |_F <= sum_k |D_k| |B_k|, B_k off by two roundings of doubles.
-  double crude = 0, squares = 0;
+  double crude = 0;
   for (std::size_t k = 0; k < hidden_; ++k) crude += down_columns_[k] * (std::fabs(a[k]) * gate_rows_[k] + (up_ ? std::fabs(b[k]) * up_rows_[k] : 0));
   const double error = upward((roundings(hidden_) + 4) * float_error * crude + std::ldexp(0x1p-90, e + f));
-  for (const float x : jacobian) squares += static_cast<double>(x) * static_cast<double>(x);
-  const double frobenius = upward(std::sqrt(squares));
+  const double frobenius = upward(std::sqrt(sum_of_squares(jacobian.get(), out_, in_)));
 
   // |J|_2^2 <= |S|_2 + error of S = J J^T, |S|_2^2 <= |S^2|_F + error of S^2, with J scaled to a Frobenius norm in [1/2, 1].
   const int g = std::ilogb(frobenius) + 1;
   if (std::abs(g) > 100) return upward(std::ldexp(frobenius, e + f) + error);
-  const auto panels = [&](const std::vector<float>& matrix, std::size_t length, float factor) {  // of rows [out, length]
-    Panels result{length, std::vector<float>(panels_of(out_) * length * tile)};
-    parallel_for(panels_of(out_), [&](std::size_t panel) {
-      for (std::size_t i = panel * tile; i < std::min(out_, (panel + 1) * tile); ++i)
-        for (std::size_t m = 0; m < length; ++m) result.values[(panel * length + m) * tile + i % tile] = matrix[i * length + m] * factor;
-    });
-    return result;
-  };
-  const Panels once = panels(jacobian, in_, std::ldexp(1.0F, -g));
-  const std::vector<float> square = products(once, once, out_, out_, true);
-  const Panels twice = panels(square, out_, 1);
-  const std::vector<float> fourth = products(twice, twice, out_, out_, true);
-  double square_size = 0, fourth_size = 0;
-  for (const float x : square) square_size += static_cast<double>(x) * static_cast<double>(x);
-  for (const float x : fourth) fourth_size += static_cast<double>(x) * static_cast<double>(x);
+  const float unit = std::ldexp(1.0F, -g);
+  const Panels once = panels(out_, in_, [&](std::size_t i, std::size_t m) { return jacobian[i * in_ + m] * unit; });
+  const auto square = products(once, once, out_, out_, true);
+  const Panels twice = panels(out_, out_, [&](std::size_t i, std::size_t m) { return square[i * out_ + m]; });
+  const auto fourth = products(twice, twice, out_, out_, true);
+  const double square_size = sum_of_squares(square.get(), out_, out_), fourth_size = sum_of_squares(fourth.get(), out_, out_);
   const double fourth_error = roundings(out_) * float_error * square_size + 0x1p-90, square_error = roundings(in_) * float_error + 0x1p-90;
   const double bound = upward(std::sqrt(upward(std::sqrt(upward(std::sqrt(fourth_size) + fourth_error)) + square_error)));
   return upward(std::ldexp(std::min(bound, 1.0), g + e + f) + error);

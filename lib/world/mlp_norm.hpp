@@ -46,7 +46,7 @@ class MlpNorm {
   // Vectors side by side in panels of 16, as floats: [panel][length][16].
   struct Panels {
     std::size_t length = 0;
-    std::vector<float> values;
+    std::unique_ptr<float[]> values;
   };
   // The columns of `down`, the rows of `gate` or `up`, each as integers (lib/number/integer_tile.hpp) that stand for 2^(exponent - 15) times themselves.
   struct ScaledRows {
@@ -61,7 +61,9 @@ class MlpNorm {
   // Entries of D^T D times those of G G^T, G U^T, U G^T, U U^T (without `up`, of the first alone), of the hidden units of two panels. How many tiles there are.
   std::size_t gram_tiles(Tile* tiles, std::size_t k, std::size_t l) const;
   std::size_t first_gram_tile(std::size_t k, std::size_t l) const;
-  static std::vector<float> products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric);
+  template <class Entry>
+  static Panels panels(std::size_t vectors, std::size_t length, const Entry& entry);
+  static std::unique_ptr<float[]> products(const Panels& x, const Panels& y, std::size_t rows, std::size_t columns, bool symmetric);
   std::vector<std::size_t> choose_references(std::span<const double> a, std::span<const double> b, std::span<const double> importance) const;
 
   const Tensor& down_;

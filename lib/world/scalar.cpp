@@ -4,14 +4,10 @@
 #include <bit>
 #include <stdexcept>
 
+#include "lib/world/workers.hpp"
+
 namespace snellen {
 namespace {
-
-template <class F>
-void for_each_column(std::size_t count, const F& f) {
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t c = 0; c < count; ++c) f(c);
-}
 
 std::vector<double> row_of(const Tensor& tensor, std::size_t row) {
   std::vector<double> values(tensor.columns());
@@ -50,7 +46,7 @@ auto ScalarWorld<A>::add_rows(const Block& x, const TensorPtr& table, std::span<
 template <class A>
 auto ScalarWorld<A>::add_sinusoids(const Block& x, std::span<const Column> columns) const -> Block {
   Block y = x;
-  for_each_column(columns.size(), [&](std::size_t c) {
+  parallel_for(columns.size(), [&](std::size_t c) {
     for (std::size_t f = 0; f < x.width / 2; ++f) {
       const auto [cosine, sine] = turn(columns[c].position, 10000, f, x.width);
       arithmetic_.add(y(2 * f, c), x(2 * f, c), sine);
@@ -88,7 +84,7 @@ auto ScalarWorld<A>::linear(const Linear& map, const Block& x) const -> Block {
   if (map.weight->columns() != x.width) throw std::logic_error("ScalarWorld::linear: the weight's columns are not the block's width");
   const std::vector<double> bias = map.bias ? row_of(*map.bias, 0) : std::vector<double>(out, 0.0);
   Block y = zeros(out, x.tokens);
-  for_each_column(out, [&](std::size_t i) {
+  parallel_for(out, [&](std::size_t i) {
     const std::vector<double> weight = row_of(*map.weight, i);
     Number term = arithmetic_.zero();
     for (std::size_t c = 0; c < x.tokens; ++c) {
@@ -116,7 +112,7 @@ auto ScalarWorld<A>::norm(const Norm& n, const Block& x, std::size_t groups) con
   }
   const std::vector<double> bias = n.bias ? row_of(*n.bias, 0) : std::vector<double>();
   Block y = x;
-  for_each_column(x.tokens, [&](std::size_t c) {
+  parallel_for(x.tokens, [&](std::size_t c) {
     const Number count = arithmetic_.of(static_cast<double>(size));
     for (std::size_t g = 0; g < groups; ++g) {
       Number* entries = &y(g * size, c);
@@ -189,7 +185,7 @@ void ScalarWorld<A>::activate(Activation activation, Number& result, const Numbe
 template <class A>
 auto ScalarWorld<A>::activate(Activation activation, const Block& x) const -> Block {
   Block y = x;
-  for_each_column(x.tokens, [&](std::size_t c) {
+  parallel_for(x.tokens, [&](std::size_t c) {
     for (std::size_t i = 0; i < x.width; ++i) activate(activation, y(i, c), x(i, c));
   });
   return y;
@@ -223,7 +219,7 @@ template <class A>
 auto ScalarWorld<A>::rotate(const Block& x, const Rotary& rotary, std::size_t heads, std::span<const Column> columns) const -> Block {
   const std::size_t head_size = x.width / heads, half = rotary.dimensions / 2;
   Block y = x;
-  for_each_column(columns.size(), [&](std::size_t c) {
+  parallel_for(columns.size(), [&](std::size_t c) {
     Number t = arithmetic_.zero();
     for (std::size_t f = 0; f < half; ++f) {
       const auto [cosine, sine] = turn(columns[c].position, rotary.base, f, rotary.dimensions);
@@ -258,7 +254,7 @@ auto ScalarWorld<A>::attend(const Attention& a, const Block& q, const Block& k, 
     slopes.push_back(s);
   }
   Block mixed = zeros(q.width, q.tokens);
-  for_each_column(columns.size(), [&](std::size_t c) {
+  parallel_for(columns.size(), [&](std::size_t c) {
     const View view = visible(columns[c], first + c, a.window);
     for (std::size_t h = 0; h < a.heads; ++h) {
       const std::size_t offset = h / (a.heads / a.kv_heads) * a.head_size;

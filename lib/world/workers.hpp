@@ -4,10 +4,11 @@
 
 #include <cfenv>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <limits>
 #include <stdexcept>
+
+#include "lib/number/work_shares.hpp"
 
 namespace snellen {
 
@@ -23,15 +24,15 @@ inline void require_ieee_arithmetic() {
 template <class Work>
 void parallel_for(std::size_t count, const Work& work) {
   std::exception_ptr failure;
+  WorkShares shares(count);
 #pragma omp parallel
   {
     bool checked = false;
-#pragma omp for schedule(dynamic)
-    for (std::int64_t i = 0; i < static_cast<std::int64_t>(count); ++i) {
+    while (const auto i = shares.next()) {
       try {
         if (!checked) require_ieee_arithmetic();
         checked = true;
-        work(static_cast<std::size_t>(i));
+        work(*i);
       } catch (...) {
 #pragma omp critical
         if (!failure) failure = std::current_exception();

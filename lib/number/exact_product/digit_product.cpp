@@ -4,6 +4,7 @@
 
 #include "lib/number/exact_product/limb_writer.hpp"
 #include "lib/number/exact_product/sum_rounding.hpp"
+#include "lib/number/work_shares.hpp"
 
 namespace snellen {
 namespace {
@@ -106,12 +107,12 @@ void digit_product(BallMatrix& y, const PreparedWeights& weights, const FixedPoi
   // Tiles of rows after each other for one block of columns, whose digits then stay in the cache.
   const std::size_t tiles = (weights.groups() + tile_groups - 1) / tile_groups;
   const std::size_t blocks = (x.columns() + block_columns - 1) / block_columns;
+  WorkShares jobs(tiles * blocks);
 #pragma omp parallel if (tiles * blocks > 1)
   {
     DigitSums product(weights, x, kernels, bits);
-#pragma omp for schedule(dynamic)
-    for (std::size_t job = 0; job < tiles * blocks; ++job) {
-      const std::size_t group = job % tiles * tile_groups, first = job / tiles * block_columns;
+    while (const auto job = jobs.next()) {
+      const std::size_t group = *job % tiles * tile_groups, first = *job / tiles * block_columns;
       product.run(y, group, std::min(tile_groups, weights.groups() - group), first, std::min(x.columns(), first + block_columns));
     }
   }

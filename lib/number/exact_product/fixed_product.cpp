@@ -7,12 +7,14 @@
 #include "lib/number/exact_product/kernels.hpp"
 #include "lib/number/fixed_lanes.hpp"
 #include "lib/number/multiversion.hpp"
+#include "lib/number/work_shares.hpp"
 
 namespace snellen {
 namespace {
 
 constexpr slong guard_bits = 8;  // of the digits below `bits`, their sign among them
 constexpr std::size_t block_columns = 8;
+constexpr std::size_t cached_bytes = 1 << 20, most_at_once = 32;  // by bytes: processors with tiles have caches of 2 MiB a core
 constexpr std::size_t more_words = 2;  // above the digits of a sum: |sum_k w_ik m'_k| < 2^(50 + 20 + B n - 1)
 
 // Bits [bit, bit + width) of eight numbers, width <= 52; their signs above their digits.
@@ -192,10 +194,13 @@ class FixedProduct {
         columns_(x.columns()) {}
 
   void cut(long bits) {
+    std::vector<slong> used_bits(columns_.size());
+#pragma omp parallel for schedule(static)
+    for (std::size_t c = 0; c < columns_.size(); ++c) used_bits[c] = x_.used_bits(c);
     std::size_t total = 0;
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       CutColumn& column = columns_[c];
-      const slong used = x_.used_bits(c), wanted = std::min<slong>(bits + guard_bits, used + 1);
+      const slong used = used_bits[c], wanted = std::min<slong>(bits + guard_bits, used + 1);
       column.count = static_cast<std::size_t>((wanted + width_ - 1) / width_);
       column.cut = std::max<slong>(0, used + 1 - static_cast<slong>(column.count) * width_);
       column.unit = x_.unit(c) + column.cut;
@@ -218,15 +223,23 @@ class FixedProduct {
 
   const CutColumn& column(std::size_t c) const { return columns_[c]; }
 
+  // At least |x_c|_2, of each column.
+  std::vector<Magnitude> norms() const {
+    std::vector<Magnitude> result(columns_.size());
+#pragma omp parallel for schedule(static)
+    for (std::size_t c = 0; c < columns_.size(); ++c) result[c] = x_.norm(c);
+    return result;
+  }
+
   void multiply() const {
     if (bytes_) return multiply_bytes();
     const std::size_t tiles = (weights_.groups() + tile_groups - 1) / tile_groups, blocks = (columns_.size() + block_columns - 1) / block_columns;
+    WorkShares jobs(tiles * blocks);
 #pragma omp parallel
     {
       Room room(most_, y_.digits());
-#pragma omp for schedule(dynamic)
-      for (std::size_t job = 0; job < tiles * blocks; ++job) {
-        const std::size_t group = job % tiles * tile_groups, first = job / tiles * block_columns;
+      while (const auto job = jobs.next()) {
+        const std::size_t group = *job % tiles * tile_groups, first = *job / tiles * block_columns;
         for (std::size_t c = first; c < std::min(columns_.size(), first + block_columns); ++c)
           multiply(group, std::min(tile_groups, weights_.groups() - group), c, room);
       }
@@ -245,8 +258,9 @@ class FixedProduct {
   const std::int64_t* digit_sums(std::size_t c) const { return digit_sums_.data() + c * chunks_ * most_; }
 
   // Places of m' and of its products with weights: |m'| < 2^(28 count - 1) is below 127 2^(8 (own - 1)) with one byte more.
-  std::size_t places(std::size_t c) const {
-    const std::size_t own = columns_[c].count * narrow_digit_bits / 8 + 1;
+  std::size_t places(std::size_t c) const { return places_of(columns_[c].count); }
+  std::size_t places_of(std::size_t count) const {
+    const std::size_t own = count * narrow_digit_bits / 8 + 1;
     return (own + bytes_->digits() - 1 + byte_rows - 1) / byte_rows * byte_rows;
   }
   std::int8_t* byte_vector(std::size_t c) const { return vectors_.get() + columns_[c].begin; }
@@ -254,22 +268,27 @@ class FixedProduct {
   void cut_to_bytes() {
     std::size_t total = 0;
     for (std::size_t c = 0; c < columns_.size(); ++c) columns_[c].begin = total, total += byte_vector_size(bytes_->chunks(), places(c));
-    vectors_ = std::make_unique<std::int8_t[]>(total);
+    vectors_ = std::make_unique_for_overwrite<std::int8_t[]>(total);  // each thread touches its own first
 #pragma omp parallel for schedule(static)
-    for (std::size_t c = 0; c < columns_.size(); ++c) cut_bytes(x_, c, static_cast<std::size_t>(columns_[c].cut), places(c), byte_vector(c));
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      std::fill_n(byte_vector(c), byte_vector_size(bytes_->chunks(), places(c)), 0);
+      cut_bytes(x_, c, static_cast<std::size_t>(columns_[c].cut), places(c), byte_vector(c));
+    }
   }
 
   void multiply_bytes() const {
-    const std::size_t tiles = (weights_.rows() + byte_rows - 1) / byte_rows, blocks = (columns_.size() + block_columns - 1) / block_columns;
+    // As many columns at a time as keep their digits in the cache while the weights pass.
+    const std::size_t at_once = std::clamp(cached_bytes / byte_vector_size(bytes_->chunks(), places_of(most_)), block_columns, most_at_once);
+    const std::size_t tiles = (weights_.rows() + byte_rows - 1) / byte_rows, blocks = (columns_.size() + at_once - 1) / at_once;
+    WorkShares jobs(tiles * blocks);
 #pragma omp parallel
     {
       const ByteTiles configured(true);
       Room room(most_, y_.digits());
       std::vector<std::int32_t> sums;
-#pragma omp for schedule(dynamic)
-      for (std::size_t job = 0; job < tiles * blocks; ++job) {
-        const std::size_t tile = job % tiles, first = job / tiles * block_columns;
-        for (std::size_t c = first; c < std::min(columns_.size(), first + block_columns); ++c) {
+      while (const auto job = jobs.next()) {
+        const std::size_t tile = *job % tiles, first = *job / tiles * at_once;
+        for (std::size_t c = first; c < std::min(columns_.size(), first + at_once); ++c) {
           sums.resize(places(c) * byte_rows);
           byte_sums(*bytes_, tile, byte_vector(c), places(c), sums.data());
           for (std::size_t g = 2 * tile; g < std::min(weights_.groups(), 2 * tile + 2); ++g)
@@ -358,10 +377,11 @@ std::optional<FixedColumns> fixed_product(const PreparedWeights& weights, std::s
   FixedColumns y(weights.rows(), x.columns(), x.digits());
   FixedProduct product(weights, x, y, kernels_of(path), by_bytes && ByteWeights::serves(weights) ? ByteWeights::of(weights) : nullptr);
   product.cut(bits);
+  const std::vector<Magnitude> norms = product.norms();
   std::vector<Magnitude> cuts;
   for (std::size_t c = 0; c < x.columns(); ++c) {
     cuts.push_back(product.column(c).cut > 0 ? root_of(x.rows()) * two_to(product.column(c).unit) : Magnitude());
-    const Magnitude bound = largest * (x.norm(c) + cuts[c]);
+    const Magnitude bound = largest * (norms[c] + cuts[c]);
     if (mag_cmp_2exp_si(bound.get(), FixedColumns::most_top) >= 0) return {};
     y.column(c).top = mag_cmp_2exp_si(bound.get(), -FixedColumns::most_top) < 0 ? -FixedColumns::most_top : MAG_EXP(bound.get());
   }
