@@ -1,30 +1,41 @@
 #include "lib/number/ball_matrix.hpp"
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 namespace snellen {
 namespace {
 
 constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more than they bring
 
+// Row after row as they lie in memory; each thread its own columns, as in everything else, so that it gives back the memory that it asked for.
+template <class Each>
+void for_each_entry(std::size_t rows, std::size_t columns, const Each& each) {
+#pragma omp parallel if (rows * columns >= parallel_entries)
+  {
+    std::size_t first = 0, last = columns;
+#ifdef _OPENMP
+    const auto thread = static_cast<std::size_t>(omp_get_thread_num()), threads = static_cast<std::size_t>(omp_get_num_threads());
+    first = columns * thread / threads, last = columns * (thread + 1) / threads;
+#endif
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = first; j < last; ++j) each(i, j);
+  }
+}
+
 }  // namespace
 
 BallMatrix::BallMatrix(const BallMatrix& other) : BallMatrix(other.rows(), other.columns()) {
-  const std::size_t height = rows(), width = columns();
-  // By columns, as everything else is: what a thread asked memory for, it gives back.
-#pragma omp parallel for schedule(static) if (height * width >= parallel_entries)
-  for (std::size_t j = 0; j < width; ++j)
-    for (std::size_t i = 0; i < height; ++i) arb_set((*this)(i, j), other(i, j));
+  for_each_entry(rows(), columns(), [&](std::size_t i, std::size_t j) { arb_set((*this)(i, j), other(i, j)); });
 }
 
 BallMatrix::~BallMatrix() {
-  const std::size_t height = rows(), width = columns();
-  if (height * width >= parallel_entries) {
-#pragma omp parallel for schedule(static)
-    for (std::size_t j = 0; j < width; ++j)
-      for (std::size_t i = 0; i < height; ++i) {
-        arb_clear((*this)(i, j));
-        arb_init((*this)(i, j));  // for arb_mat_clear
-      }
-  }
+  if (rows() * columns() >= parallel_entries)
+    for_each_entry(rows(), columns(), [&](std::size_t i, std::size_t j) {
+      arb_clear((*this)(i, j));
+      arb_init((*this)(i, j));  // for arb_mat_clear
+    });
   arb_mat_clear(matrix_);
 }
 
