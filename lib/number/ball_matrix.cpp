@@ -12,7 +12,7 @@ constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more
 // Row after row as they lie in memory; each thread its own columns, as in everything else, so that it gives back the memory that it asked for.
 template <class Each>
 void for_each_entry(std::size_t rows, std::size_t columns, const Each& each) {
-#pragma omp parallel if (rows * columns >= parallel_entries)
+#pragma omp parallel if (columns > 1 && rows * columns >= parallel_entries)
   {
     std::size_t first = 0, last = columns;
 #ifdef _OPENMP

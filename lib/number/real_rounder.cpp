@@ -8,6 +8,7 @@ namespace snellen {
 namespace {
 
 constexpr slong most_bits = 1 << 20;
+constexpr double below = 1 - 0x1p-44, above = 1 + 0x1p-44;  // times a result of the C library, on either side of the exact one
 
 class Ball {
  public:
@@ -79,7 +80,7 @@ FunctionRounder::FunctionRounder(const Format& format) : format_(format), rounde
 template <class Encloses>
 double FunctionRounder::decide(double approximation, const Encloses& enclose) const {
   if (!wide_) {
-    const double low = rounder_(approximation * (1 - 0x1p-44)), high = rounder_(approximation * (1 + 0x1p-44));
+    const double low = rounder_(approximation * below), high = rounder_(approximation * above);
     if (low == high) return low;
   }
   return round_real(format_, enclose);
@@ -111,7 +112,7 @@ void FunctionRounder::each(std::span<double> values, const Approximates& approxi
     const std::span<double> part = values.subspan(begin, std::min(values.size() - begin, some));
     for (std::size_t i = 0; i < part.size(); ++i) {
       const double approximation = approximate(part[i]);
-      low[i] = approximation * (1 - 0x1p-44), high[i] = approximation * (1 + 0x1p-44);
+      low[i] = approximation * below, high[i] = approximation * above;
     }
     rounder_.round_all(low, part.size()), rounder_.round_all(high, part.size());
     for (std::size_t i = 0; i < part.size(); ++i) part[i] = !wide_ && low[i] == high[i] ? low[i] : rounded(part[i]);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "lib/number/ball_matrix.hpp"
 #include "lib/number/exponential.hpp"

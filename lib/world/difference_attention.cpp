@@ -221,11 +221,7 @@ BallMatrix attention_difference(const Attention& attention, PairedBlock q, Paire
   BallMatrix result(q.x.rows(), pairs.first.size());
   const Comparison comparison(attention, q, k, v, mixed, columns, counterparts, pairs, bits);
   const std::size_t jobs = pairs.first.size() * attention.heads;
-  // The longest views first.
-  parallel_for(jobs, [&](std::size_t job) {
-    const std::size_t i = pairs.first.size() - 1 - job / attention.heads;
-    comparison.run(i, job % attention.heads, result);
-  });
+  parallel_for(jobs, [&](std::size_t job) { comparison.run(job / attention.heads, job % attention.heads, result); });
   return result;
 }
 

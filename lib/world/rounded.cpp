@@ -22,6 +22,13 @@ std::size_t index(std::int64_t row, const Tensor& table, const char* what) {
   return static_cast<std::size_t>(row);
 }
 
+// to[i] = rounded formula(i), for all i.
+template <class Formula>
+void round_each(const FormatArithmetic& f, std::span<double> to, const Formula& formula) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = formula(i);
+  f.rounder().round_all(to.data(), to.size());
+}
+
 }  // namespace
 
 RoundedWorld::RoundedWorld(const Profile& profile)
@@ -125,11 +132,7 @@ RoundedWorld::Block RoundedWorld::norm(const Norm& n, const Block& x, std::size_
   Block y{x.width, x.tokens, std::vector<double>(x.values.size())};
   parallel_for(x.tokens, [&](std::size_t c) {
     std::vector<double> part(size), squares(size);
-    // to[i] = rounded formula(i), for all i.
-    const auto each = [&](std::span<double> to, const auto& formula) {
-      for (std::size_t i = 0; i < size; ++i) to[i] = formula(i);
-      f.rounder().round_all(to.data(), size);
-    };
+    const auto each = [&](std::span<double> to, const auto& formula) { round_each(f, to, formula); };
     for (std::size_t begin = 0; begin < x.width; begin += size) {
       const double* in = x.column(c) + begin;
       const std::span<double> out(y.column(c) + begin, size);
@@ -162,11 +165,7 @@ RoundedWorld::Block RoundedWorld::activate(Activation activation, const Block& x
   const double cubic = f(0.044715);
   return each_column("activation", x.width, x.tokens, [&](std::size_t c, std::span<double> y) {
     std::vector<double> e(x.column(c), x.column(c) + x.width), t(x.width);
-    // to[i] = rounded formula(i), for all i.
-    const auto each = [&](std::span<double> to, const auto& formula) {
-      for (std::size_t i = 0; i < to.size(); ++i) to[i] = formula(i);
-      f.rounder().round_all(to.data(), to.size());
-    };
+    const auto each = [&](std::span<double> to, const auto& formula) { round_each(f, to, formula); };
     each(e, [&](std::size_t i) { return e[i]; });
     switch (activation) {
       case Activation::identity: break;
