@@ -9,6 +9,9 @@
 namespace snellen {
 namespace {
 
+// Tokens that pass through all layers together: more of them leave the caches, fewer pass over the weights more often. Later ones remember earlier ones, as a run does its prompt.
+constexpr std::size_t columns_at_once = 128;
+
 BallMatrix midpoints(BallMatrix x) {
   for (std::size_t i = 0; i < x.rows(); ++i)
     for (std::size_t c = 0; c < x.columns(); ++c) mag_zero(arb_radref(x(i, c)));
@@ -37,24 +40,35 @@ std::vector<std::size_t> wanted_columns(const FamilyBlock& block) {
 Evaluation evaluate(const Model& model, const FamilyBlock& block, Place place, bool next_tokens, long bits, Progress& progress) {
   const EuclideanWorld world(bits);
   const Decoder<EuclideanWorld> decoder(model, world);
-  progress.begin("certified evaluation at " + std::to_string(bits) + " bits", model.layers.size());
-  Decoder<EuclideanWorld>::Memory memory;
-  EuclideanWorld::Block x = decoder.hidden(block.columns, memory, [&](std::size_t layer, const EuclideanWorld::Block&) {
-    if (layer > 0) progress.step();
-  });
-
   const std::vector<std::size_t> wanted = wanted_columns(block);
+  const std::size_t parts = std::max<std::size_t>(1, (block.columns.size() + columns_at_once - 1) / columns_at_once), size = (block.columns.size() + parts - 1) / parts;
+  progress.begin("certified evaluation at " + std::to_string(bits) + " bits", parts * model.layers.size());
+  Decoder<EuclideanWorld>::Memory memory;
+  Evaluation result;
+  BallMatrix hulls(next_tokens ? model.width : 0, next_tokens ? wanted.size() : 0);
+  for (std::size_t begin = 0, done = 0; begin < block.columns.size(); begin += size) {
+    const std::size_t end = std::min(block.columns.size(), begin + size);
+    EuclideanWorld::Block x = decoder.hidden(std::span(block.columns).subspan(begin, end - begin), memory, [&](std::size_t layer, const EuclideanWorld::Block&) {
+      if (layer > 0) progress.step();
+    });
+    std::vector<std::size_t> here;
+    for (; done < wanted.size() && wanted[done] < end; ++done) here.push_back(wanted[done] - begin);
+    if (here.empty()) continue;
+    x = world.select(x, here);
+    const EuclideanWorld::Block y = decoder.final(x);
+    for (std::size_t c = 0; c < here.size(); ++c) result.vectors.push_back(certified_column(world, place == Place::final ? y : x, c));
+    if (!next_tokens) continue;
+    BallMatrix hull = world.hull(y);
+    for (std::size_t c = 0; c < here.size(); ++c)
+      for (std::size_t i = 0; i < hull.rows(); ++i) arb_swap(hulls(i, done - here.size() + c), hull(i, c));
+  }
+
   const auto index_of = [&](std::size_t column) {
     return static_cast<std::size_t>(std::lower_bound(wanted.begin(), wanted.end(), column) - wanted.begin());
   };
-  x = world.select(x, wanted);
-  const EuclideanWorld::Block y = decoder.final(x);
-
-  Evaluation result;
-  for (std::size_t c = 0; c < wanted.size(); ++c) result.vectors.push_back(certified_column(world, place == Place::final ? y : x, c));
   for (const std::size_t column : block.first) result.first.push_back(index_of(column));
   for (const std::size_t column : block.second) result.second.push_back(index_of(column));
-  if (next_tokens) result.next_tokens = certified_next_tokens(model, BallWorld(bits), world.hull(y));
+  if (next_tokens) result.next_tokens = certified_next_tokens(model, BallWorld(bits), hulls);
   return result;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "proofs/checker/chord.hpp"
 #include "proofs/checker/two_layers.hpp"
 
 namespace snellen::check {
@@ -75,7 +76,7 @@ TwoLayers::Movement TwoLayers::movement() const {
 
 TwoLayers::Reach TwoLayers::reach(std::size_t h, std::int64_t from, const Movement& m, std::size_t points) const {
   const IntervalArithmetic& a = arithmetic();
-  const std::size_t size = attention_.head_size, g = kv_head(h), planes = multiples_.size();
+  const std::size_t size = attention_.head_size, g = kv_head(h);
   const Upper per_token = Upper::magnitude(inverse(a, of(a, tokens_))), per_length = Upper::magnitude(inverse(a, of(a, from)));
   const Upper query = length(&query_[h * size]), key = length(&key_[g * size]) + m.keys[g] * per_token, longest = larger(memory_[g].longest_key(), key);
   Reach r;
@@ -88,20 +89,8 @@ TwoLayers::Reach TwoLayers::reach(std::size_t h, std::int64_t from, const Moveme
   const Upper mean = Upper::magnitude(mass_->mean(h));
   r.later = each * (mean * Upper::magnitude(log) + (mass_->excess(h) * per_token).scaled(1) + unsure);
   r.later_growth = each * (mean + unsure);
-  // |s'| <= |(K_f |q_f|)|_2 |k|_2 and |s''| <= |(K_f^2 |q_f|)|_2 |k|_2 by the phase.
-  Upper slope, bend;
-  for (std::size_t f = 0; f < planes; ++f) {
-    const Upper x = Upper::magnitude(query_[h * size + f]), y = Upper::magnitude(query_[h * size + f + planes]), one = (x * x + y * y).root() * Upper(static_cast<double>(multiples_[f])),
-                two = one * Upper(static_cast<double>(multiples_[f]));
-    slope += one * one, bend += two * two;
-  }
-  slope = slope.root() * longest, bend = bend.root() * longest;
-  Number cell = a.zero();
-  a.pi(cell);
-  a.mul(cell, cell, 2.0 / static_cast<double>(points));
-  const Upper width = Upper::magnitude(cell);
-  r.half_cell = (slope * width.scaled(-1)).expm1() + Upper(1);
-  r.curvature = width * width * (slope * slope + bend) * r.half_cell * Upper(0.125);
+  const Chord cell = chord(a, &query_[h * size], multiples_, longest, points);
+  r.half_cell = cell.half_cell, r.curvature = cell.curvature;
   return r;
 }
 

@@ -1,6 +1,6 @@
 // The exact product against FLINT's arb_mat_mul on the same balls, both in one run and on one thread, from balls in to balls
 // out. A benchmark's name has the stored type and the size of the square weight matrix; its arguments are columns, bits, and
-// the path (by digits: 0 portable, 1 SSE2, 2 AVX2, 3 AVX-512; by residues with vectors of 2, 4 and 8 doubles: 4, 5, 6). Counters: `ratio`, the median over the iterations of (time of arb_mat_mul)
+// the path (by digits: 0 portable, 1 SSE2, 2 AVX2, 3 AVX-512, 4 with IFMA; by residues with vectors of 2, 4 and 8 doubles: 5, 6, 7; by bytes: 9 VNNI, 10 AMX). Counters: `ratio`, the median over the iterations of (time of arb_mat_mul)
 // / (time of the exact product), each pair timed one after the other; `ns_per_mac`, the exact product's time for one
 // multiply-add; `conversion`, the share of it that the block's conversion to fixed point takes. Weights are prepared
 // beforehand, as they are once for each model; FLINT's are balls beforehand, too.
@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "lib/number/exact_product/byte_kernel.hpp"
 #include "lib/number/exact_product/exact_product.hpp"
 #include "tests/bench/inputs.hpp"
 #include "tests/bench/timing.hpp"
@@ -35,7 +36,8 @@ void against_flint(benchmark::State& state, Stored stored, std::size_t size) {
     conversion_times.push_back(seconds_of(thread_seconds, [&] {
       for (std::size_t r = 0; r < repeats; ++r) {
         const FixedPointBlock block(x, bits);
-        if (path < ProductPath::residues) block.digits(weights.width());  // those by residues cut their own
+        if (by_bytes(path) && ByteWeights::serves(weights)) block.bytes(byte_kernels_of(path).zero);
+        else if (!by_residues(path)) block.digits(weights.width());  // those by residues cut their own
       }
     }));
     const double flint = seconds_of(thread_seconds, [&] {
@@ -55,15 +57,15 @@ void against_flint(benchmark::State& state, Stored stored, std::size_t size) {
 
 void paths_and_shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"columns", "bits", "path"})->UseManualTime()->Iterations(5)->Unit(benchmark::kMillisecond);
-  for (int path : {3, 2, 1, 0, 4, 5, 6})
+  for (int path : {10, 9, 4, 3, 2, 1, 0, 5, 6, 7})
     for (int columns : {1, 16, 64, 256})
       for (int bits : {128, 256, 384, 704})
-        if (path == 3 || ((columns == 64 || columns == 1) && (bits == 128 || bits == 384))) b->Args({columns, bits, path});
+        if (path == 3 || path == 4 || path >= 9 || ((columns == 64 || columns == 1) && (bits == 128 || bits == 384))) b->Args({columns, bits, path});
 }
 
 void small_shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"columns", "bits", "path"})->UseManualTime()->Iterations(21)->Unit(benchmark::kMicrosecond);
-  for (int path : {3, 0, 5, 6})
+  for (int path : {10, 9, 4, 3, 0, 6, 7})
     for (int columns : {1, 4, 16, 64})
       for (int bits : {128, 704}) b->Args({columns, bits, path});
 }

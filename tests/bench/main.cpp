@@ -44,7 +44,11 @@ std::string_view name(ProductPath path) {
     case ProductPath::residues_avx512: return "AVX-512 F";
     case ProductPath::sse2: return "SSE2";
     case ProductPath::avx2: return "AVX2";
+    case ProductPath::avx512_fma: return "AVX-512 without IFMA";
     case ProductPath::avx512: return "AVX-512 IFMA";
+    case ProductPath::bytes: return "bytes without vector instructions";
+    case ProductPath::bytes_vnni: return "bytes by AVX-512 VNNI";
+    case ProductPath::byte_tiles: return "AMX's tiles of bytes";
   }
   return "";
 }
@@ -52,7 +56,7 @@ std::string_view name(ProductPath path) {
 std::string machine() {
   const Version v = version();
   std::string result = fmt::format("{} cores, {}; Snellen {} ({}), {}, FLINT {}, MPFR {}, MPFI {}, Boost {}", std::thread::hardware_concurrency(),
-                                   name(best_path()), v.version, v.commit, v.compiler, v.flint, v.mpfr, v.mpfi, v.boost);
+                                   by_bytes(best_byte_path()) ? fmt::format("{} and {}", name(best_path()), name(best_byte_path())) : std::string(name(best_path())), v.version, v.commit, v.compiler, v.flint, v.mpfr, v.mpfi, v.boost);
 #ifdef SNELLEN_OPENBLAS
   result += fmt::format(", OpenBLAS with its {} kernel", openblas_get_corename());
 #endif

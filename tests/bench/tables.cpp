@@ -45,7 +45,7 @@ const std::vector<Table>& all_tables() {
         {"products", "exact dgemms needed"},
         {"over_floor", "ours / floor"}}},
       {"against_flint",
-       "W X by path and shape, one thread; by digits: 3 AVX-512 IFMA, 2 AVX2, 1 SSE2, 0 plain C++; by residues, plain C++ with vectors of 2, 4 and 8 doubles: 4, 5, 6",
+       "W X by path and shape, one thread; by digits: 4 AVX-512 IFMA, 3 AVX-512 without it, 2 AVX2, 1 SSE2, 0 plain C++; by residues, plain C++ with vectors of 2, 4 and 8 doubles: 5, 6, 7; by bytes: 9 AVX-512 VNNI, 10 AMX",
        "weights",
        {{"ratio", "arb_mat_mul / ours"}, {"ns_per_mac", "ns a multiply-add"}, {"conversion", "of it conversion", Shown::percent}}},
       {"cost",

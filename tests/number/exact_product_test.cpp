@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "lib/number/exact_product/ball_parts.hpp"
+#include "lib/number/exact_product/byte_kernel.hpp"
 #include "lib/number/splitmix64.hpp"
 #include "tests/catch.hpp"
 #include "tests/number/random_balls.hpp"
@@ -82,8 +83,8 @@ bool same_bits(const BallMatrix& a, const BallMatrix& b) {
 
 std::vector<ProductPath> paths() {
   std::vector<ProductPath> result;
-  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512, ProductPath::residues, ProductPath::residues_avx2,
-                           ProductPath::residues_avx512})
+  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512_fma, ProductPath::avx512, ProductPath::residues, ProductPath::residues_avx2,
+                           ProductPath::residues_avx512, ProductPath::bytes, ProductPath::bytes_vnni, ProductPath::byte_tiles})
     if (available(path)) result.push_back(path);
   return result;
 }
@@ -301,6 +302,36 @@ TEST_CASE("the largest and the smallest integers, and more bits than there are m
         }
       }
   CHECK(tested == 2 * 5 * 7 * paths().size());
+}
+
+TEST_CASE("bytes: as many columns as their sums have room for, and one more, with the largest digits of either sign") {
+  SplitMix64 random(23);
+  std::size_t tested = 0;
+  for (const std::size_t width : {most_byte_columns, most_byte_columns + 1})
+    for (const double largest : {127.0, 0x7f7f.0p0, 0x7f7f7f.0p0, 0x7fffff.0p0}) {  // one to four signed bytes
+      std::vector<double> values(17 * width, largest);
+      for (std::size_t k = 0; k < width; ++k) values[width + k] = -largest, values[2 * width + k] = k % 2 == 0 ? largest : -largest;
+      values[16 * width] = 1;
+      const PreparedWeights weights(std::make_shared<DenseTensor>(17, width, std::move(values)));
+      REQUIRE(weights.fits());
+      REQUIRE(weights.width() == WeightWidth::narrow);
+      REQUIRE(ByteWeights::serves(weights) == (width == most_byte_columns));
+      if (ByteWeights::serves(weights)) REQUIRE(ByteWeights(weights).digits() == (largest == 127 ? 1 : largest == 0x7f7f ? 2 : largest == 0x7f7f7f ? 3 : 4));
+      // -128 (1 + 256 + ... + 256^16), whose digits are all -128; digits of 127; both signs in turn; some of each.
+      BallMatrix x(width, 4);
+      for (std::size_t k = 0; k < width; ++k)
+        for (std::size_t j = 0; j < 4; ++j) {
+          arb_ptr entry = x(k, j);
+          const bool negative = j == 0 || (j == 2 && k % 2 == 0) || (j == 3 && random.below(2) == 0);
+          for (int p = 0; p < 17; ++p) arb_mul_2exp_si(entry, entry, 8), arb_add_si(entry, entry, negative ? -128 : 127, ARF_PREC_EXACT);
+        }
+      const BallMatrix y = exact_product(weights, x, 400, ProductPath::portable);
+      for (ProductPath path : paths()) {
+        REQUIRE(same_bits(y, exact_product(weights, x, 400, path)));
+        ++tested;
+      }
+    }
+  CHECK(tested == 8 * paths().size());
 }
 
 TEST_CASE("balls' midpoints as doubles are those that FLINT rounds to") {

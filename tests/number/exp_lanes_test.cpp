@@ -12,7 +12,7 @@ namespace {
 
 std::vector<ProductPath> paths() {
   std::vector<ProductPath> result;
-  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512})
+  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512_fma, ProductPath::avx512})
     if (available(path)) result.push_back(path);
   return result;
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr long high = 900;
 
-std::vector<ProductPath> paths() { return available_of({ProductPath::portable, ProductPath::avx512}); }
+std::vector<ProductPath> paths() { return available_of({ProductPath::portable, ProductPath::avx512_fma, ProductPath::avx512}); }
 
 // log2 of error / largest entry: how many bits are left.
 double lost(const FixedColumns& columns, std::size_t c) { return columns.column(c).error.log2() - columns.largest(c).log2(); }

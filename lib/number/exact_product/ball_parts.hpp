@@ -17,7 +17,8 @@ inline constexpr slong drowned_bits = 12;
 // A finite ball whose exponents are small enough to be calculated with.
 inline constexpr slong exponent_limit = slong{1} << 40;
 inline bool tame(const fmpz& exponent) { return !COEFF_IS_MPZ(exponent) && exponent > -exponent_limit && exponent < exponent_limit; }
-inline bool tame(arb_srcptr x) { return arb_is_finite(x) && tame(ARF_EXP(arb_midref(x))) && tame(MAG_EXP(arb_radref(x))); }
+// (arb_is_finite is a call into the library. Infinity and NaN have exponents beyond the limit; zero has the exponent 0.)
+inline bool tame(arb_srcptr x) { return tame(ARF_EXP(arb_midref(x))) && tame(MAG_EXP(arb_radref(x))); }
 
 // The bits that a ball's midpoint deserves, and a function of it: all, or those down to 2^-drowned_bits of its radius.
 inline slong deserved_bits(arb_srcptr x, slong bits) { return std::min(bits, std::clamp<slong>(arb_rel_accuracy_bits(x), 2, bits) + drowned_bits); }
@@ -35,16 +36,24 @@ inline Mantissa mantissa(const arf_struct* x) {  // x finite and not zero; the t
 
 // The integer of the first `bits` > 0 bits of a mantissa, or its negative modulo 2^(64 size).
 inline void first_bits(mp_limb_t* number, slong size, Mantissa m, slong bits, bool negative) {
-  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS;
-  const slong missing = used - m.size;  // limbs that the mantissa has not: zeros below it
+  const slong used = (bits + FLINT_BITS - 1) / FLINT_BITS, missing = used - m.size;  // limbs that the mantissa has not: zeros below it
   const auto shift = static_cast<unsigned>(FLINT_BITS * used - bits);
-  const auto limb = [&](slong i) { return i < missing || i >= used ? mp_limb_t{0} : m.limbs[i - missing]; };
-  mp_limb_t carry = negative, flip = negative ? ~mp_limb_t{0} : 0;
-  for (slong i = 0; i < size; ++i) {
-    const mp_limb_t word = shift == 0 ? limb(i) : limb(i) >> shift | limb(i + 1) << (FLINT_BITS - shift);
+  mp_limb_t carry = negative;
+  const mp_limb_t flip = -carry;
+  const auto put = [&](slong i, mp_limb_t word) {
     number[i] = (word ^ flip) + carry;
     carry = carry && number[i] == 0;
+  };
+  const mp_limb_t* limbs = m.limbs - missing;
+  slong i = 0;
+  if (missing > 0) {
+    for (; i + 1 < missing; ++i) put(i, 0);
+    put(i, shift == 0 ? 0 : limbs[missing] << (FLINT_BITS - shift));
+    ++i;
   }
+  for (; i + 1 < used; ++i) put(i, shift == 0 ? limbs[i] : limbs[i] >> shift | limbs[i + 1] << (FLINT_BITS - shift));
+  put(i, limbs[i] >> shift);
+  for (++i; i < size; ++i) put(i, 0);
 }
 
 // x to the nearest double, as arf_get_d(x, ARF_RND_NEAR), which goes through mpfr, gives it.

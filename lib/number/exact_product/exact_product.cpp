@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "lib/number/exact_product/byte_kernel.hpp"
+#include "lib/number/exact_product/byte_product.hpp"
 #include "lib/number/exact_product/digit_product.hpp"
 #include "lib/number/exact_product/residue_product.hpp"
 
 namespace snellen {
 namespace {
-
-bool by_residues(ProductPath path) { return path >= ProductPath::residues; }
 
 const ResidueKernels& residue_kernels_of(ProductPath path) {
 #if defined(__x86_64__)
@@ -54,8 +54,10 @@ BallMatrix tiny_product(const PreparedWeights& weights, const BallMatrix& x, lon
 }  // namespace
 
 const Kernels& kernels_of(ProductPath path) {
+  if (by_bytes(path)) return kernels_of(best_path());
 #if defined(__x86_64__)
   if (path == ProductPath::avx512) return avx512_kernels();
+  if (path == ProductPath::avx512_fma) return avx512_fma_kernels();
   if (path == ProductPath::avx2 || path == ProductPath::residues_avx2 || path == ProductPath::residues_avx512) return avx2_kernels();
   if (path == ProductPath::sse2 || path == ProductPath::residues) return sse2_kernels();
 #endif
@@ -65,23 +67,32 @@ const Kernels& kernels_of(ProductPath path) {
 bool available(ProductPath path) {
   switch (path) {
 #if defined(__x86_64__)
-    case ProductPath::avx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-             __builtin_cpu_supports("avx512ifma");
+    case ProductPath::avx512: return available(ProductPath::avx512_fma) && __builtin_cpu_supports("avx512ifma");
+    case ProductPath::avx512_fma: return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     case ProductPath::avx2: return __builtin_cpu_supports("avx2");
     case ProductPath::sse2: return true;
     case ProductPath::residues_avx512: return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx2");
     case ProductPath::residues_avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
-    default: return path == ProductPath::portable || path == ProductPath::residues;
+    case ProductPath::bytes_vnni: return byte_vnni_available();
+    case ProductPath::byte_tiles: return byte_tiles_available();
+    default: return path == ProductPath::portable || path == ProductPath::residues || path == ProductPath::bytes;
   }
 }
 
 ProductPath best_path() {
-  static const ProductPath best = available(ProductPath::avx512) ? ProductPath::avx512
-                                  : available(ProductPath::avx2) ? ProductPath::avx2
-                                  : available(ProductPath::sse2) ? ProductPath::sse2
-                                                                 : ProductPath::portable;
+  static const ProductPath best = available(ProductPath::avx512)       ? ProductPath::avx512
+                                  : available(ProductPath::avx512_fma) ? ProductPath::avx512_fma
+                                  : available(ProductPath::avx2)       ? ProductPath::avx2
+                                  : available(ProductPath::sse2)       ? ProductPath::sse2
+                                                                       : ProductPath::portable;
+  return best;
+}
+
+ProductPath best_byte_path() {
+  static const ProductPath best = available(ProductPath::byte_tiles)   ? ProductPath::byte_tiles
+                                  : available(ProductPath::bytes_vnni) ? ProductPath::bytes_vnni
+                                                                       : best_path();
   return best;
 }
 
@@ -96,8 +107,9 @@ ProductPath fastest_portable_path(const PreparedWeights& weights, std::size_t co
 
 ProductPath fastest_path(const PreparedWeights& weights, std::size_t columns) {
   const ProductPath digits = best_path();
-  if (digits == ProductPath::avx512 || weights.width() == WeightWidth::narrow) return digits;
-  if (digits == ProductPath::avx2 && (columns < 8 || weights.rows() < 128)) return digits;
+  if (weights.width() == WeightWidth::narrow) return best_byte_path();
+  if (digits == ProductPath::avx512) return digits;
+  if ((digits == ProductPath::avx512_fma || digits == ProductPath::avx2) && (columns < 8 || weights.rows() < 128)) return digits;
   return fastest_portable_path(weights, columns);
 }
 
@@ -113,6 +125,7 @@ BallMatrix exact_product(const PreparedWeights& weights, const FixedPointBlock& 
   if (outside.size() == x.columns()) return y;
 
   if (by_residues(path) && residues_serve(weights, x)) residue_product(y, weights, x, bits, residue_kernels_of(path), kernels_of(path));
+  else if (by_bytes(path) && ByteWeights::serves(weights)) byte_product(y, weights, x, bits, byte_kernels_of(path), kernels_of(path));
   else digit_product(y, weights, x, bits, kernels_of(path));
   return y;
 }

@@ -26,7 +26,8 @@
 //   for the computed S and K < 2^20 (weights of more columns go to FLINT). The factor taken, 1 + (K + 5) 2^-22, leaves room for
 //   its own rounding in doubles. The rest is mag_t arithmetic, upwards.
 //
-// There are two ways to the sums, by digits in 64-bit lanes (as said above; digit_product.hpp), and by residues in doubles that hold integers (residue_product.hpp).
+// There are three ways to the sums: by digits in 64-bit lanes (as said above; digit_product.hpp), by residues in doubles that hold integers (residue_product.hpp), and,
+// for narrow weights, by bytes in 32-bit lanes (byte_product.hpp).
 // The sums are the same integers, the radii the same floats on every path, and so is the result, bit for bit, whatever the CPU, the number of threads and
 // the way in which the columns are grouped into blocks.
 //
@@ -40,12 +41,16 @@
 
 namespace snellen {
 
-// By digits: with 64-bit multiplication in plain C++ (portable) and with the vector instructions of the name. By residues: plain C++ with vectors of 2, 4 and 8
-// doubles, where more moduli were needed than there are (about 1400 bits) by digits.
-enum class ProductPath { portable, sse2, avx2, avx512, residues, residues_avx2, residues_avx512 };
+// By digits: with 64-bit multiplication in plain C++ (portable) and with the vector instructions of the name (avx512: IFMA; avx512_fma: without it). By residues: plain C++ with vectors of 2, 4 and 8
+// doubles, where more moduli were needed than there are (about 1400 bits) by digits. By bytes: plain C++, AVX-512 VNNI, and AMX's
+// tiles; wide weights then by the best path by digits.
+enum class ProductPath { portable, sse2, avx2, avx512_fma, avx512, residues, residues_avx2, residues_avx512, bytes, bytes_vnni, byte_tiles };
 
 bool available(ProductPath path);
-ProductPath best_path();  // by digits
+constexpr bool by_residues(ProductPath path) { return path >= ProductPath::residues && path <= ProductPath::residues_avx512; }
+constexpr bool by_bytes(ProductPath path) { return path >= ProductPath::bytes; }
+ProductPath best_path();       // by digits
+ProductPath best_byte_path();  // by bytes where the processor has instructions for them; else best_path()
 // The fastest for `columns` columns, as measured; and the fastest of those that are plain C++: what any CPU has.
 ProductPath fastest_path(const PreparedWeights& weights, std::size_t columns);
 ProductPath fastest_portable_path(const PreparedWeights& weights, std::size_t columns);

@@ -2,14 +2,27 @@
 
 #include <algorithm>
 
+#include "lib/number/exact_product/byte_kernel.hpp"
 #include "lib/number/exact_product/grid.hpp"
 #include "lib/number/exact_product/kernels.hpp"
+#include "lib/number/multiversion.hpp"
 
 namespace snellen {
 namespace {
 
 constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more than they bring
+
+constexpr mp_limb_t offsets = 0x8080808080808080;  // 128 in each byte
+
+// Eight rows of digits, of a chunk's limbs.
+SNELLEN_MULTIVERSION void store_bytes(std::uint8_t* bytes, const mp_limb_t* limbs, std::uint8_t flip) {
+  for (std::size_t b = 0; b < sizeof(mp_limb_t); ++b)
+    for (std::size_t k = 0; k < byte_terms; ++k) bytes[b * byte_terms + k] = static_cast<std::uint8_t>(limbs[k] >> (8 * b)) ^ flip;
+}
+
 }  // namespace
+
+bool FixedPointBlock::worth_threads() const { return rows() * columns() >= parallel_entries; }
 
 FixedPointBlock::FixedPointBlock(const BallMatrix& x, long bits) : x_(x), columns_(x.columns()) {
   choose_grids(bits);
@@ -17,7 +30,7 @@ FixedPointBlock::FixedPointBlock(const BallMatrix& x, long bits) : x_(x), column
 }
 
 void FixedPointBlock::choose_grids(long bits) {
-#pragma omp parallel for schedule(static) if (rows() * columns() >= parallel_entries)
+#pragma omp parallel for schedule(static) if (worth_threads())
   for (std::size_t j = 0; j < columns(); ++j) {
     const Grid grid = choose_grid(rows(), [&](std::size_t k) { return x_(k, j); }, bits);
     Column& column = columns_[j];
@@ -32,7 +45,7 @@ void FixedPointBlock::choose_grids(long bits) {
 void FixedPointBlock::enclose_errors() {
   const std::size_t width = radius_columns();
   radii_.assign((columns() + width - 1) / width * width * rows(), 0.0f);
-#pragma omp parallel for schedule(static) if (rows() * columns() >= parallel_entries)
+#pragma omp parallel for schedule(static) if (worth_threads())
   for (std::size_t k = 0; k < rows(); ++k)
     for (std::size_t j = 0; j < columns(); ++j) {
       const Column& column = columns_[j];
@@ -72,12 +85,20 @@ void FixedPointBlock::make(Digits& digits, WeightWidth width) const {
   for (Int128& offset : digits.offsets) offset <<= weight_bits(width) - 1;
 }
 
+void FixedPointBlock::integer(mp_limb_t* number, slong limbs, std::size_t k, std::size_t j) const {
+  const arf_struct* x = arb_midref(x_(k, j));
+  // |m| is the first integer_bits bits of x's mantissa.
+  const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - columns_[j].unit;
+  if (integer_bits > 0) first_bits(number, limbs, mantissa(x), integer_bits, ARF_SGNBIT(x) != 0);
+  else std::fill_n(number, limbs, 0);
+}
+
 // The digits, and their sums over the columns in `offsets`.
 template <int digit_bits, class Word>
 void FixedPointBlock::cut(Digits& digits, Word* words) const {
   slong most_fraction = 0;
   for (const Column& column : columns_) most_fraction = std::max(most_fraction, column.fraction);
-#pragma omp parallel if (rows() * columns() >= parallel_entries)
+#pragma omp parallel if (worth_threads())
   {
     std::vector<mp_limb_t> number(static_cast<std::size_t>(most_fraction / FLINT_BITS + 2));
 #pragma omp for schedule(static)
@@ -85,13 +106,9 @@ void FixedPointBlock::cut(Digits& digits, Word* words) const {
       for (std::size_t j = 0; j < columns(); ++j) {
         const Column& column = columns_[j];
         if (!column.fits) continue;
-        const arf_struct* x = arb_midref(x_(k, j));
         // m + 2^fraction, positive, in `limbs` limbs and one above them to read digits from.
         const auto limbs = static_cast<slong>(column.fraction / FLINT_BITS + 1);
-        // |m| is the first integer_bits bits of x's mantissa.
-        const slong integer_bits = arf_is_zero(x) ? 0 : ARF_EXP(x) - column.unit;
-        if (integer_bits > 0) first_bits(number.data(), limbs, mantissa(x), integer_bits, ARF_SGNBIT(x) != 0);
-        else std::fill_n(number.begin(), limbs, 0);
+        integer(number.data(), limbs, k, j);
         number[static_cast<std::size_t>(limbs) - 1] += mp_limb_t{1} << (column.fraction % FLINT_BITS);
         number[static_cast<std::size_t>(limbs)] = 0;
         Word* word = words + digits.begin[j] + k * digits.count[j];
@@ -110,6 +127,71 @@ void FixedPointBlock::cut(Digits& digits, Word* words) const {
       }
     }
   }
+}
+
+const FixedPointBlock::Bytes& FixedPointBlock::bytes(std::uint8_t zero) const {
+  const std::size_t place = zero == 0 ? 0 : 1;
+  std::call_once(made_bytes_[place], [&] { make(bytes_[place], zero); });
+  return bytes_[place];
+}
+
+// The digits of m are the bytes of m + sum_p 128 256^p, each less 128.
+void FixedPointBlock::make(Bytes& bytes, std::uint8_t zero) const {
+  const std::size_t chunks = byte_chunks(rows());
+  std::size_t total = 0, most = 0;
+  for (const Column& column : columns_) {
+    // |m| < 2^fraction <= 2^(8 own - 2) is below the largest number of `own` digits, 127 (256^own - 1) / 255.
+    const std::size_t own = column.fits ? static_cast<std::size_t>(column.fraction + 9) / 8 : 0;
+    bytes.begin.push_back(total), bytes.own.push_back(own);
+    if (own > 0) total += byte_vector_size(chunks, byte_places(own));
+    most = std::max(most, own);
+  }
+  bytes.digits = std::make_unique_for_overwrite<std::uint8_t[]>(total);
+  const std::size_t most_limbs = (most + sizeof(mp_limb_t) - 1) / sizeof(mp_limb_t);
+  // Some columns at a time, whose balls lie side by side.
+  constexpr std::size_t tile = 4;
+#pragma omp parallel if (worth_threads())
+  {
+    std::vector<mp_limb_t> number(most_limbs), limbs(tile * most_limbs * byte_terms);
+#pragma omp for collapse(2) schedule(static)
+    for (std::size_t begin = 0; begin < columns(); begin += tile)
+      for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
+        const std::size_t end = std::min(columns(), begin + tile), first = chunk * byte_terms, count = std::min(byte_terms, rows() - first);
+        for (std::size_t k = 0; k < count; ++k)
+          for (std::size_t j = begin; j < end; ++j) {
+            const std::size_t used = (bytes.own[j] + sizeof(mp_limb_t) - 1) / sizeof(mp_limb_t);
+            if (used == 0) continue;
+            integer(number.data(), static_cast<slong>(used), first + k, j);
+            mp_limb_t* to = &limbs[(j - begin) * most_limbs * byte_terms + k];
+            mp_limb_t carry = 0;
+            for (std::size_t l = 0; l < used; ++l) {
+              const mp_limb_t sum = number[l] + offsets, carried = sum + carry;
+              carry = (sum < offsets) | (carried < sum);
+              to[l * byte_terms] = carried;
+            }
+          }
+        for (std::size_t j = begin; j < end; ++j)
+          if (bytes.own[j] > 0) store(bytes, zero, j, chunk, &limbs[(j - begin) * most_limbs * byte_terms], count);
+      }
+  }
+}
+
+// A chunk's `count` numbers, [limb][64], as rows of digits.
+void FixedPointBlock::store(Bytes& bytes, std::uint8_t zero, std::size_t j, std::size_t chunk, mp_limb_t* limbs, std::size_t count) const {
+  constexpr std::size_t limb_bytes = sizeof(mp_limb_t);
+  const std::size_t own = bytes.own[j], places = byte_places(own), whole = own / limb_bytes, left = own % limb_bytes;
+  const std::uint8_t flip = zero ^ 128;
+  for (std::size_t l = 0; l * limb_bytes < own; ++l) std::fill_n(limbs + l * byte_terms + count, byte_terms - count, offsets);
+  std::uint8_t* to = bytes.digits.get() + bytes.begin[j] + byte_vector_size(chunk, places);
+  std::fill_n(to, byte_margin * byte_terms, zero);
+  to += byte_margin * byte_terms;
+  for (std::size_t l = 0; l < whole; ++l) store_bytes(to + l * limb_bytes * byte_terms, limbs + l * byte_terms, flip);
+  if (left > 0) {
+    std::uint8_t rest[limb_bytes * byte_terms];
+    store_bytes(rest, limbs + whole * byte_terms, flip);
+    std::copy_n(rest, left * byte_terms, to + whole * limb_bytes * byte_terms);
+  }
+  std::fill_n(to + own * byte_terms, (places - own) * byte_terms, zero);
 }
 
 }  // namespace snellen

@@ -34,6 +34,11 @@ class FixedPointBlock {
     std::vector<Int128> offsets;       // 2^(weight bits - 1) times the sum of a digit over the column; [columns][most digits]
     std::size_t most = 0;
   };
+  // The integers m_kj in signed digits of 8 bits, as byte_kernel.hpp wants them.
+  struct Bytes {
+    std::unique_ptr<std::uint8_t[]> digits;
+    std::vector<std::size_t> begin, own;  // of a column, which has byte_places(own) places
+  };
 
   // x must outlive the block. bits >= 2.
   FixedPointBlock(const BallMatrix& x, long bits);
@@ -50,19 +55,27 @@ class FixedPointBlock {
   const float* radii(std::size_t tile) const { return radii_.data() + tile * rows() * radius_columns(); }
   // Made at the first call, in parallel; safe to call from several threads.
   const Digits& digits(WeightWidth width) const;
+  // Each digit stored as `zero` more than it is, 0 or 128. As digits() otherwise.
+  const Bytes& bytes(std::uint8_t zero) const;
 
  private:
   void choose_grids(long bits);
   void enclose_errors();
   void make(Digits& digits, WeightWidth width) const;
+  void make(Bytes& bytes, std::uint8_t zero) const;
+  void store(Bytes& bytes, std::uint8_t zero, std::size_t j, std::size_t chunk, mp_limb_t* limbs, std::size_t count) const;
   template <int digit_bits, class Word>
   void cut(Digits& digits, Word* words) const;
+  bool worth_threads() const;
+  // m_kj modulo 2^(64 limbs).
+  void integer(mp_limb_t* number, slong limbs, std::size_t k, std::size_t j) const;
 
   const BallMatrix& x_;
   std::vector<Column> columns_;
   std::vector<float> radii_;
   mutable std::array<Digits, 2> digits_;
-  mutable std::array<std::once_flag, 2> made_;
+  mutable std::array<Bytes, 2> bytes_;
+  mutable std::array<std::once_flag, 2> made_, made_bytes_;
 };
 
 }  // namespace snellen

@@ -145,24 +145,25 @@ SNELLEN_MULTIVERSION void carry_bytes(std::uint64_t* words, const std::int32_t* 
 }
 
 // The signed bytes of m' (byte_kernel.hpp), six of them at a time: with 128 added to each, they are the unsigned bytes of the sum.
-SNELLEN_MULTIVERSION void cut_bytes(const FixedColumns& x, std::size_t c, std::size_t cut, std::size_t places, std::int8_t* bytes) {
+SNELLEN_MULTIVERSION void cut_bytes(const FixedColumns& x, std::size_t c, std::size_t cut, std::size_t own, std::size_t places, std::uint8_t zero, std::uint8_t* bytes) {
   constexpr int at_once = 6, width = 8 * at_once;
   constexpr std::uint64_t offsets = 0x808080808080, all = (std::uint64_t{1} << width) - 1;
   const std::size_t digits = x.digits();
+  const std::uint64_t flip = offsets ^ zero * std::uint64_t{0x010101010101};
   for (std::size_t g = 0; g < x.groups(); ++g) {
     const std::uint64_t* group = x.group(c, g);
-    std::int8_t* first = bytes + g / (byte_terms / long_lanes) * (places + byte_margin) * byte_terms + byte_margin * byte_terms + g % (byte_terms / long_lanes) * long_lanes;
+    std::uint8_t* first = bytes + g / (byte_terms / long_lanes) * (places + byte_margin) * byte_terms + byte_margin * byte_terms + g % (byte_terms / long_lanes) * long_lanes;
     std::uint64_t signs[long_lanes], word[long_lanes], carry[long_lanes] = {};
     signs_of(signs, group, digits);
-    for (std::size_t p = 0; p < places; p += at_once) {
+    for (std::size_t p = 0; p < own; p += at_once) {
       take_bits(word, group, digits, signs, cut + 8 * p, width);
       for (std::size_t l = 0; l < long_lanes; ++l) {
         const std::uint64_t sum = word[l] + offsets + carry[l];
-        word[l] = (sum & all) ^ offsets;
+        word[l] = (sum & all) ^ flip;
         carry[l] = sum >> width;
       }
-      for (std::size_t b = 0; b < std::min<std::size_t>(at_once, places - p); ++b)
-        for (std::size_t l = 0; l < long_lanes; ++l) first[(p + b) * byte_terms + l] = static_cast<std::int8_t>(word[l] >> (8 * b));
+      for (std::size_t b = 0; b < std::min<std::size_t>(at_once, own - p); ++b)
+        for (std::size_t l = 0; l < long_lanes; ++l) first[(p + b) * byte_terms + l] = static_cast<std::uint8_t>(word[l] >> (8 * b));
     }
   }
 }
@@ -189,8 +190,9 @@ struct CutColumn {
 
 class FixedProduct {
  public:
-  FixedProduct(const PreparedWeights& weights, const FixedColumns& x, FixedColumns& y, const Kernels& kernels, std::shared_ptr<const ByteWeights> bytes)
-      : weights_(weights), x_(x), y_(y), kernels_(kernels), bytes_(std::move(bytes)), width_(narrow() ? narrow_digit_bits : wide_digit_bits), chunks_((x.rows() + sum_terms - 1) / sum_terms),
+  FixedProduct(const PreparedWeights& weights, const FixedColumns& x, FixedColumns& y, ProductPath path)
+      : weights_(weights), x_(x), y_(y), kernels_(kernels_of(path)), byte_kernels_(byte_kernels_of(path)),
+        bytes_(by_bytes(path) && ByteWeights::serves(weights) ? ByteWeights::of(weights) : nullptr), width_(narrow() ? narrow_digit_bits : wide_digit_bits), chunks_((x.rows() + sum_terms - 1) / sum_terms),
         columns_(x.columns()) {}
 
   void cut(long bits) {
@@ -257,43 +259,41 @@ class FixedProduct {
   std::int64_t* digit_sums(std::size_t c) { return digit_sums_.data() + c * chunks_ * most_; }
   const std::int64_t* digit_sums(std::size_t c) const { return digit_sums_.data() + c * chunks_ * most_; }
 
-  // Places of m' and of its products with weights: |m'| < 2^(28 count - 1) is below 127 2^(8 (own - 1)) with one byte more.
-  std::size_t places(std::size_t c) const { return places_of(columns_[c].count); }
-  std::size_t places_of(std::size_t count) const {
-    const std::size_t own = count * narrow_digit_bits / 8 + 1;
-    return (own + bytes_->digits() - 1 + byte_rows - 1) / byte_rows * byte_rows;
-  }
-  std::int8_t* byte_vector(std::size_t c) const { return vectors_.get() + columns_[c].begin; }
+  // Bytes of m': |m'| < 2^(28 count - 1) is below 127 2^(8 (own - 1)) with one byte more.
+  std::size_t own_bytes(std::size_t c) const { return columns_[c].count * narrow_digit_bits / 8 + 1; }
+  std::size_t places(std::size_t c) const { return byte_places(own_bytes(c)); }
+  std::uint8_t* byte_vector(std::size_t c) const { return vectors_.get() + columns_[c].begin; }
 
   void cut_to_bytes() {
     std::size_t total = 0;
     for (std::size_t c = 0; c < columns_.size(); ++c) columns_[c].begin = total, total += byte_vector_size(bytes_->chunks(), places(c));
-    vectors_ = std::make_unique_for_overwrite<std::int8_t[]>(total);  // each thread touches its own first
+    vectors_ = std::make_unique_for_overwrite<std::uint8_t[]>(total);  // each thread touches its own first
 #pragma omp parallel for schedule(static)
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-      std::fill_n(byte_vector(c), byte_vector_size(bytes_->chunks(), places(c)), 0);
-      cut_bytes(x_, c, static_cast<std::size_t>(columns_[c].cut), places(c), byte_vector(c));
+      std::fill_n(byte_vector(c), byte_vector_size(bytes_->chunks(), places(c)), byte_kernels_.zero);
+      cut_bytes(x_, c, static_cast<std::size_t>(columns_[c].cut), own_bytes(c), places(c), byte_kernels_.zero, byte_vector(c));
     }
   }
 
   void multiply_bytes() const {
     // As many columns at a time as keep their digits in the cache while the weights pass.
-    const std::size_t at_once = std::clamp(cached_bytes / byte_vector_size(bytes_->chunks(), places_of(most_)), block_columns, most_at_once);
+    const std::size_t at_once = std::clamp(cached_bytes / byte_vector_size(bytes_->chunks(), byte_places(most_ * narrow_digit_bits / 8 + 1)), block_columns, most_at_once);
     const std::size_t tiles = (weights_.rows() + byte_rows - 1) / byte_rows, blocks = (columns_.size() + at_once - 1) / at_once;
     WorkShares jobs(tiles * blocks);
 #pragma omp parallel
     {
-      const ByteTiles configured(true);
+      const ByteSession session(byte_kernels_);
       Room room(most_, y_.digits());
       std::vector<std::int32_t> sums;
       while (const auto job = jobs.next()) {
         const std::size_t tile = *job % tiles, first = *job / tiles * at_once;
         for (std::size_t c = first; c < std::min(columns_.size(), first + at_once); ++c) {
-          sums.resize(places(c) * byte_rows);
-          byte_sums(*bytes_, tile, byte_vector(c), places(c), sums.data());
+          const std::size_t wanted = byte_kernels_.wanted(*bytes_, own_bytes(c));
+          sums.resize(wanted * byte_rows);
+          byte_kernels_.sums(*bytes_, tile, byte_vector(c), places(c), wanted, sums.data());
           for (std::size_t g = 2 * tile; g < std::min(weights_.groups(), 2 * tile + 2); ++g)
             finish(room, g, c, [&](const Form& form, const std::int64_t*, std::size_t own) {
-              carry_bytes(room.words.data(), sums.data() + g % 2 * group_rows, places(c), own, form);
+              carry_bytes(room.words.data(), sums.data() + g % 2 * group_rows, wanted, own, form);
             });
         }
       }
@@ -350,6 +350,7 @@ class FixedProduct {
   const FixedColumns& x_;
   FixedColumns& y_;
   const Kernels& kernels_;
+  const ByteKernels& byte_kernels_;
   const std::shared_ptr<const ByteWeights> bytes_;  // or null: by the kernels' digits
   const int width_;
   const std::size_t chunks_;
@@ -357,13 +358,13 @@ class FixedProduct {
   std::size_t most_ = 0;
   std::unique_ptr<std::uint32_t[]> narrow_;  // [in][count] of each column
   std::unique_ptr<std::uint64_t[]> wide_;
-  std::unique_ptr<std::int8_t[]> vectors_;
+  std::unique_ptr<std::uint8_t[]> vectors_;
   std::vector<std::int64_t> digit_sums_;     // [columns][chunks][count]
 };
 
 }  // namespace
 
-std::optional<FixedColumns> fixed_product(const PreparedWeights& weights, std::span<const Magnitude> row_norms, const FixedColumns& x, long bits, ProductPath path, bool by_bytes) {
+std::optional<FixedColumns> fixed_product(const PreparedWeights& weights, std::span<const Magnitude> row_norms, const FixedColumns& x, long bits, ProductPath path) {
   // The sums of a row's weights have to fit 62 bits.
   if (weights.columns() != x.rows() || !weights.fits() || weights.tail_size() > 0 || weights.sum_bits() > 62) return {};
   Magnitude largest, squares;
@@ -375,7 +376,7 @@ std::optional<FixedColumns> fixed_product(const PreparedWeights& weights, std::s
   mag_sqrt(frobenius.get(), frobenius.get());
 
   FixedColumns y(weights.rows(), x.columns(), x.digits());
-  FixedProduct product(weights, x, y, kernels_of(path), by_bytes && ByteWeights::serves(weights) ? ByteWeights::of(weights) : nullptr);
+  FixedProduct product(weights, x, y, path);
   product.cut(bits);
   const std::vector<Magnitude> norms = product.norms();
   std::vector<Magnitude> cuts;

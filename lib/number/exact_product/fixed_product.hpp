@@ -16,15 +16,14 @@
 #include <optional>
 #include <span>
 
-#include "lib/number/exact_product/byte_kernel.hpp"
 #include "lib/number/exact_product/exact_product.hpp"
 #include "lib/number/fixed_columns.hpp"
 
 namespace snellen {
 
-// row_norms[i] >= |W_i|_2. Nothing where this form does not serve: weights that do not fit or have a tail, exponents out of range. By tiles of bytes
-// (byte_kernel.hpp) where asked for and the weights are narrow: the same m', the same integers, the same bits.                                                    -> [out, columns]
+// row_norms[i] >= |W_i|_2. Nothing where this form does not serve: weights that do not fit or have a tail, exponents out of range. A path by bytes
+// (byte_kernel.hpp) serves narrow weights, one by residues none: the best by digits does then. The same m', the same integers, the same bits.                     -> [out, columns]
 std::optional<FixedColumns> fixed_product(const PreparedWeights& weights, std::span<const Magnitude> row_norms, const FixedColumns& x, long bits,
-                                          ProductPath path = best_path(), bool by_bytes = byte_tiles_available());
+                                          ProductPath path = best_byte_path());
 
 }  // namespace snellen

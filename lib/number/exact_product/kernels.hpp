@@ -42,6 +42,7 @@ const Kernels& portable_kernels();
 // The CPU must have what the name says.
 const Kernels& sse2_kernels();
 const Kernels& avx2_kernels();
-const Kernels& avx512_kernels();  // F, DQ, VL and IFMA
+const Kernels& avx512_fma_kernels();  // F, DQ and VL
+const Kernels& avx512_kernels();      // and IFMA
 
 }  // namespace snellen

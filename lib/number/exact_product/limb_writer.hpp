@@ -8,6 +8,19 @@
 
 namespace snellen {
 
+// A number of `size` > 0 limbs in two's complement becomes its absolute value, without leading zero limbs; true: it was negative.
+inline bool make_absolute(mp_limb_t* limbs, mp_size_t& size) {
+  const bool negative = limbs[size - 1] >> (FLINT_BITS - 1) != 0;
+  if (negative) {
+    mp_size_t i = 0;
+    while (limbs[i] == 0) ++i;  // a negative number has a limb that is not zero
+    limbs[i] = -limbs[i];
+    for (++i; i < size; ++i) limbs[i] = ~limbs[i];
+  }
+  while (size > 0 && limbs[size - 1] == 0) --size;
+  return negative;
+}
+
 // An integer, the least significant digit first, as limbs.
 class LimbWriter {
  public:
@@ -27,16 +40,8 @@ class LimbWriter {
   // without leading zero limbs; true: it was negative.
   bool finish(Int128 top, int pieces) {
     for (; pieces > 0; --pieces, top >>= 48) push(static_cast<std::uint64_t>(top) & ((std::uint64_t{1} << 48) - 1), 48);
-    const bool negative = top < 0;
-    limbs_[size_++] = negative ? word_ | ~mp_limb_t{0} << filled_ : word_;
-    if (negative) {
-      mp_size_t i = 0;
-      while (limbs_[i] == 0) ++i;  // a negative number has a limb that is not zero
-      limbs_[i] = -limbs_[i];
-      for (++i; i < size_; ++i) limbs_[i] = ~limbs_[i];
-    }
-    while (size_ > 0 && limbs_[size_ - 1] == 0) --size_;
-    return negative;
+    limbs_[size_++] = top < 0 ? word_ | ~mp_limb_t{0} << filled_ : word_;
+    return make_absolute(limbs_, size_);
   }
   mp_size_t size() const { return size_; }
 

@@ -24,7 +24,7 @@ void lane_tile(const std::uint64_t* a, std::size_t a_step, const std::uint64_t* 
   }
 }
 
-void multiply_fractions_portable(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
+void portable_fractions(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
                                  std::uint64_t* result) {
   const std::size_t all = a_digits + b_digits, first = all - out_digits;
   for (std::size_t l = 0; l < long_lanes; ++l) {
@@ -46,9 +46,7 @@ void carry(std::uint64_t* sums, std::size_t digits) {
     }
 }
 
-}  // namespace
-
-void long_products_portable(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,
+void portable_products(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,
                             std::uint64_t* sums) {
   for (std::size_t lane = 0; lane < long_lanes; ++lane)
     for (std::size_t j = 0; j < b_digits; ++j) {
@@ -60,25 +58,29 @@ void long_products_portable(const std::uint64_t* a, std::size_t a_digits, const 
     }
 }
 
+}  // namespace
+
+const LongKernels& long_kernels_of(ProductPath path) {
+#if defined(__x86_64__)
+  if (path == ProductPath::avx512) return avx512_long_kernels();
+  if (path == ProductPath::avx512_fma) return avx512_fma_long_kernels();
+#endif
+  static constexpr LongKernels portable{portable_products, portable_fractions};
+  return portable;
+}
+
 void multiply_fractions(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
                         std::uint64_t* result, ProductPath path) {
-#if defined(__x86_64__)
-  if (path == ProductPath::avx512) return multiply_fractions_avx512(a, a_digits, b, b_digits, out_digits, result);
-#endif
-  multiply_fractions_portable(a, a_digits, b, b_digits, out_digits, result);
+  long_kernels_of(path).fractions(a, a_digits, b, b_digits, out_digits, result);
 }
 
 void add_long_products(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,
                        std::uint64_t* sums, ProductPath path) {
-#if defined(__x86_64__)
-  const LongKernel kernel = path == ProductPath::avx512 ? long_products_avx512 : long_products_portable;
-#else
-  const LongKernel kernel = long_products_portable;
-#endif
+  const LongKernels& kernels = long_kernels_of(path);
   const std::size_t at_once = 4095 / (2 * std::min(a_digits, b_digits));
   if (at_once == 0) throw std::logic_error("add_long_products: too many digits");
   for (std::size_t k = 0; k < count; k += at_once) {
-    kernel(a + k * a_digits * long_lanes, a_digits, b + k * b_digits, b_digits, std::min(at_once, count - k), sums);
+    kernels.products(a + k * a_digits * long_lanes, a_digits, b + k * b_digits, b_digits, std::min(at_once, count - k), sums);
     carry(sums, a_digits + b_digits);
   }
 }

@@ -19,19 +19,21 @@ void add_long_products(const std::uint64_t* a, std::size_t a_digits, const std::
 
 // The fractions A_l B_l for each lane, cut off: digits [digit][8], the lowest first, A_l < 1 the sum of a[8 i + l] 2^(52 (i - a_digits)), so B_l and the result.
 // Products of digits two or more places below the result's last digit are left out: the result is at most 1 + 2^-40 of that digit's units too small.
-// 0 < out_digits <= a_digits + b_digits, a_digits and b_digits at most 2^10; the result overlaps no factor.
+// 0 < out_digits <= a_digits + b_digits, a_digits and b_digits at most most_fraction_digits; the result overlaps no factor.
+inline constexpr std::size_t most_fraction_digits = 32;
 void multiply_fractions(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
                         std::uint64_t* result, ProductPath path);
-void multiply_fractions_avx512(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits,
-                               std::uint64_t* result);
 
-// One path's loop, without carries. A word of the sums gains less than 2^52 for each k, digit of the shorter factor and half of a product:
-// count * 2 * min(a_digits, b_digits) + 1 <= 2^12.
-using LongKernel = void (*)(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,
-                            std::uint64_t* sums);
-void long_products_portable(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,
-                            std::uint64_t* sums);
-void long_products_avx512(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count,
-                          std::uint64_t* sums);
+// A path's loops.
+struct LongKernels {
+  // The sums without carries. A word of them gains less than 2^52 for each k, digit of the shorter factor and half of a product:
+  // count * 2 * min(a_digits, b_digits) + 1 <= 2^12.
+  void (*products)(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t count, std::uint64_t* sums);
+  void (*fractions)(const std::uint64_t* a, std::size_t a_digits, const std::uint64_t* b, std::size_t b_digits, std::size_t out_digits, std::uint64_t* result);
+};
+const LongKernels& long_kernels_of(ProductPath path);
+// The CPU must have what the name says.
+const LongKernels& avx512_fma_long_kernels();
+const LongKernels& avx512_long_kernels();
 
 }  // namespace snellen
