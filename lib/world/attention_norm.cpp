@@ -193,7 +193,14 @@ class Bound {
   };
   template <class Use>
   void for_each_row(std::span<const double> moves, const Use& use) const {
-    parallel_for(b_.columns.size(), [&](std::size_t i) { use(i, row(i, moves)); });
+    const std::size_t columns = b_.columns.size();
+    parallel_for((columns + block - 1) / block, [&](std::size_t part) {
+      std::vector<Row> rows;
+      std::vector<Directions> directions(block);
+      for (std::size_t i = part * block; i < std::min(columns, (part + 1) * block); ++i) rows.push_back(row(i, moves, directions[i - part * block]));
+      add_dominating(rows, directions);
+      for (std::size_t r = 0; r < rows.size(); ++r) use(part * block + r, rows[r]);
+    });
   }
 
  private:
@@ -203,7 +210,13 @@ class Bound {
   const double* value_of(std::size_t j, std::size_t h) const { return b_.past->values.values.data() + (j * a_.kv_heads + group(h)) * size_; }
   const double* key_of(std::size_t j, std::size_t h) const { return b_.past->keys.values.data() + (j * a_.kv_heads + group(h)) * size_; }
 
-  Row row(std::size_t i, std::span<const double> moves) const;
+  // Of one column, the dominating part of what its query does: C_h near left_h right_h^T, each head's.
+  struct Directions {
+    Vector left, right;  // [heads][size], u and w; empty where there are none
+  };
+  Row row(std::size_t i, std::span<const double> moves, Directions& directions) const;
+  // The matrices' products with several columns' directions at a time, so that what they load serves all.
+  void add_dominating(std::vector<Row>& rows, const std::vector<Directions>& directions) const;
   Row unknown(const View& view) const { return {view, Vector(view.size(), infinite_bound), Vector(view.size(), infinite_bound), infinite_bound}; }
 
   const AttentionBranch& b_;
@@ -226,7 +239,7 @@ struct Pair {
   double towards;      // at least |K_h^T R_j^T q_i|
 };
 
-auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
+auto Bound::row(std::size_t i, std::span<const double> moves, Directions& directions) const -> Row {
   const AttentionPast& past = *b_.past;
   const std::size_t self = b_.first + i;
   const View view = visible(b_.columns[i], self, a_.window);
@@ -237,8 +250,8 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
 
   Vector by_value(count), by_key(count);  // at least the factors of moves_j, for the j-th token seen
   double own = 0;        // of moves_i, by the query
-  Vector left(a_.heads * width_), right(a_.heads * inner_);  // the dominating part of the query's: sum over heads of left_h right_h^T
-  double left_squares = 0, right_squares = 0;
+  Vector left, right;
+  if (b_.queries.linear) left.resize(a_.heads * size_), right.resize(a_.heads * size_);
   Vector weight(count), mean(size_), rooted_mean(size_), covariance(size_ * size_), x(size_), slope(count);
   Vector turned(block * size_), turned_by_root(block * size_), values(block * size_), keys(block * size_);
   std::vector<Pair> sharper;  // at most a block, whose bound waits for the product of matrices
@@ -397,35 +410,52 @@ auto Bound::row(std::size_t i, std::span<const double> moves) const -> Row {
     own += std::sqrt(squares) + (crude + 1.1 * u_norm) * (head.root.rest * query.gram.frobenius + query.root.rest * head.root.frobenius +
                                                           8 * kappa * head.root.frobenius * query.root.frobenius) +
            head.output.frobenius * moved * query.gram.frobenius;
-    // O_h u and w^T Q_h.
-    double* p = left.data() + h * width_;
-    double* z = right.data() + h * inner_;
-    add_product(p, norms_->output_columns.data() + h * size_ * width_, u.data(), width_, size_);
-    add_product(z, norms_->query.data() + h * size_ * inner_, w.data(), inner_, size_);
     own += 4 * kappa * head.output.frobenius * u_norm * query.gram.frobenius;
-    left_squares += dot(p, p, width_), right_squares += dot(z, z, inner_);
+    std::copy(u.begin(), u.end(), left.begin() + static_cast<std::ptrdiff_t>(h * size_));
+    std::copy(w.begin(), w.end(), right.begin() + static_cast<std::ptrdiff_t>(h * size_));
   }
+  directions = {std::move(left), std::move(right)};
 
-  if (b_.queries.linear) {
+  for (std::size_t n = 0; n < count; ++n) by_value[n] = upward(by_value[n]), by_key[n] = upward(by_key[n]);
+  return {view, std::move(by_value), std::move(by_key), upward(own)};
+}
+
+void Bound::add_dominating(std::vector<Row>& rows, const std::vector<Directions>& directions) const {
+  if (!b_.queries.linear) return;
+  const std::size_t n = a_.heads;
+  Vector x(block * size_), p(n * block * width_), z(n * block * inner_);  // O_h u and w^T Q_h: [heads][block][width or inner]
+  const auto gather = [&](Vector Directions::*of, std::size_t h) {
+    std::fill(x.begin(), x.end(), 0.0);
+    for (std::size_t r = 0; r < rows.size(); ++r)
+      if (const Vector& from = directions[r].*of; !from.empty()) std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(h * size_), size_, x.begin() + static_cast<std::ptrdiff_t>(r * size_));
+    return x.data();
+  };
+  for (std::size_t h = 0; h < n; ++h) {
+    norm_kernels().add_products(p.data() + h * block * width_, norms_->output_columns.data() + h * size_ * width_, gather(&Directions::left, h), width_, size_);
+    norm_kernels().add_products(z.data() + h * block * inner_, norms_->query.data() + h * size_ * inner_, gather(&Directions::right, h), inner_, size_);
+  }
+  Vector of_p(n * n), of_z(n * n), product(n * n);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    if (directions[r].left.empty()) continue;
     // |P Z^T|_2^4 is at most the trace of (P^T P Z^T Z)^2.
-    const std::size_t n = a_.heads;
-    Vector p(n * n), z(n * n), product(n * n);
+    const auto left = [&](std::size_t h) { return p.data() + (h * block + r) * width_; };
+    const auto right = [&](std::size_t h) { return z.data() + (h * block + r) * inner_; };
     for (std::size_t g = 0; g < n; ++g)
       for (std::size_t h = 0; h < n; ++h) {
-        p[g * n + h] = dot(left.data() + g * width_, left.data() + h * width_, width_);
-        z[g * n + h] = dot(right.data() + g * inner_, right.data() + h * inner_, inner_);
+        of_p[g * n + h] = dot(left(g), left(h), width_);
+        of_z[g * n + h] = dot(right(g), right(h), inner_);
       }
-    for (std::size_t g = 0; g < n; ++g) add_product(product.data() + g * n, z.data(), p.data() + g * n, n, n);
+    double left_squares = 0, right_squares = 0;
+    for (std::size_t h = 0; h < n; ++h) left_squares += of_p[h * n + h], right_squares += of_z[h * n + h];
+    std::fill(product.begin(), product.end(), 0.0);
+    for (std::size_t g = 0; g < n; ++g) add_product(product.data() + g * n, of_z.data(), of_p.data() + g * n, n, n);
     double trace = 0;
     for (std::size_t g = 0; g < n; ++g)
       for (std::size_t h = 0; h < n; ++h) trace += product[g * n + h] * product[h * n + g];
     const double both = left_squares * right_squares;
     const double error = dot_error(4 * (width_ + inner_ + n * n));
-    own += std::sqrt(std::sqrt(upward(std::max(trace, 0.0) + error * both * both)));
+    rows[r].own = upward(rows[r].own + std::sqrt(std::sqrt(upward(std::max(trace, 0.0) + error * both * both))));
   }
-
-  for (std::size_t n = 0; n < count; ++n) by_value[n] = upward(by_value[n]), by_key[n] = upward(by_key[n]);
-  return {view, std::move(by_value), std::move(by_key), upward(own)};
 }
 
 }  // namespace
