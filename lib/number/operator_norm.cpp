@@ -20,24 +20,21 @@ SNELLEN_MULTIVERSION void add_products(double* c, const double* a, const double*
 
 Gram gram_of_transposed(const double* columns, std::size_t length, std::size_t n, std::size_t stride) {
   Gram result{n, std::vector<double>(n * n), infinite_bound, infinite_bound};
-  double squares = 0;
+  std::vector<double> lengths(length);  // near those of the rows: each squared and rooted once more than its entries
   for (std::size_t m = 0; m < length; ++m) {
     const std::span row(columns + m * stride, n);
     if (!are_moderate(row)) return result;
-    for (const double x : row) squares += x * x;
+    lengths[m] = std::sqrt(sum_of_squares(row));
   }
   add_products(result.entries.data(), columns, columns, length, n, stride);
-  result.frobenius = upward(std::sqrt(squares));
+  result.frobenius = upward(std::sqrt(sum_of_squares(lengths)));
   // Each entry within dot_error |a_i| |a_j|, so all of them within dot_error |A|_F^2.
   result.error = upward(dot_error(length) * result.frobenius * result.frobenius);
   return result;
 }
 
-double frobenius_norm(std::span<const double> entries) {
-  double sum = 0;
-  for (const double x : entries) sum += x * x;
-  return upward(std::sqrt(sum));
-}
+// Of numbers that need not be moderate.
+double frobenius_norm(std::span<const double> entries) { return upward(std::sqrt(sum_of_squares(entries))); }
 
 }  // namespace
 

@@ -9,20 +9,21 @@
 namespace snellen {
 
 RoundedMatrix::RoundedMatrix(const BallMatrix& a) : rows(a.rows()), columns(a.columns()), values(rows * columns) {
-  double squares = 0;
+  std::vector<double> off_of_row(columns), off_rows(rows);
   bool fits = true;
-  for (std::size_t i = 0; i < rows; ++i)
+  for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t j = 0; j < columns; ++j) {
       const double middle = arf_get_d(arb_midref(a(i, j)), ARF_RND_NEAR), radius = upper_double(Magnitude::radius_of(a(i, j)));
       if (!is_moderate(middle) || !is_moderate(radius)) {
         fits = false;
         continue;
       }
-      const double off = radius + std::fabs(middle) * 0x1p-52;
+      off_of_row[j] = radius + std::fabs(middle) * 0x1p-52;
       values[i * columns + j] = middle;
-      squares += off * off;
     }
-  error = fits ? upward(std::sqrt(squares)) : infinite_bound;
+    off_rows[i] = euclidean_norm(off_of_row);
+  }
+  error = fits ? euclidean_norm(off_rows) : infinite_bound;
   frobenius = fits ? upward(euclidean_norm(values) + error) : infinite_bound;
 }
 

@@ -34,17 +34,25 @@ inline bool are_moderate(std::span<const double> values) {
 // gamma_n = n u / (1 - n u) <= (n + 1) u (Higham 2002, section 3.1); the rest is room for the roundings of a few more operations.
 constexpr double dot_error(std::size_t n) { return (static_cast<double>(n) + 16) * 0x1p-53; }
 
-// At least |values|_2; infinite unless all are moderate. Summed in lanes, so that the processor's vectors serve without changing the order.
-inline double euclidean_norm(std::span<const double> values) {
-  constexpr std::size_t lanes = 8;
-  if (!are_moderate(values)) return infinite_bound;
-  double sum[lanes] = {};
-  std::size_t i = 0;
-  for (; i + lanes <= values.size(); i += lanes)
-    for (std::size_t l = 0; l < lanes; ++l) sum[l] += values[i + l] * values[i + l];
-  for (; i < values.size(); ++i) sum[0] += values[i] * values[i];
-  return upward(std::sqrt(((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]))));
+// The sum of the squares of as many numbers as there may be: in pieces, so that no square passes more than 2^12 + count / 2^15 + 4 roundings (2^20 of them for 2^34 numbers), and
+// in lanes, so that the processor's vectors serve without changing the order.
+inline double sum_of_squares(std::span<const double> values) {
+  constexpr std::size_t lanes = 8, piece = std::size_t{1} << 15;
+  double total = 0;
+  for (std::size_t begin = 0; begin < values.size(); begin += piece) {
+    const std::size_t end = values.size() - begin < piece ? values.size() : begin + piece;
+    double sum[lanes] = {};
+    std::size_t i = begin;
+    for (; i + lanes <= end; i += lanes)
+      for (std::size_t l = 0; l < lanes; ++l) sum[l] += values[i + l] * values[i + l];
+    for (; i < end; ++i) sum[0] += values[i] * values[i];
+    total += ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+  }
+  return total;
 }
+
+// At least |values|_2; infinite unless all are moderate.
+inline double euclidean_norm(std::span<const double> values) { return are_moderate(values) ? upward(std::sqrt(sum_of_squares(values))) : infinite_bound; }
 
 // At least x, at least 2^-240.
 inline double upper_double(const Magnitude& x) {

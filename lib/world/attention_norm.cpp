@@ -51,6 +51,8 @@ SNELLEN_MULTIVERSION double dot(const double* x, const double* y, std::size_t n)
   return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
 }
 
+// Near |x|. Squares that underflow may take up to 2^-537 sqrt(n) from it, however much it is multiplied by later: less than the 2^-480 and more that the upward() of both factors in
+// `o_error` times a norm, and in a norm times a root's rest, which stand beside it, leave.
 double length_of(std::span<const double> x) { return std::sqrt(dot(x.data(), x.data(), x.size())); }
 
 Vector columns_of(const Vector& rows, std::size_t n) {
@@ -421,7 +423,7 @@ auto Bound::row(std::size_t i, std::span<const double> moves, Directions& direct
 }
 
 void Bound::add_dominating(std::vector<Row>& rows, const std::vector<Directions>& directions) const {
-  if (!b_.queries.linear) return;
+  if (!moderate_ || !b_.queries.linear) return;
   const std::size_t n = a_.heads;
   Vector x(block * size_), p(n * block * width_), z(n * block * inner_);  // O_h u and w^T Q_h: [heads][block][width or inner]
   const auto gather = [&](Vector Directions::*of, std::size_t h) {

@@ -1,4 +1,5 @@
 // Norm bounds: never below what a vector shows, and not far above.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -71,6 +72,22 @@ TEST_CASE("the norm of a product lies between the power method and a few percent
     REQUIRE(bound >= lower * (1 - 1e-12));
     REQUIRE(bound <= lower * 1.08);
   }
+}
+
+TEST_CASE("a Frobenius norm of 2^25 entries, each square of which is lost beside the sum of those before it (28 November 2026)") {
+  // Rows lie over each other by all but one entry; the first ones have large entries.
+  constexpr std::size_t n = 32, length = (std::size_t{1} << 20) - 1;
+  const double x = std::sqrt(0.99 * 0x1p-48);
+  std::vector<double> entries(length + n, x);
+  for (std::size_t i = 0; i < n; ++i) entries[i] = 0.25;
+  long double squares = 0;  // [row, column] is entry row + column
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::size_t times = std::min({i + 1, n, entries.size() - 1 - i});
+    squares += static_cast<long double>(times) * entries[i] * entries[i];
+  }
+  const double norm = gram_of_columns(entries.data(), length, n, 1).frobenius;
+  REQUIRE(static_cast<long double>(norm) * norm >= squares);
+  REQUIRE(norm < std::sqrt(static_cast<double>(squares)) * (1 + 0x1p-28));
 }
 
 TEST_CASE("the square root of a Gram matrix bounds |A x|, singular ones too") {

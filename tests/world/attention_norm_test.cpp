@@ -246,3 +246,18 @@ TEST_CASE("what is kept with the output matrix serves only the maps that it was 
   REQUIRE(same(weighted, example.bound(moves, example.maps(), std::vector<double>(16, 3))));
   REQUIRE(same(plain, example.bound(moves, maps)));
 }
+
+TEST_CASE("weights that doubles do not serve leave every move unbounded (28 November 2026)") {
+  SplitMix64 random(10);
+  std::size_t tested = 0;
+  for (std::vector<double> Example::*map : {&Example::query, &Example::key, &Example::value, &Example::output})
+    for (const double entry : {1e31, static_cast<double>(INFINITY), std::nan("")}) {
+      Example example(random, {5, 2, 1, 4, 6, true});
+      (example.*map)[3] = entry;
+      for (const Magnitude& move : example.bound(std::vector<double>(5, 1))) {
+        REQUIRE(!move.is_finite());
+        ++tested;
+      }
+    }
+  CHECK(tested == 60);
+}
