@@ -4,7 +4,8 @@
 #   tests/rigour/run_memcheck.sh [--limit SECONDS] [WORDS...]      after a build; WORDS: only the tests whose names contain one of them
 # Every quick test file under it, a process each, those that are clean only once for a build (build/memcheck/clean); one that takes more than SECONDS (600) is named and left out. Exit code 0:
 # nothing was found; 1: something was (build/memcheck/NAME.log); 77: valgrind is not installed. It knows no AVX-512: the kernels for it are chosen at run time and not seen here (the address
-# sanitizer sees them), and it flushes no subnormals, so that number/environment_check, which asks the processor to, is left out.
+# sanitizer sees them). Two files are left out, since valgrind is no processor and no kernel to the last detail: number/environment_check asks for subnormals to be flushed, which it does not do, and
+# reports/write starts a program that is not there, which begins and fails under it in place of not beginning.
 set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=${SNELLEN_BUILD:-$source/build} limit=600
@@ -27,6 +28,6 @@ while IFS= read -r name; do
     99) echo "FOUND  $name: $(grep -m1 -E '^==[0-9]+== [A-Z]' "$work/${name//\//-}.log")"; found=$((found + 1)) ;;
     *) echo "FAILED $name: exit code $code, without a finding (${name//\//-}.log)"; found=$((found + 1)) ;;
   esac
-done < <(ctest --test-dir "$build" -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p' | while IFS= read -r name; do [[ -f $source/tests/${name}_test.cpp ]] && [[ $name != number/environment_check ]] && echo "$name"; done)
+done < <(ctest --test-dir "$build" -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p' | while IFS= read -r name; do [[ -f $source/tests/${name}_test.cpp ]] && [[ $name != number/environment_check && $name != reports/write ]] && echo "$name"; done)
 echo "memcheck: $clean clean, $found with findings, $long left out"
 ((found == 0))
