@@ -90,6 +90,15 @@ TEST_CASE("a Frobenius norm of 2^25 entries, each square of which is lost beside
   REQUIRE(norm < std::sqrt(static_cast<double>(squares)) * (1 + 0x1p-28));
 }
 
+TEST_CASE("the length of a vector of 3 2^23 entries, each square of which is lost beside the first one") {
+  std::vector<double> entries(std::size_t{3} << 23, std::sqrt(0.99 * 0x1p-53));
+  entries[0] = 1;
+  const long double squares = 1 + static_cast<long double>(entries.size() - 1) * entries[1] * entries[1];
+  const double norm = euclidean_norm(entries);
+  REQUIRE(static_cast<long double>(norm) * norm >= squares);
+  REQUIRE(norm < std::sqrt(static_cast<double>(squares)) * (1 + 0x1p-28));
+}
+
 TEST_CASE("the square root of a Gram matrix bounds |A x|, singular ones too") {
   SplitMix64 random(5);
   std::size_t tested = 0;
