@@ -5,8 +5,8 @@
 #include "lib/number/exact_product/byte_kernel.hpp"
 #include "lib/number/exact_product/limb_writer.hpp"
 #include "lib/number/exact_product/sum_rounding.hpp"
+#include "lib/number/exact_product/tile_shares.hpp"
 #include "lib/number/multiversion.hpp"
-#include "lib/number/work_shares.hpp"
 
 namespace snellen {
 namespace {
@@ -79,17 +79,9 @@ class ByteSums {
 void byte_product(BallMatrix& y, const PreparedWeights& weights, const FixedPointBlock& x, long bits, const ByteKernels& bytes, const Kernels& kernels) {
   const std::shared_ptr<const ByteWeights> tiles = ByteWeights::of(weights);
   const FixedPointBlock::Bytes& digits = x.bytes(bytes.zero);
-  // Blocks of rows after each other for one block of columns, whose digits then stay in the cache.
-  const std::size_t blocks = (weights.rows() + byte_rows - 1) / byte_rows, parts = (x.columns() + block_columns - 1) / block_columns;
-  WorkShares jobs(blocks * parts);
-#pragma omp parallel if (blocks * parts > 1)
-  {
-    ByteSums product(weights, *tiles, x, digits, bytes, kernels, bits);
-    while (const auto job = jobs.next()) {
-      const std::size_t first = *job / blocks * block_columns;
-      product.run(y, *job % blocks, first, std::min(x.columns(), first + block_columns));
-    }
-  }
+  share_tiles(
+      (weights.rows() + byte_rows - 1) / byte_rows, x.columns(), block_columns, [&] { return ByteSums(weights, *tiles, x, digits, bytes, kernels, bits); },
+      [&](ByteSums& sums, std::size_t block, std::size_t first, std::size_t last) { sums.run(y, block, first, last); });
 }
 
 }  // namespace snellen

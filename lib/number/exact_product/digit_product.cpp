@@ -4,7 +4,7 @@
 
 #include "lib/number/exact_product/limb_writer.hpp"
 #include "lib/number/exact_product/sum_rounding.hpp"
-#include "lib/number/work_shares.hpp"
+#include "lib/number/exact_product/tile_shares.hpp"
 
 namespace snellen {
 namespace {
@@ -104,18 +104,12 @@ class DigitSums {
 
 void digit_product(BallMatrix& y, const PreparedWeights& weights, const FixedPointBlock& x, long bits, const Kernels& kernels) {
   x.digits(weights.width());
-  // Tiles of rows after each other for one block of columns, whose digits then stay in the cache.
-  const std::size_t tiles = (weights.groups() + tile_groups - 1) / tile_groups;
-  const std::size_t blocks = (x.columns() + block_columns - 1) / block_columns;
-  WorkShares jobs(tiles * blocks);
-#pragma omp parallel if (tiles * blocks > 1)
-  {
-    DigitSums product(weights, x, kernels, bits);
-    while (const auto job = jobs.next()) {
-      const std::size_t group = *job % tiles * tile_groups, first = *job / tiles * block_columns;
-      product.run(y, group, std::min(tile_groups, weights.groups() - group), first, std::min(x.columns(), first + block_columns));
-    }
-  }
+  share_tiles(
+      (weights.groups() + tile_groups - 1) / tile_groups, x.columns(), block_columns, [&] { return DigitSums(weights, x, kernels, bits); },
+      [&](DigitSums& sums, std::size_t tile, std::size_t first, std::size_t last) {
+        const std::size_t group = tile * tile_groups;
+        sums.run(y, group, std::min(tile_groups, weights.groups() - group), first, last);
+      });
 }
 
 }  // namespace snellen

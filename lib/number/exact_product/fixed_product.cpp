@@ -5,9 +5,9 @@
 
 #include "lib/number/exact_product/byte_kernel.hpp"
 #include "lib/number/exact_product/kernels.hpp"
+#include "lib/number/exact_product/tile_shares.hpp"
 #include "lib/number/fixed_lanes.hpp"
 #include "lib/number/multiversion.hpp"
-#include "lib/number/work_shares.hpp"
 
 namespace snellen {
 namespace {
@@ -235,17 +235,12 @@ class FixedProduct {
 
   void multiply() const {
     if (bytes_) return multiply_bytes();
-    const std::size_t tiles = (weights_.groups() + tile_groups - 1) / tile_groups, blocks = (columns_.size() + block_columns - 1) / block_columns;
-    WorkShares jobs(tiles * blocks);
-#pragma omp parallel
-    {
-      Room room(most_, y_.digits());
-      while (const auto job = jobs.next()) {
-        const std::size_t group = *job % tiles * tile_groups, first = *job / tiles * block_columns;
-        for (std::size_t c = first; c < std::min(columns_.size(), first + block_columns); ++c)
-          multiply(group, std::min(tile_groups, weights_.groups() - group), c, room);
-      }
-    }
+    share_tiles(
+        (weights_.groups() + tile_groups - 1) / tile_groups, columns_.size(), block_columns, [&] { return Room(most_, y_.digits()); },
+        [&](Room& room, std::size_t tile, std::size_t first, std::size_t last) {
+          const std::size_t group = tile * tile_groups;
+          for (std::size_t c = first; c < last; ++c) multiply(group, std::min(tile_groups, weights_.groups() - group), c, room);
+        });
   }
 
  private:
@@ -255,12 +250,19 @@ class FixedProduct {
     Room(std::size_t digits, std::size_t out)
         : sums(digits * tile_rows), high(sums.size()), words((2 * out + digits + 8) * long_lanes), totals(tile_groups * (digits + more_words) * long_lanes) {}
   };
+  // What one thread needs for sums by bytes.
+  struct ByteRoom {
+    ByteSession session;
+    Room room;
+    std::vector<std::int32_t> sums;
+  };
   bool narrow() const { return weights_.width() == WeightWidth::narrow; }
   std::int64_t* digit_sums(std::size_t c) { return digit_sums_.data() + c * chunks_ * most_; }
   const std::int64_t* digit_sums(std::size_t c) const { return digit_sums_.data() + c * chunks_ * most_; }
 
   // Bytes of m': |m'| < 2^(28 count - 1) is below 127 2^(8 (own - 1)) with one byte more.
-  std::size_t own_bytes(std::size_t c) const { return columns_[c].count * narrow_digit_bits / 8 + 1; }
+  static std::size_t own_bytes_of(std::size_t count) { return count * narrow_digit_bits / 8 + 1; }
+  std::size_t own_bytes(std::size_t c) const { return own_bytes_of(columns_[c].count); }
   std::size_t places(std::size_t c) const { return byte_places(own_bytes(c)); }
   std::uint8_t* byte_vector(std::size_t c) const { return vectors_.get() + columns_[c].begin; }
 
@@ -277,27 +279,20 @@ class FixedProduct {
 
   void multiply_bytes() const {
     // As many columns at a time as keep their digits in the cache while the weights pass.
-    const std::size_t at_once = std::clamp(cached_bytes / byte_vector_size(bytes_->chunks(), byte_places(most_ * narrow_digit_bits / 8 + 1)), block_columns, most_at_once);
-    const std::size_t tiles = (weights_.rows() + byte_rows - 1) / byte_rows, blocks = (columns_.size() + at_once - 1) / at_once;
-    WorkShares jobs(tiles * blocks);
-#pragma omp parallel
-    {
-      const ByteSession session(byte_kernels_);
-      Room room(most_, y_.digits());
-      std::vector<std::int32_t> sums;
-      while (const auto job = jobs.next()) {
-        const std::size_t tile = *job % tiles, first = *job / tiles * at_once;
-        for (std::size_t c = first; c < std::min(columns_.size(), first + at_once); ++c) {
-          const std::size_t wanted = byte_kernels_.wanted(*bytes_, own_bytes(c));
-          sums.resize(wanted * byte_rows);
-          byte_kernels_.sums(*bytes_, tile, byte_vector(c), places(c), wanted, sums.data());
-          for (std::size_t g = 2 * tile; g < std::min(weights_.groups(), 2 * tile + 2); ++g)
-            finish(room, g, c, [&](const Form& form, const std::int64_t*, std::size_t own) {
-              carry_bytes(room.words.data(), sums.data() + g % 2 * group_rows, wanted, own, form);
-            });
-        }
-      }
-    }
+    const std::size_t at_once = std::clamp(cached_bytes / byte_vector_size(bytes_->chunks(), byte_places(own_bytes_of(most_))), block_columns, most_at_once);
+    share_tiles(
+        (weights_.rows() + byte_rows - 1) / byte_rows, columns_.size(), at_once, [&] { return ByteRoom{ByteSession(byte_kernels_), Room(most_, y_.digits()), {}}; },
+        [&](ByteRoom& own, std::size_t tile, std::size_t first, std::size_t last) {
+          for (std::size_t c = first; c < last; ++c) {
+            const std::size_t wanted = byte_kernels_.wanted(*bytes_, own_bytes(c));
+            own.sums.resize(wanted * byte_rows);
+            byte_kernels_.sums(*bytes_, tile, byte_vector(c), places(c), wanted, own.sums.data());
+            for (std::size_t g = 2 * tile; g < std::min(weights_.groups(), 2 * tile + 2); ++g)
+              finish(own.room, g, c, [&](const Form& form, const std::int64_t*, std::size_t words) {
+                carry_bytes(own.room.words.data(), own.sums.data() + g % 2 * group_rows, wanted, words, form);
+              });
+          }
+        });
   }
 
   void multiply(std::size_t first_group, std::size_t groups, std::size_t c, Room& room) const {
