@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "lib/number/exact_product/limbs_to_midpoint.hpp"
 #include "lib/number/exact_product/long_digits.hpp"
 #include "lib/number/fixed_lanes.hpp"
 
@@ -230,12 +231,9 @@ class Lane8 {
     LimbWriter writer(limbs_.data());
     for (std::size_t d = 0; d < digits_; ++d) writer.push(mantissa_[d * long_lanes + l], long_digit_bits);
     writer.finish(0, 0);
-    slong shift;
-    const int inexact = _arf_set_round_mpn(arb_midref(y), &shift, limbs_.data(), writer.size(), 0, bits, ARF_RND_DOWN);
-    const slong top = FLINT_BITS * writer.size() + shift + n_[l] + 2 - static_cast<slong>(digits_) * long_digit_bits;
-    fmpz_set_si(ARF_EXPREF(arb_midref(y)), top);
-    mag_set_ui_2exp_si(arb_radref(y), 1, top - error_bits);
-    if (inexact) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
+    const slong unit = n_[l] + 2 - static_cast<slong>(digits_) * long_digit_bits;
+    mag_set_ui_2exp_si(arb_radref(y), 1, bit_length(limbs_.data(), writer.size()) + unit - error_bits);
+    if (set_midpoint(arb_midref(y), limbs_.data(), writer.size(), false, bits, unit)) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
   }
 
  private:

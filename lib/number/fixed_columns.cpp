@@ -7,6 +7,7 @@
 
 #include "lib/number/exact_product/ball_parts.hpp"
 #include "lib/number/exact_product/limb_writer.hpp"
+#include "lib/number/exact_product/limbs_to_midpoint.hpp"
 #include "lib/number/fixed_lanes.hpp"
 #include "lib/number/multiversion.hpp"
 #include "lib/number/upward.hpp"
@@ -101,10 +102,7 @@ BallMatrix FixedColumns::midpoints() const {
       for (std::size_t d = 0; d < digits_; ++d) writer.push(absolute[d * long_lanes + lane], long_digit_bits);
       writer.finish(0, 0);
       if (writer.size() == 0) continue;
-      arf_struct* y = arb_midref(x(i, c));
-      slong shift;
-      _arf_set_round_mpn(y, &shift, limbs, writer.size(), signs[lane] != 0, ARF_PREC_EXACT, ARF_RND_DOWN);
-      fmpz_set_si(ARF_EXPREF(y), FLINT_BITS * writer.size() + shift + unit(c));
+      set_midpoint(arb_midref(x(i, c)), limbs, writer.size(), signs[lane] != 0, ARF_PREC_EXACT, unit(c));
     }
   }
   return x;

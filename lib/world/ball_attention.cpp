@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "lib/number/exact_product/grid.hpp"
+#include "lib/number/exact_product/limbs_to_midpoint.hpp"
 #include "lib/number/exact_product/long_digits.hpp"
 #include "lib/number/exp_lanes.hpp"
 #include "lib/number/magnitude.hpp"
@@ -148,12 +149,9 @@ class Job {
     const bool negative = write_sum(writer, &sums_[lane], offsets);
     error.get(arb_radref(y));
     if (writer.size() == 0) return arf_zero(arb_midref(y));
-    const slong top = FLINT_BITS * writer.size() - std::countl_zero(limbs_[static_cast<std::size_t>(writer.size()) - 1]) + unit;
+    const slong top = bit_length(limbs_.data(), writer.size()) + unit;
     const slong bits = error.zero() ? bits_ : std::clamp<slong>(top - error.top() + drowned_bits, 2, bits_);
-    slong shift;
-    const bool inexact = _arf_set_round_mpn(arb_midref(y), &shift, limbs_.data(), writer.size(), negative, bits, ARF_RND_DOWN) != 0;
-    fmpz_set_si(ARF_EXPREF(arb_midref(y)), top);
-    if (inexact) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
+    if (set_midpoint(arb_midref(y), limbs_.data(), writer.size(), negative, bits, unit)) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
   }
 
   // Scores to exponentials: query.weights[i] contains exp(score_i - c). The precision is what the largest error of a weight leaves to each.

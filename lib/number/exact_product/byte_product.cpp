@@ -49,6 +49,7 @@ class ByteSums {
       if (j % x_.radius_columns() == 0) rounding_.sum_radii(group, groups, j / x_.radius_columns(), radii_.data());
       if (!x_.column(j).fits) continue;
       const std::size_t own = digits_.own[j], wanted = bytes_.wanted(tiles_, own), size = (wanted + limb_bytes - 1) / limb_bytes + 1;
+      for (std::size_t i = begin; i < end; ++i) __builtin_prefetch(y(i, j), 1);  // far apart in memory, and needed when the sums are there
       bytes_.sums(tiles_, block, digits_.digits.get() + digits_.begin[j], byte_places(own), wanted, sums_.data());
       carry_limbs(limbs_.data(), sums_.data(), wanted);
       for (std::size_t i = begin; i < end; ++i) {

@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more than they bring
 
+// The processor does not guess the next row of a few columns: it is asked for some rows ahead.
+constexpr std::size_t rows_ahead = 8;
+void ask_for_row(const BallMatrix& x, std::size_t k, std::size_t begin, std::size_t end) {
+  if (k >= x.rows()) return;
+  for (std::size_t j = begin; j < end; ++j) __builtin_prefetch(x(k, j));
+}
+
 constexpr mp_limb_t offsets = 0x8080808080808080;  // 128 in each byte
 
 // Eight rows of digits, of a chunk's limbs.
@@ -25,14 +32,26 @@ SNELLEN_MULTIVERSION void store_bytes(std::uint8_t* bytes, const mp_limb_t* limb
 bool FixedPointBlock::worth_threads() const { return rows() * columns() >= parallel_entries; }
 
 FixedPointBlock::FixedPointBlock(const BallMatrix& x, long bits) : x_(x), columns_(x.columns()) {
-  choose_grids(bits);
-  enclose_errors();
+  const std::size_t width = radius_columns();
+  radii_.assign((columns() + width - 1) / width * width * rows(), 0.0f);
+  // Some columns at a time, whose balls lie side by side: row by row they come in the order of memory, and stay near until their errors are read.
+  constexpr std::size_t tile = 8;
+#pragma omp parallel for schedule(static) if (worth_threads())
+  for (std::size_t begin = 0; begin < columns(); begin += tile) {
+    const std::size_t end = std::min(columns(), begin + tile);
+    choose_grids(begin, end, bits);
+    enclose_errors(begin, end);
+  }
 }
 
-void FixedPointBlock::choose_grids(long bits) {
-#pragma omp parallel for schedule(static) if (worth_threads())
-  for (std::size_t j = 0; j < columns(); ++j) {
-    const Grid grid = choose_grid(rows(), [&](std::size_t k) { return x_(k, j); }, bits);
+void FixedPointBlock::choose_grids(std::size_t begin, std::size_t end, long bits) {
+  std::vector<GridChoice> choices(end - begin);
+  for (std::size_t k = 0; k < rows(); ++k) {
+    ask_for_row(x_, k + rows_ahead, begin, end);
+    for (std::size_t j = begin; j < end; ++j) choices[j - begin].look(x_(k, j));
+  }
+  for (std::size_t j = begin; j < end; ++j) {
+    const Grid grid = choices[j - begin].grid(rows(), [&](std::size_t k) { return x_(k, j); }, bits);
     Column& column = columns_[j];
     column.fits = grid.fits;
     if (!grid.fits) continue;
@@ -42,12 +61,10 @@ void FixedPointBlock::choose_grids(long bits) {
   }
 }
 
-void FixedPointBlock::enclose_errors() {
+void FixedPointBlock::enclose_errors(std::size_t begin, std::size_t end) {
   const std::size_t width = radius_columns();
-  radii_.assign((columns() + width - 1) / width * width * rows(), 0.0f);
-#pragma omp parallel for schedule(static) if (worth_threads())
   for (std::size_t k = 0; k < rows(); ++k)
-    for (std::size_t j = 0; j < columns(); ++j) {
+    for (std::size_t j = begin; j < end; ++j) {
       const Column& column = columns_[j];
       if (!column.fits) continue;
       arb_srcptr x = x_(k, j);
@@ -157,7 +174,8 @@ void FixedPointBlock::make(Bytes& bytes, std::uint8_t zero) const {
     for (std::size_t begin = 0; begin < columns(); begin += tile)
       for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
         const std::size_t end = std::min(columns(), begin + tile), first = chunk * byte_terms, count = std::min(byte_terms, rows() - first);
-        for (std::size_t k = 0; k < count; ++k)
+        for (std::size_t k = 0; k < count; ++k) {
+          ask_for_row(x_, first + k + rows_ahead, begin, end);
           for (std::size_t j = begin; j < end; ++j) {
             const std::size_t used = (bytes.own[j] + sizeof(mp_limb_t) - 1) / sizeof(mp_limb_t);
             if (used == 0) continue;
@@ -170,6 +188,7 @@ void FixedPointBlock::make(Bytes& bytes, std::uint8_t zero) const {
               to[l * byte_terms] = carried;
             }
           }
+        }
         for (std::size_t j = begin; j < end; ++j)
           if (bytes.own[j] > 0) store(bytes, zero, j, chunk, &limbs[(j - begin) * most_limbs * byte_terms], count);
       }

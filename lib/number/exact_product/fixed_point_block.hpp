@@ -59,8 +59,9 @@ class FixedPointBlock {
   const Bytes& bytes(std::uint8_t zero) const;
 
  private:
-  void choose_grids(long bits);
-  void enclose_errors();
+  // Of columns [begin, end).
+  void choose_grids(std::size_t begin, std::size_t end, long bits);
+  void enclose_errors(std::size_t begin, std::size_t end);
   void make(Digits& digits, WeightWidth width) const;
   void make(Bytes& bytes, std::uint8_t zero) const;
   void store(Bytes& bytes, std::uint8_t zero, std::size_t j, std::size_t chunk, mp_limb_t* limbs, std::size_t count) const;

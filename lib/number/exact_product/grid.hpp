@@ -24,47 +24,62 @@ struct Grid {
   slong unit() const { return top - fraction; }
 };
 
-// entry(k), k < count, is the k-th ball.
-template <class Entry>
-Grid choose_grid(std::size_t count, const Entry& entry, long bits) {
-  const auto wish = [](arb_srcptr x, slong below_radius, bool keep_last) {
+// Chooses the grid of a vector's balls, which it looks at one after the other.
+class GridChoice {
+ public:
+  void look(arb_srcptr x) {
+    if (!tame(x)) grid_.fits = false;
+    if (!grid_.fits) return;
+    if (!mag_is_zero(arb_radref(x))) grid_.radius = std::max<slong>(grid_.radius, MAG_EXP(arb_radref(x)));
+    if (arf_is_zero(arb_midref(x))) return;
+    grid_.zero = false;
+    top_ = std::max<slong>(top_, ARF_EXP(arb_midref(x)));
+    finest_ = std::min(finest_, wish(x, Grid::radius_bits, true));
+  }
+  // entry(k), k < count: the same balls, some of which ask for more than there is.
+  template <class Entry>
+  Grid grid(std::size_t count, const Entry& entry, long bits) const {
+    Grid result = grid_;
+    if (!result.fits) return result;
+    if (result.zero) {
+      result.top = result.radius == Grid::least ? 0 : result.radius;
+      return result;
+    }
+    result.top = top_;
+    if (top_ - finest_ <= bits + Grid::guard_bits) {
+      result.fraction = std::max<slong>(1, top_ - finest_);
+      return result;
+    }
+    const slong most = bits + Grid::guard_bits + Grid::most_extra_bits;
+    slong asked = 0, nonzero = 0;
+    for (std::size_t k = 0; k < count; ++k) {
+      arb_srcptr x = entry(k);
+      if (arf_is_zero(arb_midref(x))) continue;
+      asked += std::clamp<slong>(top_ - wish(x, Grid::radius_bits_of_mean, false), 1, most);
+      ++nonzero;
+    }
+    result.fraction = std::clamp<slong>(asked / nonzero, bits + Grid::guard_bits, most);
+    return result;
+  }
+
+ private:
+  // The exponent of the last bit that a ball asks for.
+  static slong wish(arb_srcptr x, slong below_radius, bool keep_last) {
     if (mag_is_zero(arb_radref(x))) return last_bit(arb_midref(x));
     const slong from_radius = MAG_EXP(arb_radref(x)) - below_radius;
     return keep_last ? std::max(last_bit(arb_midref(x)), from_radius) : from_radius;
-  };
-  Grid grid;
-  slong top = Grid::least, finest = std::numeric_limits<slong>::max();
-  for (std::size_t k = 0; k < count; ++k) {
-    arb_srcptr x = entry(k);
-    if (!tame(x)) {
-      grid.fits = false;
-      return grid;
-    }
-    if (!mag_is_zero(arb_radref(x))) grid.radius = std::max<slong>(grid.radius, MAG_EXP(arb_radref(x)));
-    if (arf_is_zero(arb_midref(x))) continue;
-    grid.zero = false;
-    top = std::max<slong>(top, ARF_EXP(arb_midref(x)));
-    finest = std::min(finest, wish(x, Grid::radius_bits, true));
   }
-  if (grid.zero) {
-    grid.top = grid.radius == Grid::least ? 0 : grid.radius;
-    return grid;
-  }
-  grid.top = top;
-  if (top - finest <= bits + Grid::guard_bits) {
-    grid.fraction = std::max<slong>(1, top - finest);
-    return grid;
-  }
-  const slong most = bits + Grid::guard_bits + Grid::most_extra_bits;
-  slong asked = 0, nonzero = 0;
-  for (std::size_t k = 0; k < count; ++k) {
-    arb_srcptr x = entry(k);
-    if (arf_is_zero(arb_midref(x))) continue;
-    asked += std::clamp<slong>(top - wish(x, Grid::radius_bits_of_mean, false), 1, most);
-    ++nonzero;
-  }
-  grid.fraction = std::clamp<slong>(asked / nonzero, bits + Grid::guard_bits, most);
-  return grid;
+
+  Grid grid_;
+  slong top_ = Grid::least, finest_ = std::numeric_limits<slong>::max();
+};
+
+// entry(k), k < count, is the k-th ball.
+template <class Entry>
+Grid choose_grid(std::size_t count, const Entry& entry, long bits) {
+  GridChoice choice;
+  for (std::size_t k = 0; k < count; ++k) choice.look(entry(k));
+  return choice.grid(count, entry, bits);
 }
 
 }  // namespace snellen

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "lib/number/exact_product/ball_parts.hpp"
+#include "lib/number/exact_product/limbs_to_midpoint.hpp"
 #include "lib/number/exact_product/long_digits.hpp"
 #include "lib/number/fmpz.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 // The bits that a midpoint deserves, the integer of `size` limbs times 2^exponent: all, or those down to 2^-drowned_bits of its radius.
 long deserved_bits(const mp_limb_t* limbs, mp_size_t size, const Bound& radius, slong exponent, long bits) {
   if (radius.zero()) return bits;
-  const slong top = FLINT_BITS * size - std::countl_zero(limbs[size - 1]) + exponent;
+  const slong top = bit_length(limbs, size) + exponent;
   return std::clamp<slong>(top - radius.top() + drowned_bits, 2, bits);
 }
 
@@ -41,15 +42,10 @@ void SumRounding::round(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool 
   }
   double total = radius;
   if (size > 0) {
-    slong shift;
     const long bits = deserved_bits(limbs, size, Bound(radius, radius_exponent), exponent, bits_);
-    const bool inexact =
-        _arf_set_round_mpn(arb_midref(y), &shift, limbs, size, negative, bits, ARF_RND_DOWN) != 0;
-    const slong top = FLINT_BITS * size + shift + exponent;
-    fmpz_set_si(ARF_EXPREF(arb_midref(y)), top);
     // The unit in the last place beside the radius, in one double where it fits there.
-    if (inexact) {
-      const slong unit = top - bits - radius_exponent;
+    if (set_midpoint(arb_midref(y), limbs, size, negative, bits, exponent)) {
+      const slong unit = bit_length(limbs, size) + exponent - bits - radius_exponent;
       if (std::abs(unit) >= 900) {
         set_radius(arb_radref(y), radius, radius_exponent);
         arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
