@@ -263,7 +263,7 @@ EuclideanWorld::Block EuclideanWorld::norm(const Norm& n, const Block& given, st
     source->weights = std::move(weights);
     y.path = Normed{std::move(source)};
   } else if (moves.source) {
-    Heads heads{moves.source, moves.weight, groups, moves.gains, false};
+    Heads heads{moves.source, moves.weight, groups, moves.gains, false, moves.rotated};
     for (std::size_t i = 0; i < heads.gains.size(); ++i) heads.gains[i] = upper_double(magnitude_of(heads.gains[i]) * spread[i] * largest);
     y.path = std::move(heads);
   }
@@ -276,7 +276,7 @@ EuclideanWorld::Block EuclideanWorld::rotate(const Block& x, const Rotary& rotar
     return world(x.bits).rotate(in_balls(x, room).balls, rotary, heads, columns);
   });
   HeadMoves moves = head_moves(x, heads);
-  if (moves.source) y.path = Heads{moves.source, moves.weight, heads, std::move(moves.gains), moves.linear};
+  if (moves.source) y.path = Heads{moves.source, moves.weight, heads, std::move(moves.gains), moves.linear, true};
   return y;
 }
 
@@ -286,7 +286,9 @@ EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& gi
   const Block &q = in_balls(given_q, room_q), &k = in_balls(given_k, room_k), &v = in_balls(given_v, room_v);
   const HeadMoves query = head_moves(q, a.heads), key = head_moves(k, a.kv_heads), value = head_moves(v, a.kv_heads);
   const std::size_t first = memory.balls.entries, tokens = columns.size(), size = a.head_size;
-  const bool known = query.source && key.source && value.source && std::holds_alternative<Mapped>(v.path) && (first == 0 || memory.past);
+  // attention_norm.hpp speaks of queries, keys and values that move with one vector a token, the first two rotated as the attention says.
+  const bool known = value.source && query.source == value.source && key.source == value.source && query.rotated == a.rotary.has_value() && key.rotated == a.rotary.has_value() &&
+                     std::holds_alternative<Mapped>(v.path) && (first == 0 || memory.past);
 
   // Whatever the branch: an output is a convex combination, so |o' - o| <= max |v' - v| + min(2, e^(2 eta) - 1) max |v|, eta the change of a score.
   for (Magnitudes* values : {&memory.key_norms, &memory.value_norms, &memory.key_moves, &memory.value_moves}) values->resize(a.kv_heads);

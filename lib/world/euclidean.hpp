@@ -43,7 +43,7 @@ class EuclideanWorld {
     TensorPtr weight;
     std::size_t heads;
     std::vector<double> gains;     // [tokens][heads]
-    bool linear;
+    bool linear, rotated;
   };
   // Entries f(W h) or f(W h) (V h): dy_k = a_k (W dh)_k + b_k (V dh)_k, with a_k, b_k within da_k, db_k of these.
   struct Inner {

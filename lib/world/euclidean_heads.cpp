@@ -11,7 +11,7 @@ Magnitude norm_of_rows(const Magnitudes& rows, std::size_t begin, std::size_t en
 }
 
 HeadMoves head_moves(const EuclideanWorld::Block& x, std::size_t heads) {
-  if (const auto* path = std::get_if<EuclideanWorld::Heads>(&x.path)) return {path->source, path->weight, path->gains, path->linear};
+  if (const auto* path = std::get_if<EuclideanWorld::Heads>(&x.path)) return {path->source, path->weight, path->gains, path->linear, path->rotated};
   const auto* path = std::get_if<EuclideanWorld::Mapped>(&x.path);
   if (!path) return {};
   const std::size_t size = x.rows() / heads, tokens = x.columns();

@@ -19,7 +19,7 @@ struct HeadMoves {
   std::shared_ptr<const EuclideanWorld::Source> source;
   TensorPtr weight;
   std::vector<double> gains;  // [tokens][heads]
-  bool linear = false;
+  bool linear = false, rotated = false;
 };
 HeadMoves head_moves(const EuclideanWorld::Block& x, std::size_t heads);
 // At least |y(t) - y(0)|_2 of head h in column c.

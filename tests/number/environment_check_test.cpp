@@ -12,6 +12,7 @@
 #endif
 
 #include "tests/catch.hpp"
+#include "tests/threads.hpp"
 
 using namespace snellen;
 
@@ -53,8 +54,7 @@ TEST_CASE("environment check: flushed subnormals are noticed", "[environment]") 
 
 #ifdef _OPENMP
 TEST_CASE("environment check: a worker alone may be wrong", "[environment]") {
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(2);
+  const Threads threads(2);
   const auto set_in_worker = [](unsigned int mode) {
 #pragma omp parallel
     if (omp_get_thread_num() == 1) _MM_SET_FLUSH_ZERO_MODE(mode);
@@ -65,7 +65,6 @@ TEST_CASE("environment check: a worker alone may be wrong", "[environment]") {
   if (omp_get_thread_num() == 1) kept = _MM_GET_FLUSH_ZERO_MODE() == _MM_FLUSH_ZERO_ON;
   if (!kept) {
     WARN("skipped: this OpenMP gives its workers the caller's control register at the beginning of each region (LLVM's does)");
-    omp_set_num_threads(threads);
     return;
   }
   const auto problem = floating_point_problem_of_any_worker();
@@ -73,7 +72,6 @@ TEST_CASE("environment check: a worker alone may be wrong", "[environment]") {
   REQUIRE(problem);
   CHECK(*problem == "thread 1 flushes subnormal results to zero");
   CHECK(!floating_point_problem_of_any_worker());
-  omp_set_num_threads(threads);
 }
 #endif
 #endif

@@ -10,6 +10,7 @@
 #include "lib/number/exact_product/byte_kernel.hpp"
 #include "lib/number/splitmix64.hpp"
 #include "tests/catch.hpp"
+#include "tests/number/fixed_points.hpp"
 #include "tests/number/random_balls.hpp"
 #include "tests/threads.hpp"
 
@@ -82,11 +83,8 @@ bool same_bits(const BallMatrix& a, const BallMatrix& b) {
 }
 
 std::vector<ProductPath> paths() {
-  std::vector<ProductPath> result;
-  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512_fma, ProductPath::avx512, ProductPath::residues, ProductPath::residues_avx2,
-                           ProductPath::residues_avx512, ProductPath::bytes, ProductPath::bytes_vnni, ProductPath::byte_tiles})
-    if (available(path)) result.push_back(path);
-  return result;
+  return available_of({ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512_fma, ProductPath::avx512, ProductPath::residues, ProductPath::residues_avx2,
+                       ProductPath::residues_avx512, ProductPath::bytes, ProductPath::bytes_vnni, ProductPath::byte_tiles});
 }
 
 // The exact value of sum_k W_ik p_k.

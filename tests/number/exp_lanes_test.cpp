@@ -5,16 +5,14 @@
 
 #include "lib/number/ball_matrix.hpp"
 #include "tests/catch.hpp"
+#include "tests/number/fixed_points.hpp"
 #include "tests/number/random_balls.hpp"
 
 namespace snellen {
 namespace {
 
 std::vector<ProductPath> paths() {
-  std::vector<ProductPath> result;
-  for (ProductPath path : {ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512_fma, ProductPath::avx512})
-    if (available(path)) result.push_back(path);
-  return result;
+  return available_of({ProductPath::portable, ProductPath::sse2, ProductPath::avx2, ProductPath::avx512_fma, ProductPath::avx512});
 }
 
 // Of every size that the lanes serve, and beyond; multiples of log 2 and of the tables' steps among them.

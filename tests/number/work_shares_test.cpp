@@ -2,23 +2,11 @@
 
 #include "lib/world/workers.hpp"
 #include "tests/catch.hpp"
+#include "tests/threads.hpp"
 
 using namespace snellen;
 
 namespace {
-
-class Threads {
- public:
-#ifdef _OPENMP
-  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
-  ~Threads() { omp_set_num_threads(before_); }
-
- private:
-  int before_;
-#else
-  explicit Threads(int) {}
-#endif
-};
 
 }  // namespace
 

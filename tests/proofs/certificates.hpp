@@ -42,6 +42,19 @@ inline RandomModel tiny(PositionKind position) {
   return m;
 }
 
+// The same under rotary positions in variants, with the seeds 1, 2, ...: changed by `all`, then by one of `each`.
+using Change = void (*)(RandomModel&);
+inline std::vector<RandomModel> rotary_variants(Change all, std::initializer_list<Change> each) {
+  std::vector<RandomModel> list;
+  for (const Change change : each) {
+    RandomModel m = tiny(PositionKind::rope);
+    m.seed = list.size() + 1;
+    all(m), change(m);
+    list.push_back(m);
+  }
+  return list;
+}
+
 // With a budget that is too small for anything but norms.
 inline Example norms_example(const RandomModel& description, CertifyRequest request) {
   Model model = synthetic_model(description);

@@ -40,19 +40,12 @@ Vector random_vector(const IntervalArithmetic& a, SplitMix64& random, std::size_
 }
 
 std::vector<RandomModel> models() {
-  std::vector<RandomModel> list;
-  const auto add = [&](auto change) {
-    RandomModel m = testing::tiny(PositionKind::rope);
-    m.seed = list.size() + 1, m.width = 24, m.heads = 2, m.hidden = 40;
-    change(m);
-    list.push_back(m);
-  };
-  add([](RandomModel&) {});
-  add([](RandomModel& m) { m.norm = NormKind::layer, m.bias = true, m.activation = Activation::relu; });
-  add([](RandomModel& m) { m.post_norms = true, m.unit_offset = true, m.gated = false; });
-  add([](RandomModel& m) { m.norm = NormKind::layer, m.bias = true, m.post_norms = true, m.gain = 4; });
-  add([](RandomModel& m) { m.hidden = 0; });
-  return list;
+  return testing::rotary_variants([](RandomModel& m) { m.width = 24, m.heads = 2, m.hidden = 40; },
+                                  {[](RandomModel&) {},
+                                   [](RandomModel& m) { m.norm = NormKind::layer, m.bias = true, m.activation = Activation::relu; },
+                                   [](RandomModel& m) { m.post_norms = true, m.unit_offset = true, m.gated = false; },
+                                   [](RandomModel& m) { m.norm = NormKind::layer, m.bias = true, m.post_norms = true, m.gain = 4; },
+                                   [](RandomModel& m) { m.hidden = 0; }});
 }
 
 }  // namespace

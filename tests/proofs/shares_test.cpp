@@ -14,19 +14,12 @@ namespace {
 
 // Every kind of layer that a run under rotary positions may have.
 std::vector<RandomModel> models() {
-  std::vector<RandomModel> list;
-  const auto add = [&](auto change) {
-    RandomModel m = testing::tiny(PositionKind::rope);
-    m.seed = list.size() + 1, m.width = 8, m.heads = 2, m.hidden = 6;
-    change(m);
-    list.push_back(m);
-  };
-  add([](RandomModel&) {});
-  add([](RandomModel& m) { m.kv_heads = 1, m.norm = NormKind::layer, m.bias = true, m.activation = Activation::gelu_exact, m.gated = false; });
-  add([](RandomModel& m) { m.qk_norm = true, m.post_norms = true, m.unit_offset = true, m.embedding_scale = true, m.activation = Activation::gelu_tanh; });
-  add([](RandomModel& m) { m.heads = 1, m.head_size = 8, m.rotary_dimensions = 4, m.rope_base = 100, m.activation = Activation::relu, m.gated = false; });
-  add([](RandomModel& m) { m.heads = 1, m.head_size = 8, m.hidden = 0; });  // four planes
-  return list;
+  return testing::rotary_variants([](RandomModel& m) { m.width = 8, m.heads = 2, m.hidden = 6; },
+                                  {[](RandomModel&) {},
+                                   [](RandomModel& m) { m.kv_heads = 1, m.norm = NormKind::layer, m.bias = true, m.activation = Activation::gelu_exact, m.gated = false; },
+                                   [](RandomModel& m) { m.qk_norm = true, m.post_norms = true, m.unit_offset = true, m.embedding_scale = true, m.activation = Activation::gelu_tanh; },
+                                   [](RandomModel& m) { m.heads = 1, m.head_size = 8, m.rotary_dimensions = 4, m.rope_base = 100, m.activation = Activation::relu, m.gated = false; },
+                                   [](RandomModel& m) { m.heads = 1, m.head_size = 8, m.hidden = 0; }});  // four planes
 }
 
 CertificateSequences sequences(std::vector<Token> prefix, std::vector<Token> suffix) {

@@ -2,16 +2,13 @@
 // higher precision must lie inside both, and doubling the precision must overlap and shrink.
 #include <algorithm>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "lib/model/decoder.hpp"
 #include "lib/model/family.hpp"
 #include "lib/world/ball.hpp"
 #include "lib/world/scalar.hpp"
 #include "tests/catch.hpp"
 #include "tests/model/zoo.hpp"
+#include "tests/threads.hpp"
 #include "tests/world/enclosing.hpp"
 
 using namespace snellen;
@@ -144,17 +141,14 @@ TEST_CASE("a block after a block continues the memory") {
     }
 }
 
-#ifdef _OPENMP
 TEST_CASE("results do not depend on the number of threads") {
-  const int threads = omp_get_max_threads();
   const Model model = synthetic_model(zoo()[12].description);
   const BallWorld world(160);
-  omp_set_num_threads(1);
-  const auto one = run(model, world);
-  omp_set_num_threads(4);
-  const auto four = run(model, world);
-  omp_set_num_threads(threads);
+  const auto with = [&](int count) {
+    const Threads threads(count);
+    return run(model, world);
+  };
+  const auto one = with(1), four = with(4);
   for (std::size_t c = 0; c < columns().size(); ++c)
     for (std::size_t i = 0; i < model.width; ++i) REQUIRE(arb_equal(one(i, c), four(i, c)));
 }
-#endif

@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <type_traits>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "lib/model/decoder.hpp"
 #include "lib/model/family.hpp"
 #include "lib/number/splitmix64.hpp"
@@ -16,6 +12,7 @@
 #include "tests/catch.hpp"
 #include "tests/number/random_balls.hpp"
 #include "tests/model/zoo.hpp"
+#include "tests/threads.hpp"
 #include "tests/world/enclosing.hpp"
 
 using namespace snellen;
@@ -273,22 +270,18 @@ TEST_CASE("a block after a block continues the memory of Euclidean balls") {
     }
 }
 
-#ifdef _OPENMP
 TEST_CASE("Euclidean balls do not depend on the number of threads") {
-  const int threads = omp_get_max_threads();
   const Model model = synthetic_model(zoo()[12].description);
   const auto run = [&](int count) {
-    omp_set_num_threads(count);
+    const Threads threads(count);
     const EuclideanWorld world(160);
     const auto layers = layers_of(model, world, columns());
     return world.hull(layers.back());
   };
   const BallMatrix one = run(1), four = run(4);
-  omp_set_num_threads(threads);
   for (std::size_t c = 0; c < columns().size(); ++c)
     for (std::size_t i = 0; i < model.width; ++i) REQUIRE(arb_equal(one(i, c), four(i, c)));
 }
-#endif
 
 TEST_CASE("what is kept with a matrix serves only the norm before it that it was computed for") {
   const std::size_t width = 6;
