@@ -55,7 +55,7 @@ configured() {
   [[ ! -d source ]] || cd source
   [[ -f configure ]] || autoreconf -fi
   # The distribution leaves documents out of some sources, which their configure scripts ask for.
-  [[ -d doc ]] || { mkdir doc && echo 'all install: ;' > doc/Makefile.in; }
+  [[ -f doc/Makefile.in ]] || { mkdir -p doc && echo 'all install: ;' > doc/Makefile.in; }
   ./configure --prefix="$dest" --disable-shared --enable-static CFLAGS="$flags" "${@:3}"
   for folder in $folders; do
     make -C "$folder" -j"$jobs"
@@ -68,14 +68,23 @@ icu() {
   cp config/icu-uc.pc "$dest/lib/pkgconfig/"
 }
 # FLINT's and Arb's configure is a script of their own.
-flint() {
+configured_by_hand() {
   cd "$(source_of "$1")"
   ./configure --prefix="$dest" --disable-shared --with-gmp="$dest" --with-mpfr="$dest" "${@:2}" CC="$CC" CXX="$CXX" CFLAGS="$flags"
-  make -j"$jobs" library
-  make install
+}
+flint() {
+  configured_by_hand flint
+  # Half of it, polynomials in many variables and finite fields, is not asked for by Arb or by us.
+  local folders
+  folders=$(sed -n '/^BUILD_DIRS = /,/[^\\]$/p' Makefile | tr -d '\\\n' | sed 's/.*=//; s/\$(.*//' | tr -s ' ' '\n' | grep -vE '^(fq|padic|qadic|n_poly|.*mpoly)')
+  make -j"$jobs" library BUILD_DIRS="${folders//$'\n'/ }"
+  make install BUILD_DIRS="${folders//$'\n'/ }"
+  cp ./*.h "$dest/include/flint/"
 }
 arb() {
-  flint flint-arb --with-flint="$dest"
+  configured_by_hand flint-arb --with-flint="$dest"
+  make -j"$jobs" library
+  make install
   cp "$dest/lib/libarb.a" "$dest/lib/libflint-arb.a"  # the distribution's name for it, which is looked for first
 }
 fmt() {
@@ -87,7 +96,7 @@ fmt() {
 
 once c++ runtimes
 once gmp configured gmp . --disable-assembly  # what assembler code writes is not seen
-once mpfr configured mpfr4 src --with-gmp="$dest"
+once mpfr configured mpfr4 . --with-gmp="$dest"
 once mpfi configured mpfi src --with-gmp="$dest" --with-mpfr="$dest"
 once flint flint flint
 once flint-arb arb
