@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # The libraries that the memory sanitizer must see into, compiled by it, static, from the distribution's sources:   tests/rigour/build_memory_sanitizer_libraries.sh DEST
 # What a library writes that is not compiled by it counts as never written, so that all are here that compute or write for us: libc++ and libc++abi (of the compiler's own version; libstdc++
-# cannot be built so), GMP, MPFR, MPFI, FLINT, Arb, PCRE2, ICU's common part, fmt; spdlog and toml++ are used as headers, for their .so stand on libstdc++. OpenSSL is not: it only fills digests.
+# cannot be built so), GMP, MPFR, MPFI, FLINT, Arb, PCRE2, ICU's common part, fmt; spdlog and toml++ are used as headers, for their .so stand on libstdc++. OpenSSL is not: openssl_unseen.c is for it.
 # They go to DEST/include and DEST/lib, each once (its .a is there: done); DEST/src has the sources and what was said (NAME.log). A folder DEST/src/PACKAGE-VERSION is taken in place of
 # a source that cannot be fetched. CLANG names the compiler, JOBS how many at a time. About half an hour on two cores; it fetches 170 MB.
 # Exit code 77: a tool is not there, or the list of sources (deb-src).
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 dest=${1:?the folder to install into}
 mkdir -p "$dest/src"
 dest=$(cd "$dest" && pwd -P)
@@ -93,6 +94,10 @@ fmt() {
   rm -f "$dest/lib/libfmt.a"
   ar rcs "$dest/lib/libfmt.a" "$dest/src/fmt.o"
 }
+openssl_unseen() {
+  "$CC" $flags -c "$here/openssl_unseen.c" -o "$dest/src/openssl_unseen.o"
+  ar rcs "$dest/lib/libopenssl_unseen.a" "$dest/src/openssl_unseen.o"
+}
 
 once c++ runtimes
 once gmp configured gmp . --disable-assembly  # what assembler code writes is not seen
@@ -103,6 +108,7 @@ once flint-arb arb
 once pcre2-8 configured pcre2 .
 once icuuc icu
 once fmt fmt
+once openssl_unseen openssl_unseen
 
 # What find_package finds in place of the distribution's.
 mkdir -p "$dest"/lib/cmake/{fmt,spdlog,tomlplusplus}

@@ -3,7 +3,7 @@
 
 #include <version>
 
-#if defined(_LIBCPP_VERSION) && _LIBCPP_VERSION < 16000
+#if __cplusplus > 201703L && defined(_LIBCPP_VERSION) && _LIBCPP_VERSION < 16000  // CMake tries the compiler with an older C++
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
