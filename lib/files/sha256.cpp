@@ -15,7 +15,7 @@ std::string sha256(std::span<const std::byte> bytes) {
   for (std::size_t at = 0; good && at < bytes.size(); at += piece) {
     good = EVP_DigestUpdate(context.get(), bytes.data() + at, std::min(piece, bytes.size() - at)) == 1;
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned char digest[EVP_MAX_MD_SIZE] = {};  // the memory sanitizer does not see OpenSSL write
   unsigned int length = 0;
   good = good && EVP_DigestFinal_ex(context.get(), digest, &length) == 1;
   if (!good) throw std::runtime_error("OpenSSL cannot compute SHA-256");
