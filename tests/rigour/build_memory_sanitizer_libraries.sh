@@ -58,6 +58,7 @@ configured() {
   # The distribution leaves documents out of some sources, which their configure scripts ask for.
   [[ -f doc/Makefile.in ]] || { mkdir -p doc && echo 'all install: ;' > doc/Makefile.in; }
   ./configure --prefix="$dest" --disable-shared --enable-static CFLAGS="$flags" "${@:3}"
+  mkdir -p lib  # ICU's parts do not make it, where they are made one by one
   for folder in $folders; do
     make -C "$folder" -j"$jobs"
     make -C "$folder" install
