@@ -286,8 +286,8 @@ EuclideanWorld::Block EuclideanWorld::attend(const Attention& a, const Block& gi
   const Block &q = in_balls(given_q, room_q), &k = in_balls(given_k, room_k), &v = in_balls(given_v, room_v);
   const HeadMoves query = head_moves(q, a.heads), key = head_moves(k, a.kv_heads), value = head_moves(v, a.kv_heads);
   const std::size_t first = memory.balls.entries, tokens = columns.size(), size = a.head_size;
-  // attention_norm.hpp speaks of queries, keys and values that move with one vector a token, the first two rotated as the attention says.
-  const bool known = value.source && query.source == value.source && key.source == value.source && query.rotated == a.rotary.has_value() && key.rotated == a.rotary.has_value() &&
+  // attention_norm.hpp speaks of queries and keys that are rotated as the attention says.
+  const bool known = query.source && key.source && value.source && query.rotated == a.rotary.has_value() && key.rotated == a.rotary.has_value() &&
                      std::holds_alternative<Mapped>(v.path) && (first == 0 || memory.past);
 
   // Whatever the branch: an output is a convex combination, so |o' - o| <= max |v' - v| + min(2, e^(2 eta) - 1) max |v|, eta the change of a score.
