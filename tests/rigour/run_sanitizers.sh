@@ -2,7 +2,7 @@
 # The quick suite under sanitizers:   tests/rigour/run_sanitizers.sh address|memory|thread [CTEST ARGUMENTS...]        (`-R NAME` runs some)
 #   address   addresses and undefined behaviour, and libstdc++'s own assertions, in build-asan
 #   memory    values that were never written, in build-msan, AVX-512 too, which run_memcheck.sh cannot see. The libraries beneath are compiled for it first, in build-msan-libraries
-#             (build_memory_sanitizer_libraries.sh: 20 minutes, once), without OpenMP, MPI and HDF5
+#             (build_memory_sanitizer_libraries.sh: half an hour or more, once), without OpenMP, MPI and HDF5
 #   thread    races, in build-tsan. Not by GCC: its libgomp is not instrumented, so that the sanitizer takes every barrier for a race; clang's libomp tells it
 #             about them through Archer (libarcher.so of libomp-NN-dev), which must be there.
 # CLANG names the compiler. About half an hour on two cores each, most of it the build.
