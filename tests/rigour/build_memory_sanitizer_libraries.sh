@@ -23,11 +23,19 @@ lines="-gline-tables-only -fno-omit-frame-pointer"  # reports name functions and
 flags="-O2 -fsanitize=memory $lines"
 cxx_flags="$flags -nostdinc++ -isystem $dest/include/c++/v1"
 
-# source_of PACKAGE: the folder of its source, fetched where it is not there.
-source_of() {
+# enter_source PACKAGE: into the folder of its source, fetched where it is not there.
+enter_source() {
   cd "$dest/src"
-  compgen -G "$1-[0-9]*/" > /dev/null || apt-get source -qq "$1" >&2
-  readlink -f "$(compgen -G "$1-[0-9]*/" | head -1)"
+  if ! compgen -G "$1-[0-9]*/" > /dev/null && ! apt-get source -qq "$1" >&2; then
+    # A mirror may have lost the distribution's changes to it and not the original, which will do (apt has checked its digest).
+    local original
+    original=$(compgen -G "$1_*.orig.tar.[gx]z")
+    mkdir "$1-0"
+    tar -xf "$original" -C "$1-0" --strip-components=1
+  fi
+  local folder
+  folder=$(compgen -G "$1-[0-9]*/")
+  cd "$(head -1 <<< "$folder")"
 }
 # once NAME COMMAND...: makes lib/libNAME.a, if it is not there.
 once() {
@@ -51,7 +59,7 @@ runtimes() {
 }
 # configured PACKAGE FOLDERS ARGUMENTS...: the libraries in FOLDERS of its source, without tests, documents and tools.
 configured() {
-  cd "$(source_of "$1")"
+  enter_source "$1"
   local folders=$2
   [[ ! -d source ]] || cd source
   [[ -f configure ]] || autoreconf -fi
@@ -71,7 +79,7 @@ icu() {
 }
 # FLINT's and Arb's configure is a script of their own.
 configured_by_hand() {
-  cd "$(source_of "$1")"
+  enter_source "$1"
   ./configure --prefix="$dest" --disable-shared --with-gmp="$dest" --with-mpfr="$dest" "${@:2}" CC="$CC" CXX="$CXX" CFLAGS="$flags"
 }
 flint() {
@@ -90,7 +98,7 @@ arb() {
   cp "$dest/lib/libarb.a" "$dest/lib/libflint-arb.a"  # the distribution's name for it, which is looked for first
 }
 fmt() {
-  cd "$(source_of fmtlib)"
+  enter_source fmtlib
   "$CXX" -std=c++20 $cxx_flags -Iinclude -c src/format.cc -o "$dest/src/fmt.o"
   rm -f "$dest/lib/libfmt.a"
   ar rcs "$dest/lib/libfmt.a" "$dest/src/fmt.o"

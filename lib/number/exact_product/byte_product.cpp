@@ -11,7 +11,7 @@
 namespace snellen {
 namespace {
 
-constexpr std::size_t block_columns = 16;  // a multiple of the radii's tiles
+constexpr std::size_t block_columns = 16;  // a multiple of SumRounding::together
 constexpr std::size_t limb_bytes = sizeof(mp_limb_t), groups_of_block = byte_rows / group_rows;
 
 // sum_p sums[p] 256^p in two's complement, [places / 8 limbs and one more][16 rows]: a sum is below 2^31, and what is carried below 2^33.
@@ -33,7 +33,7 @@ class ByteSums {
  public:
   ByteSums(const PreparedWeights& weights, const ByteWeights& tiles, const FixedPointBlock& x, const FixedPointBlock::Bytes& digits, const ByteKernels& bytes, const Kernels& kernels,
            long bits)
-      : weights_(weights), tiles_(tiles), x_(x), digits_(digits), bytes_(bytes), session_(bytes), rounding_(weights, x, kernels, bits), radii_(4 * tile_rows) {
+      : weights_(weights), tiles_(tiles), x_(x), digits_(digits), bytes_(bytes), session_(bytes), rounding_(weights, x, kernels, bits), radii_(SumRounding::together * tile_rows) {
     for (std::size_t j = 0; j < x.columns(); ++j)
       if (x.column(j).fits) most_ = std::max(most_, bytes.wanted(tiles, digits.own[j]));
     sums_.resize(most_ * byte_rows);
@@ -41,12 +41,12 @@ class ByteSums {
     number_.resize(most_ / limb_bytes + 2);
   }
 
-  // The rows of a block, columns [first, last); first begins a tile of the radii.
+  // The rows of a block, columns [first, last); first is a multiple of SumRounding::together.
   void run(BallMatrix& y, std::size_t block, std::size_t first, std::size_t last) {
     const std::size_t group = block * groups_of_block, groups = std::min(groups_of_block, weights_.groups() - group);
     const std::size_t begin = block * byte_rows, end = std::min(weights_.rows(), begin + byte_rows);
     for (std::size_t j = first; j < last; ++j) {
-      if (j % x_.radius_columns() == 0) rounding_.sum_radii(group, groups, j / x_.radius_columns(), radii_.data());
+      if (j % SumRounding::together == 0) rounding_.sum_radii_from(j, group, groups, radii_.data());
       if (!x_.column(j).fits) continue;
       const std::size_t own = digits_.own[j], wanted = bytes_.wanted(tiles_, own), size = (wanted + limb_bytes - 1) / limb_bytes + 1;
       for (std::size_t i = begin; i < end; ++i) __builtin_prefetch(y(i, j), 1);  // far apart in memory, and needed when the sums are there
@@ -56,7 +56,7 @@ class ByteSums {
         for (std::size_t l = 0; l < size; ++l) number_[l] = limbs_[l * byte_rows + (i - begin)];
         auto used = static_cast<mp_size_t>(size);
         const bool negative = make_absolute(number_.data(), used);
-        rounding_.round(y(i, j), number_.data(), used, negative, i, j, radii_[j % x_.radius_columns() * tile_rows + (i - begin)]);
+        rounding_.round(y(i, j), number_.data(), used, negative, i, j, radii_[j % SumRounding::together * tile_rows + (i - begin)]);
       }
     }
   }

@@ -9,7 +9,7 @@
 namespace snellen {
 namespace {
 
-constexpr std::size_t block_columns = 8;  // a multiple of the radii's tiles
+constexpr std::size_t block_columns = 8;  // a multiple of SumRounding::together
 
 // Everything that one column of a product needs, for one thread.
 class DigitSums {
@@ -17,14 +17,14 @@ class DigitSums {
   DigitSums(const PreparedWeights& weights, const FixedPointBlock& x, const Kernels& kernels, long bits)
       : weights_(weights), x_(x), digits_(x.digits(weights.width())), kernels_(kernels), rounding_(weights, x, kernels, bits),
         digit_bits_(weights.width() == WeightWidth::narrow ? narrow_digit_bits : wide_digit_bits),
-        sums_(digits_.most * tile_rows), high_(sums_.size()), radii_(4 * tile_rows), limbs_(digits_.most * static_cast<std::size_t>(digit_bits_) / FLINT_BITS + 5) {
+        sums_(digits_.most * tile_rows), high_(sums_.size()), radii_(SumRounding::together * tile_rows), limbs_(digits_.most * static_cast<std::size_t>(digit_bits_) / FLINT_BITS + 5) {
     if (chunks() > 1) totals_.resize(sums_.size());
   }
 
-  // Rows of groups [group, group + groups), columns [first, last); first begins a tile of the radii.
+  // Rows of groups [group, group + groups), columns [first, last); first is a multiple of SumRounding::together.
   void run(BallMatrix& y, std::size_t group, std::size_t groups, std::size_t first, std::size_t last) {
     for (std::size_t j = first; j < last; ++j) {
-      if (j % x_.radius_columns() == 0) rounding_.sum_radii(group, groups, j / x_.radius_columns(), radii_.data());
+      if (j % SumRounding::together == 0) rounding_.sum_radii_from(j, group, groups, radii_.data());
       if (!x_.column(j).fits) continue;
       sum_products(group, groups, j);
       const std::size_t begin = group * group_rows, end = std::min(weights_.rows(), begin + groups * group_rows);
@@ -85,7 +85,7 @@ class DigitSums {
     else
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return sum(d * tile_rows + r); });
 
-    rounding_.round(y, limbs_.data(), writer.size(), negative, row, j, radii_[j % x_.radius_columns() * tile_rows + r]);
+    rounding_.round(y, limbs_.data(), writer.size(), negative, row, j, radii_[j % SumRounding::together * tile_rows + r]);
   }
 
   const PreparedWeights& weights_;

@@ -27,7 +27,7 @@ struct Kernels {
   void (*wide)(const std::uint64_t* weights, std::size_t stride, std::size_t groups, const std::uint64_t* x, std::size_t x_stride,
                std::size_t digits, std::size_t count, std::uint64_t* low, std::uint64_t* high);
   // sums[c * tile_rows + r] = sum over k < count of |w_rk| x[k * columns + c] in floats, w_rk the signed weight, a wide one
-  // rounded to a float; columns is 1 or 4.
+  // rounded to a float; columns is 1, 4 or 8, the last two tiles of 4 after each other, each with all its k.
   void (*narrow_radii)(const std::uint32_t* weights, std::size_t stride, std::size_t groups, const float* x, std::size_t columns,
                        std::size_t count, float* sums);
   void (*wide_radii)(const std::uint64_t* weights, std::size_t stride, std::size_t groups, const float* x, std::size_t columns,

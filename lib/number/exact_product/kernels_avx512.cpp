@@ -32,7 +32,7 @@ SNELLEN_TARGET inline __m512i add_product(__m512i sum, __m512i x, __m512i y) { r
 #include "lib/number/exact_product/long_kernels_avx512.inc"
 
 const snellen::Kernels& snellen::avx512_kernels() {
-  static constexpr Kernels kernels{narrow, wide, radii<std::uint32_t>, radii<std::uint64_t>};
+  static constexpr Kernels kernels{narrow, wide, radii_by_pairs<std::uint32_t>, radii_by_pairs<std::uint64_t>};
   return kernels;
 }
 const snellen::LongKernels& snellen::avx512_long_kernels() {

@@ -83,6 +83,10 @@ void radii_tile(const Word* weights, const float* x, std::size_t count, float* s
 template <class Word>
 void radii(const Word* weights, std::size_t stride, std::size_t groups, const float* x, std::size_t columns, std::size_t count,
            float* sums) {
+  if (columns == 8) {
+    radii(weights, stride, groups, x, 4, count, sums);
+    return radii(weights, stride, groups, x + 4 * count, 4, count, sums + 4 * tile_rows);
+  }
   for (std::size_t g = 0; g < groups; ++g)
     if (columns == 1) radii_tile<1>(weights + g * stride, x, count, sums + group_rows * g);
     else radii_tile<4>(weights + g * stride, x, count, sums + group_rows * g);

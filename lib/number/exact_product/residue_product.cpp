@@ -227,7 +227,7 @@ class ResidueSums {
     if (tile == summed_tile_) return;
     summed_tile_ = tile;
     for (std::size_t g = 0; g < groups; g += tile_groups)
-      rounding_.sum_radii(group + g, std::min(tile_groups, groups - g), tile, radii_.data() + g / tile_groups * 4 * tile_rows);
+      rounding_.sum_radii(group + g, std::min(tile_groups, groups - g), tile, 1, radii_.data() + g / tile_groups * 4 * tile_rows);
   }
 
   // The sum over d of digits[d * rows] 2^(24 d), digits below 2^53: a carry is then below 2^30.

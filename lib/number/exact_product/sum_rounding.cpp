@@ -24,11 +24,16 @@ long deserved_bits(const mp_limb_t* limbs, mp_size_t size, const Bound& radius, 
 SumRounding::SumRounding(const PreparedWeights& weights, const FixedPointBlock& x, const Kernels& kernels, long bits)
     : weights_(weights), x_(x), kernels_(kernels), bits_(bits), slack_(1 + static_cast<double>(x.rows() + 5) * 0x1p-22) {}
 
-void SumRounding::sum_radii(std::size_t group, std::size_t groups, std::size_t tile, float* sums) const {
+void SumRounding::sum_radii(std::size_t group, std::size_t groups, std::size_t tile, std::size_t tiles, float* sums) const {
   const std::size_t in = x_.rows(), stride = in * group_rows;
   const float* x = x_.radii(tile);
-  if (weights_.width() == WeightWidth::narrow) kernels_.narrow_radii(weights_.narrow(group), stride, groups, x, x_.radius_columns(), in, sums);
-  else kernels_.wide_radii(weights_.wide(group), stride, groups, x, x_.radius_columns(), in, sums);
+  if (weights_.width() == WeightWidth::narrow) kernels_.narrow_radii(weights_.narrow(group), stride, groups, x, tiles * x_.radius_columns(), in, sums);
+  else kernels_.wide_radii(weights_.wide(group), stride, groups, x, tiles * x_.radius_columns(), in, sums);
+}
+
+void SumRounding::sum_radii_from(std::size_t j, std::size_t group, std::size_t groups, float* sums) const {
+  const std::size_t width = x_.radius_columns();
+  sum_radii(group, groups, j / width, width > 1 && j + width < x_.columns() ? 2 : 1, sums);
 }
 
 void SumRounding::round(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j, float radius_sum) const {

@@ -14,8 +14,11 @@ class SumRounding {
  public:
   SumRounding(const PreparedWeights& weights, const FixedPointBlock& x, const Kernels& kernels, long bits);
 
-  // sums[c * tile_rows + r], for the columns c of one of the block's tiles of radii and the rows r of `groups` groups from `group` on.
-  void sum_radii(std::size_t group, std::size_t groups, std::size_t tile, float* sums) const;
+  // sums[c * tile_rows + r], for the columns c of `tiles`, 1 or 2, of the block's tiles of radii and the rows r of `groups` groups from `group` on.
+  void sum_radii(std::size_t group, std::size_t groups, std::size_t tile, std::size_t tiles, float* sums) const;
+  // The same of the tiles that begin with column j, a multiple of together.
+  static constexpr std::size_t together = 8;
+  void sum_radii_from(std::size_t j, std::size_t group, std::size_t groups, float* sums) const;
 
   // The ball of row `row` and column j, which fits: midpoint +-(the integer of `size` limbs, the highest not zero) and the row's tail; radius the sum of
   // sum_radii.
