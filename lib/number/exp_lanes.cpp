@@ -232,8 +232,9 @@ class Lane8 {
     for (std::size_t d = 0; d < digits_; ++d) writer.push(mantissa_[d * long_lanes + l], long_digit_bits);
     writer.finish(0, 0);
     const slong unit = n_[l] + 2 - static_cast<slong>(digits_) * long_digit_bits;
-    mag_set_ui_2exp_si(arb_radref(y), 1, bit_length(limbs_.data(), writer.size()) + unit - error_bits);
-    if (set_midpoint(arb_midref(y), limbs_.data(), writer.size(), false, bits, unit)) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
+    const WordsOfLimbs mantissa(limbs_.data(), writer.size());
+    mag_set_ui_2exp_si(arb_radref(y), 1, mantissa.length() + unit - error_bits);
+    if (set_midpoint(arb_midref(y), mantissa, false, bits, unit)) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
   }
 
  private:

@@ -102,7 +102,7 @@ BallMatrix FixedColumns::midpoints() const {
       for (std::size_t d = 0; d < digits_; ++d) writer.push(absolute[d * long_lanes + lane], long_digit_bits);
       writer.finish(0, 0);
       if (writer.size() == 0) continue;
-      set_midpoint(arb_midref(x(i, c)), limbs, writer.size(), signs[lane] != 0, ARF_PREC_EXACT, unit(c));
+      set_midpoint(arb_midref(x(i, c)), WordsOfLimbs(limbs, writer.size()), signs[lane] != 0, ARF_PREC_EXACT, unit(c));
     }
   }
   return x;

@@ -149,9 +149,10 @@ class Job {
     const bool negative = write_sum(writer, &sums_[lane], offsets);
     error.get(arb_radref(y));
     if (writer.size() == 0) return arf_zero(arb_midref(y));
-    const slong top = bit_length(limbs_.data(), writer.size()) + unit;
+    const WordsOfLimbs sum(limbs_.data(), writer.size());
+    const slong top = sum.length() + unit;
     const slong bits = error.zero() ? bits_ : std::clamp<slong>(top - error.top() + drowned_bits, 2, bits_);
-    if (set_midpoint(arb_midref(y), limbs_.data(), writer.size(), negative, bits, unit)) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
+    if (set_midpoint(arb_midref(y), sum, negative, bits, unit)) arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
   }
 
   // Scores to exponentials: query.weights[i] contains exp(score_i - c). The precision is what the largest error of a weight leaves to each.

@@ -31,11 +31,18 @@ TEST_CASE("A number in limbs becomes the midpoint that FLINT makes of it, and is
     slong shift;
     const bool theirs_cut = _arf_set_round_mpn(theirs, &shift, limbs.data(), size, negative, bits, ARF_RND_DOWN) != 0;
     fmpz_set_si(ARF_EXPREF(theirs), FLINT_BITS * size + shift + unit);
-    const bool ours_cut = set_midpoint(ours, limbs.data(), size, negative, bits, unit);
+    const slong length = FLINT_BITS * size - std::countl_zero(limbs.back());
+    const bool ours_cut = set_midpoint(ours, WordsOfLimbs(limbs.data(), size), negative, bits, unit);
     arf_init(fresh);
-    set_midpoint(fresh, limbs.data(), size, negative, bits, unit);
-    const bool same = arf_equal(ours, theirs) && arf_equal(fresh, theirs) && ours_cut == theirs_cut && ARF_XSIZE(ours) == ARF_XSIZE(theirs) &&
-                      ARF_EXP(ours) == bit_length(limbs.data(), size) + unit;
+    // The same words, made beforehand by FLINT's shift, three places apart, with a word of zeros below them.
+    std::vector<mp_limb_t> shifted(static_cast<std::size_t>(size)), rows(static_cast<std::size_t>(3 * size + 3), 0);
+    const auto zeros = static_cast<mp_bitcnt_t>(std::countl_zero(limbs.back()));
+    if (zeros > 0) mpn_lshift(shifted.data(), limbs.data(), size, static_cast<unsigned>(zeros));
+    else shifted = limbs;
+    for (std::size_t i = 0; i < shifted.size(); ++i) rows[3 * (i + 1)] = shifted[i];
+    const bool row_cut = set_midpoint(fresh, WordsOfRow(rows.data(), 3, size + 1, length), negative, bits, unit);
+    const bool same = arf_equal(ours, theirs) && arf_equal(fresh, theirs) && ours_cut == theirs_cut && row_cut == theirs_cut && ARF_XSIZE(ours) == ARF_XSIZE(theirs) &&
+                      ARF_XSIZE(fresh) == ARF_XSIZE(theirs) && ARF_EXP(ours) == length + unit;
     arf_clear(fresh);
     CAPTURE(trial, size, bits, unit, negative);
     REQUIRE(same);

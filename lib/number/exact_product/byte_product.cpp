@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "lib/number/exact_product/byte_kernel.hpp"
-#include "lib/number/exact_product/limb_writer.hpp"
 #include "lib/number/exact_product/sum_rounding.hpp"
 #include "lib/number/exact_product/tile_shares.hpp"
 #include "lib/number/multiversion.hpp"
@@ -14,18 +13,63 @@ namespace {
 constexpr std::size_t block_columns = 16;  // a multiple of SumRounding::together
 constexpr std::size_t limb_bytes = sizeof(mp_limb_t), groups_of_block = byte_rows / group_rows;
 
+// Eight rows.
+constexpr std::size_t lanes = 8;
+using Lanes = std::uint64_t __attribute__((vector_size(64), aligned(8), may_alias));
+using SignedLanes = std::int64_t __attribute__((vector_size(64)));
+using DoubleLanes = double __attribute__((vector_size(64)));
+using HalfLanes = std::int32_t __attribute__((vector_size(32), aligned(4), may_alias));
+
 // sum_p sums[p] 256^p in two's complement, [places / 8 limbs and one more][16 rows]: a sum is below 2^31, and what is carried below 2^33.
 SNELLEN_MULTIVERSION void carry_limbs(std::uint64_t* limbs, const std::int32_t* sums, std::size_t places) {
-  std::int64_t carry[byte_rows] = {};
-  for (std::size_t p = 0; p < places; p += limb_bytes, limbs += byte_rows)
-    for (std::size_t r = 0; r < byte_rows; ++r) {
-      const auto at = [&](std::size_t b) __attribute__((always_inline)) { return p + b < places ? static_cast<std::int64_t>(sums[(p + b) * byte_rows + r]) : 0; };
-      const std::int64_t low = carry[r] + at(0) + at(1) * 0x100 + at(2) * 0x10000 + at(3) * 0x1000000;
-      const std::int64_t high = (low >> 32) + at(4) + at(5) * 0x100 + at(6) * 0x10000 + at(7) * 0x1000000;
-      limbs[r] = static_cast<std::uint64_t>(low & 0xffffffff) | static_cast<std::uint64_t>(high) << 32;
-      carry[r] = high >> 32;
+  for (std::size_t first = 0; first < byte_rows; first += lanes) {
+    std::uint64_t* to = limbs + first;
+    SignedLanes carry = {};
+    for (std::size_t p = 0; p < places; p += limb_bytes, to += byte_rows) {
+      const auto add = [&](SignedLanes& half, std::size_t b) __attribute__((always_inline)) {
+        for (std::size_t i = 0; i < 4 && p + b + i < places; ++i)
+          half += __builtin_convertvector(*reinterpret_cast<const HalfLanes*>(sums + (p + b + i) * byte_rows + first), SignedLanes) << (8 * i);
+      };
+      SignedLanes low = carry, high = {};
+      add(low, 0), add(high, 4);
+      high += low >> 32;
+      *reinterpret_cast<Lanes*>(to) = (reinterpret_cast<Lanes>(low) & 0xffffffff) | reinterpret_cast<Lanes>(high) << 32;
+      carry = high >> 32;
     }
-  for (std::size_t r = 0; r < byte_rows; ++r) limbs[r] = static_cast<std::uint64_t>(carry[r]);
+    *reinterpret_cast<Lanes*>(to) = reinterpret_cast<Lanes>(carry);
+  }
+}
+
+// The same limbs as absolute values, and each shifted up until its first bit is the first of limb size - 1: the words that WordsOfRow speaks of. signs: all ones where the number was
+// negative; length: its bits, 0 for zero.
+SNELLEN_MULTIVERSION void shift_to_first_bits(std::uint64_t* limbs, std::size_t size, std::uint64_t* signs, std::uint64_t* length) {
+  for (std::size_t first = 0; first < byte_rows; first += lanes) {
+    const auto at = [&](std::size_t l) __attribute__((always_inline)) -> Lanes& { return *reinterpret_cast<Lanes*>(limbs + l * byte_rows + first); };
+    Lanes carry = at(size - 1) >> 63, bits = Lanes{} + size * FLINT_BITS;
+    const Lanes sign = -carry;
+    for (std::size_t l = 0; l < size; ++l) {
+      at(l) = (at(l) ^ sign) + carry;
+      carry &= reinterpret_cast<Lanes>(at(l) == 0);
+    }
+    // By whole limbs, as long as one of the numbers has no bit in its highest.
+    for (std::size_t turn = 0; turn < size; ++turn) {
+      const Lanes empty = reinterpret_cast<Lanes>(at(size - 1) == 0);
+      std::uint64_t any = 0;
+      for (std::size_t r = 0; r < lanes; ++r) any |= empty[r];
+      if (any == 0) break;
+      for (std::size_t l = size - 1; l > 0; --l) at(l) = (at(l) & ~empty) | (at(l - 1) & empty);
+      at(0) &= ~empty;
+      bits -= empty & FLINT_BITS;
+    }
+    // Leading zeros: of the upper half of it, or of the lower one where that is zero, 52 bits as a double's significand, of which the exponent says where the first bit is.
+    const Lanes highest = at(size - 1), half = reinterpret_cast<Lanes>(highest >> 32 == 0) & 32, leading = highest << half >> 12;
+    const auto number = reinterpret_cast<DoubleLanes>(leading | std::uint64_t{1023 + 52} << 52) - 0x1p52;
+    const Lanes shift = (half + (1023 + 51) - (reinterpret_cast<Lanes>(number) >> 52)) & reinterpret_cast<Lanes>(leading != 0);
+    bits -= shift;
+    for (std::size_t l = size - 1; l > 0; --l) at(l) = at(l) << shift | at(l - 1) >> 1 >> (63 - shift);
+    at(0) <<= shift;
+    *reinterpret_cast<Lanes*>(signs + first) = sign, *reinterpret_cast<Lanes*>(length + first) = bits;
+  }
 }
 
 // Everything that the columns of a product need, for one thread.
@@ -38,7 +82,6 @@ class ByteSums {
       if (x.column(j).fits) most_ = std::max(most_, bytes.wanted(tiles, digits.own[j]));
     sums_.resize(most_ * byte_rows);
     limbs_.resize((most_ / limb_bytes + 2) * byte_rows);
-    number_.resize(most_ / limb_bytes + 2);
   }
 
   // The rows of a block, columns [first, last); first is a multiple of SumRounding::together.
@@ -52,11 +95,13 @@ class ByteSums {
       for (std::size_t i = begin; i < end; ++i) __builtin_prefetch(y(i, j), 1);  // far apart in memory, and needed when the sums are there
       bytes_.sums(tiles_, block, digits_.digits.get() + digits_.begin[j], byte_places(own), wanted, sums_.data());
       carry_limbs(limbs_.data(), sums_.data(), wanted);
+      std::uint64_t signs[byte_rows];
+      std::uint64_t length[byte_rows];
+      shift_to_first_bits(limbs_.data(), size, signs, length);
       for (std::size_t i = begin; i < end; ++i) {
-        for (std::size_t l = 0; l < size; ++l) number_[l] = limbs_[l * byte_rows + (i - begin)];
-        auto used = static_cast<mp_size_t>(size);
-        const bool negative = make_absolute(number_.data(), used);
-        rounding_.round(y(i, j), number_.data(), used, negative, i, j, radii_[j % SumRounding::together * tile_rows + (i - begin)]);
+        const std::size_t r = i - begin;
+        const WordsOfRow sum(&limbs_[r], byte_rows, static_cast<mp_size_t>(size), static_cast<slong>(length[r]));
+        rounding_.round(y(i, j), length[r] > 0 ? &sum : nullptr, signs[r] != 0, i, j, radii_[j % SumRounding::together * tile_rows + r]);
       }
     }
   }
@@ -72,7 +117,7 @@ class ByteSums {
   std::size_t most_ = 0;
   std::vector<float> radii_;
   std::vector<std::int32_t> sums_;
-  std::vector<mp_limb_t> limbs_, number_;
+  std::vector<mp_limb_t> limbs_;
 };
 
 }  // namespace

@@ -85,7 +85,7 @@ class DigitSums {
     else
       negative = carry<Int128>(writer, row, j, [&](std::size_t d) { return sum(d * tile_rows + r); });
 
-    rounding_.round(y, limbs_.data(), writer.size(), negative, row, j, radii_[j % SumRounding::together * tile_rows + r]);
+    rounding_.round_limbs(y, limbs_.data(), writer.size(), negative, row, j, radii_[j % SumRounding::together * tile_rows + r]);
   }
 
   const PreparedWeights& weights_;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t parallel_entries = 4096;  // below that, threads cost more than they bring
 
+// Balls are read row by row, some columns at a time: they lie side by side there, and stay near until they are read once more.
+constexpr std::size_t columns_together = 16;
 // The processor does not guess the next row of a few columns: it is asked for some rows ahead.
 constexpr std::size_t rows_ahead = 8;
 void ask_for_row(const BallMatrix& x, std::size_t k, std::size_t begin, std::size_t end) {
@@ -34,11 +36,9 @@ bool FixedPointBlock::worth_threads() const { return rows() * columns() >= paral
 FixedPointBlock::FixedPointBlock(const BallMatrix& x, long bits) : x_(x), columns_(x.columns()) {
   const std::size_t width = radius_columns();
   radii_.assign((columns() + width - 1) / width * width * rows(), 0.0f);
-  // Some columns at a time, whose balls lie side by side: row by row they come in the order of memory, and stay near until their errors are read.
-  constexpr std::size_t tile = 8;
 #pragma omp parallel for schedule(static) if (worth_threads())
-  for (std::size_t begin = 0; begin < columns(); begin += tile) {
-    const std::size_t end = std::min(columns(), begin + tile);
+  for (std::size_t begin = 0; begin < columns(); begin += columns_together) {
+    const std::size_t end = std::min(columns(), begin + columns_together);
     choose_grids(begin, end, bits);
     enclose_errors(begin, end);
   }
@@ -50,8 +50,15 @@ void FixedPointBlock::choose_grids(std::size_t begin, std::size_t end, long bits
     ask_for_row(x_, k + rows_ahead, begin, end);
     for (std::size_t j = begin; j < end; ++j) choices[j - begin].look(x_(k, j));
   }
+  std::vector<std::size_t> asking;
+  for (std::size_t j = begin; j < end; ++j)
+    if (choices[j - begin].more_asked(bits)) asking.push_back(j);
+  for (std::size_t k = 0; k < rows() && !asking.empty(); ++k) {
+    ask_for_row(x_, k + rows_ahead, begin, end);
+    for (const std::size_t j : asking) choices[j - begin].ask(x_(k, j), bits);
+  }
   for (std::size_t j = begin; j < end; ++j) {
-    const Grid grid = choices[j - begin].grid(rows(), [&](std::size_t k) { return x_(k, j); }, bits);
+    const Grid grid = choices[j - begin].grid(bits);
     Column& column = columns_[j];
     column.fits = grid.fits;
     if (!grid.fits) continue;
@@ -165,15 +172,13 @@ void FixedPointBlock::make(Bytes& bytes, std::uint8_t zero) const {
   }
   bytes.digits = std::make_unique_for_overwrite<std::uint8_t[]>(total);
   const std::size_t most_limbs = (most + sizeof(mp_limb_t) - 1) / sizeof(mp_limb_t);
-  // Some columns at a time, whose balls lie side by side.
-  constexpr std::size_t tile = 4;
 #pragma omp parallel if (worth_threads())
   {
-    std::vector<mp_limb_t> number(most_limbs), limbs(tile * most_limbs * byte_terms);
+    std::vector<mp_limb_t> number(most_limbs), limbs(columns_together * most_limbs * byte_terms);
 #pragma omp for collapse(2) schedule(static)
-    for (std::size_t begin = 0; begin < columns(); begin += tile)
+    for (std::size_t begin = 0; begin < columns(); begin += columns_together)
       for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
-        const std::size_t end = std::min(columns(), begin + tile), first = chunk * byte_terms, count = std::min(byte_terms, rows() - first);
+        const std::size_t end = std::min(columns(), begin + columns_together), first = chunk * byte_terms, count = std::min(byte_terms, rows() - first);
         for (std::size_t k = 0; k < count; ++k) {
           ask_for_row(x_, first + k + rows_ahead, begin, end);
           for (std::size_t j = begin; j < end; ++j) {

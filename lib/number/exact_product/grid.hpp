@@ -24,7 +24,7 @@ struct Grid {
   slong unit() const { return top - fraction; }
 };
 
-// Chooses the grid of a vector's balls, which it looks at one after the other.
+// Chooses the grid of a vector's balls: it looks at one after the other and, where more_asked(bits) says so, asks each once more.
 class GridChoice {
  public:
   void look(arb_srcptr x) {
@@ -34,11 +34,17 @@ class GridChoice {
     if (arf_is_zero(arb_midref(x))) return;
     grid_.zero = false;
     top_ = std::max<slong>(top_, ARF_EXP(arb_midref(x)));
-    finest_ = std::min(finest_, wish(x, Grid::radius_bits, true));
+    const slong coarse = from_radius(x, Grid::radius_bits);
+    if (coarse < finest_) finest_ = std::min(finest_, std::max(coarse, last_bit(arb_midref(x))));  // a mantissa may be far away in memory
   }
-  // entry(k), k < count: the same balls, some of which ask for more than there is.
-  template <class Entry>
-  Grid grid(std::size_t count, const Entry& entry, long bits) const {
+  bool more_asked(long bits) const { return grid_.fits && !grid_.zero && top_ - finest_ > bits + Grid::guard_bits; }
+  void ask(arb_srcptr x, long bits) {
+    if (arf_is_zero(arb_midref(x))) return;
+    const slong wish = mag_is_zero(arb_radref(x)) ? last_bit(arb_midref(x)) : from_radius(x, Grid::radius_bits_of_mean);
+    asked_ += std::clamp<slong>(top_ - wish, 1, most(bits));
+    ++nonzero_;
+  }
+  Grid grid(long bits) const {
     Grid result = grid_;
     if (!result.fits) return result;
     if (result.zero) {
@@ -46,32 +52,18 @@ class GridChoice {
       return result;
     }
     result.top = top_;
-    if (top_ - finest_ <= bits + Grid::guard_bits) {
-      result.fraction = std::max<slong>(1, top_ - finest_);
-      return result;
-    }
-    const slong most = bits + Grid::guard_bits + Grid::most_extra_bits;
-    slong asked = 0, nonzero = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-      arb_srcptr x = entry(k);
-      if (arf_is_zero(arb_midref(x))) continue;
-      asked += std::clamp<slong>(top_ - wish(x, Grid::radius_bits_of_mean, false), 1, most);
-      ++nonzero;
-    }
-    result.fraction = std::clamp<slong>(asked / nonzero, bits + Grid::guard_bits, most);
+    result.fraction = more_asked(bits) ? std::clamp<slong>(asked_ / nonzero_, bits + Grid::guard_bits, most(bits)) : std::max<slong>(1, top_ - finest_);
     return result;
   }
 
  private:
-  // The exponent of the last bit that a ball asks for.
-  static slong wish(arb_srcptr x, slong below_radius, bool keep_last) {
-    if (mag_is_zero(arb_radref(x))) return last_bit(arb_midref(x));
-    const slong from_radius = MAG_EXP(arb_radref(x)) - below_radius;
-    return keep_last ? std::max(last_bit(arb_midref(x)), from_radius) : from_radius;
-  }
+  // The exponent of the last bit that a ball's radius asks for.
+  static slong from_radius(arb_srcptr x, slong below) { return mag_is_zero(arb_radref(x)) ? Grid::least : MAG_EXP(arb_radref(x)) - below; }
+  static slong most(long bits) { return bits + Grid::guard_bits + Grid::most_extra_bits; }
 
   Grid grid_;
   slong top_ = Grid::least, finest_ = std::numeric_limits<slong>::max();
+  slong asked_ = 0, nonzero_ = 0;
 };
 
 // entry(k), k < count, is the k-th ball.
@@ -79,7 +71,9 @@ template <class Entry>
 Grid choose_grid(std::size_t count, const Entry& entry, long bits) {
   GridChoice choice;
   for (std::size_t k = 0; k < count; ++k) choice.look(entry(k));
-  return choice.grid(count, entry, bits);
+  if (choice.more_asked(bits))
+    for (std::size_t k = 0; k < count; ++k) choice.ask(entry(k), bits);
+  return choice.grid(bits);
 }
 
 }  // namespace snellen

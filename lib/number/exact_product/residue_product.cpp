@@ -216,7 +216,7 @@ class ResidueSums {
           LimbWriter writer(limbs_.data());
           const bool negative = carry(writer, system.digits, digits_.data() + r);
           const std::size_t place = row - begin + r, tile = place / tile_rows;
-          rounding_.round(y(row + r, j), limbs_.data(), writer.size(), negative, row + r, j,
+          rounding_.round_limbs(y(row + r, j), limbs_.data(), writer.size(), negative, row + r, j,
                           radii_[(tile * 4 + j % x_.radius_columns()) * tile_rows + place % tile_rows]);
         }
       }

@@ -5,18 +5,15 @@
 #include <cstdlib>
 
 #include "lib/number/exact_product/ball_parts.hpp"
-#include "lib/number/exact_product/limbs_to_midpoint.hpp"
 #include "lib/number/exact_product/long_digits.hpp"
 #include "lib/number/fmpz.hpp"
 
 namespace snellen {
 namespace {
 
-// The bits that a midpoint deserves, the integer of `size` limbs times 2^exponent: all, or those down to 2^-drowned_bits of its radius.
-long deserved_bits(const mp_limb_t* limbs, mp_size_t size, const Bound& radius, slong exponent, long bits) {
-  if (radius.zero()) return bits;
-  const slong top = bit_length(limbs, size) + exponent;
-  return std::clamp<slong>(top - radius.top() + drowned_bits, 2, bits);
+// The bits that a midpoint below 2^top deserves: all, or those down to 2^-drowned_bits of its radius.
+long deserved_bits(slong top, const Bound& radius, long bits) {
+  return radius.zero() ? bits : std::clamp<slong>(top - radius.top() + drowned_bits, 2, bits);
 }
 
 }  // namespace
@@ -36,21 +33,27 @@ void SumRounding::sum_radii_from(std::size_t j, std::size_t group, std::size_t g
   sum_radii(group, groups, j / width, width > 1 && j + width < x_.columns() ? 2 : 1, sums);
 }
 
-void SumRounding::round(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j, float radius_sum) const {
+template <class Words>
+void SumRounding::round(arb_ptr y, const Words* sum, bool negative, std::size_t row, std::size_t j, float radius_sum) const {
   const FixedPointBlock::Column& column = x_.column(j);
   const double radius = radius_sum * slack_;
   const slong radius_exponent = column.radius_exponent + weights_.scale(row), exponent = column.unit + weights_.scale(row);
   if (!weights_.tail(row).empty()) {
     set_radius(arb_radref(y), radius, radius_exponent);
-    add_tail(y, limbs, size, negative, row, j);
+    arf_t whole;
+    arf_init(whole);
+    if (sum) set_midpoint(whole, *sum, negative, ARF_PREC_EXACT, 0);
+    add_tail(y, whole, row, j);
+    arf_clear(whole);
     return;
   }
   double total = radius;
-  if (size > 0) {
-    const long bits = deserved_bits(limbs, size, Bound(radius, radius_exponent), exponent, bits_);
+  if (sum) {
+    const slong top = sum->length() + exponent;
+    const long bits = deserved_bits(top, Bound(radius, radius_exponent), bits_);
     // The unit in the last place beside the radius, in one double where it fits there.
-    if (set_midpoint(arb_midref(y), limbs, size, negative, bits, exponent)) {
-      const slong unit = bit_length(limbs, size) + exponent - bits - radius_exponent;
+    if (set_midpoint(arb_midref(y), *sum, negative, bits, exponent)) {
+      const slong unit = top - bits - radius_exponent;
       if (std::abs(unit) >= 900) {
         set_radius(arb_radref(y), radius, radius_exponent);
         arf_mag_add_ulp(arb_radref(y), arb_radref(y), arb_midref(y), bits);
@@ -62,8 +65,10 @@ void SumRounding::round(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool 
   set_radius(arb_radref(y), total, radius_exponent);
 }
 
-// The midpoint from the integer of the limbs and the row's tail; adds the tail's share of the radius and that of the rounding.
-void SumRounding::add_tail(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j) const {
+template void SumRounding::round(arb_ptr y, const WordsOfLimbs* sum, bool negative, std::size_t row, std::size_t j, float radius_sum) const;
+template void SumRounding::round(arb_ptr y, const WordsOfRow* sum, bool negative, std::size_t row, std::size_t j, float radius_sum) const;
+
+void SumRounding::add_tail(arb_ptr y, const arf_t sum, std::size_t row, std::size_t j) const {
   const FixedPointBlock::Column& column = x_.column(j);
   int lowest = weights_.scale(row);
   for (const TailWeight& t : weights_.tail(row)) lowest = std::min(lowest, t.exponent);
@@ -71,11 +76,8 @@ void SumRounding::add_tail(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bo
   arf_t cut;
   mag_t weight, error;
   arf_init(cut), mag_init(weight), mag_init(error);
-  if (size > 0) {
-    arf_set_mpn(cut, limbs, size, negative);
-    arf_get_fmpz(total, cut, ARF_RND_DOWN);
-    fmpz_mul_2exp(total, total, static_cast<ulong>(weights_.scale(row) - lowest));
-  }
+  arf_get_fmpz(total, sum, ARF_RND_DOWN);
+  fmpz_mul_2exp(total, total, static_cast<ulong>(weights_.scale(row) - lowest));
   for (const TailWeight& t : weights_.tail(row)) {
     arf_mul_2exp_si(cut, arb_midref(x_.balls()(t.column, j)), -column.unit);
     arf_get_fmpz(term, cut, ARF_RND_DOWN);  // m_kj

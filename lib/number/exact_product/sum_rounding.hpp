@@ -5,6 +5,7 @@
 
 #include "lib/number/exact_product/fixed_point_block.hpp"
 #include "lib/number/exact_product/kernels.hpp"
+#include "lib/number/exact_product/limbs_to_midpoint.hpp"
 #include "lib/number/exact_product/prepared_weights.hpp"
 
 namespace snellen {
@@ -20,12 +21,20 @@ class SumRounding {
   static constexpr std::size_t together = 8;
   void sum_radii_from(std::size_t j, std::size_t group, std::size_t groups, float* sums) const;
 
-  // The ball of row `row` and column j, which fits: midpoint +-(the integer of `size` limbs, the highest not zero) and the row's tail; radius the sum of
-  // sum_radii.
-  void round(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j, float radius_sum) const;
+  // The ball of row `row` and column j, which fits: midpoint +-(the integer `sum`, zero where that is null) and the row's tail; radius the sum of sum_radii. Words: WordsOfLimbs or
+  // WordsOfRow (limbs_to_midpoint.hpp).
+  template <class Words>
+  void round(arb_ptr y, const Words* sum, bool negative, std::size_t row, std::size_t j, float radius_sum) const;
+  // The same of the integer of `size` limbs, the highest of which is not zero.
+  void round_limbs(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j, float radius_sum) const {
+    if (size == 0) return round<WordsOfLimbs>(y, nullptr, false, row, j, radius_sum);
+    const WordsOfLimbs sum(limbs, size);
+    round(y, &sum, negative, row, j, radius_sum);
+  }
 
  private:
-  void add_tail(arb_ptr y, const mp_limb_t* limbs, mp_size_t size, bool negative, std::size_t row, std::size_t j) const;
+  // The midpoint from the integer and the row's tail; adds the tail's share of the radius and that of the rounding. `sum` is what a midpoint is, before the row's scale.
+  void add_tail(arb_ptr y, const arf_t sum, std::size_t row, std::size_t j) const;
 
   const PreparedWeights& weights_;
   const FixedPointBlock& x_;
