@@ -112,9 +112,9 @@ long predict_bits(const Model& model, std::span<const Column> columns, long accu
     x = std::move(y.balls);
   }
   const double per_layer = measured > 0 ? growth / static_cast<double>(measured) : 0;
-  // 16 bits: the rounding errors of the first branch, the final norm, and room.
-  const double bits = static_cast<double>(accuracy) + 16 + per_layer * static_cast<double>(model.layers.size());
-  return 16 * static_cast<long>(std::ceil(bits / 16));
+  // 4 bits: the rounding errors of the first branch, the final norm, and room. Whoever asks has spare bits, too, and may raise what was too little.
+  const double bits = static_cast<double>(accuracy) + 4 + per_layer * static_cast<double>(model.layers.size());
+  return 8 * static_cast<long>(std::ceil(bits / 8));
 }
 
 }  // namespace snellen

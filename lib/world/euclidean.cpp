@@ -19,7 +19,7 @@ namespace snellen {
 namespace {
 
 // A branch's own rounding errors stay about 2^-guard_bits of the stream's radius times what they grow by within the branch.
-constexpr long guard_bits = 24;
+constexpr long guard_bits = 16;
 constexpr long least_bits = 64, bits_step = 16;
 
 // At least the 2-norm of the balls' radii in rows [begin, end) of a column.

@@ -355,6 +355,31 @@ TEST_CASE("a branch in fixed point brings its error to the stream, and their sum
   }
 }
 
+TEST_CASE("what a stream of balls loses where it is rounded to the bits that it deserves is in its radius") {
+  SplitMix64 random(9);
+  const std::size_t width = 19;
+  const long bits = 128;
+  const EuclideanWorld world(bits);
+  BallMatrix own(width, 1);
+  for (std::size_t i = 0; i < width; ++i) random_midpoint(random, own(i, 0), bits);
+  EuclideanWorld::Block branch{BallMatrix(width, 1), std::vector<Magnitude>(1), EuclideanWorld::Plain{}, bits};
+  mag_mul_2exp_si(branch.radii[0].get(), Magnitude::of(own(0, 0)).get(), -40);
+  const auto sum = world.add(stream(own, 0, bits), branch);
+  REQUIRE(sum.bits < bits);
+  // Off the midpoints by the rounding, and by the branch's radius in the same direction.
+  Ball squares, off, least, radius;
+  for (std::size_t i = 0; i < width; ++i) {
+    arb_sub(off, own(i, 0), sum.balls(i, 0), ARF_PREC_EXACT);
+    arb_addmul(squares, off, off, ARF_PREC_EXACT);
+  }
+  REQUIRE(!arb_is_zero(squares));
+  arb_sqrt(off, squares, 200);
+  arf_set_mag(arb_midref(static_cast<arb_ptr>(least)), branch.radii[0].get());
+  arb_add(least, least, off, 200);
+  arf_set_mag(arb_midref(static_cast<arb_ptr>(radius)), sum.radii[0].get());
+  REQUIRE(arb_le(least, radius));
+}
+
 // Found on 28 November by a review: a column in fixed point gives doubles that are off by 2^(top - 103), while the activation's value comes from all digits; a slope that is a quotient of the two was off.
 TEST_CASE("slopes of activations far below their column's top") {
   constexpr long bits = 256, high = 900;
