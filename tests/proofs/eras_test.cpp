@@ -1,4 +1,6 @@
 // The checker's Taylor models, sums over eras and cover of all lengths: each against plain evaluation, point by point. Enclosures must overlap and be narrow.
+#include <tuple>
+
 #include "lib/model/synthetic.hpp"
 #include "lib/number/splitmix64.hpp"
 #include "proofs/checker/run_cover.hpp"
@@ -130,17 +132,16 @@ TEST_CASE("retired tokens are summed by what their scores leave out, and by what
   const Taylor taylor(bits, degree), points(bits, 0);
   Rows rows(3);
   const Era era(Length(30), Length(41), degree, bits), later(Length(42), Length(55), degree, bits);
-  for (const double scale : {0x1p-12, 0.25}) {
-    CAPTURE(scale);
+  for (const auto& [scale, apart, weight_apart] : {std::tuple{0x1p-12, 0x1p-20, 0x1p-20}, {0.25, 0x1p-20, 0x1p-20}, {0x1p-12, 0x1p-20, 0.0}, {0x1p-12, 0.0, 0x1p-20}}) {
+    CAPTURE(scale, apart, weight_apart);
     std::vector<Row> query, keys, weighted;
     for (std::size_t i = 0; i < size; ++i) query.push_back(rows.row(degree + 1, rows.small())), keys.push_back(rows.row(degree + 1, rows.small()));
     for (Row& row : query) taylor.scale(row, a.of(scale));
     for (std::size_t i = 0; i <= size; ++i) weighted.push_back(rows.row(degree + 1, i == 0 ? 1 : rows.small()));
-    // A token's key and weight are anywhere in an interval: here those at an end of it.
-    const double apart = 0x1p-20;
+    // A token's key and weight, or one of the two, are anywhere in an interval: here those at an end of it. What is not known of one would hide that the other's is forgotten.
     std::vector<Row> known = keys, known_weighted = weighted;
-    for (std::vector<Row>* rows_of : {&known, &known_weighted})
-      for (Row& row : *rows_of) widen(row[0], Upper(apart));
+    for (Row& row : known) widen(row[0], Upper(apart));
+    for (Row& row : known_weighted) widen(row[0], Upper(weight_apart));
     HeadPast past;
     past.add_era(a, known, known_weighted, era);
     Vector key, weight;
@@ -177,7 +178,7 @@ TEST_CASE("retired tokens are summed by what their scores leave out, and by what
             a.add(k.back(), k.back(), a.of(apart));
           }
           Number w = taylor.at(weighted[row], era.position(j));
-          a.add(w, w, a.of(apart));
+          a.add(w, w, a.of(weight_apart));
           add(k, w);
         }
         add(key, weight[row]);
