@@ -340,6 +340,31 @@ TEST_CASE("bytes: as many columns as their sums have room for, and one more, wit
   CHECK(tested == 8 * paths().size());
 }
 
+TEST_CASE("sums that end in limbs of zeros, of either sign") {
+  // The first entry of a vector, which the last row alone sees, makes its grid fine; other rows' sums are few bits far above that.
+  std::size_t tested = 0;
+  for (const long low : {70l, 128l, 200l, 300l}) {
+    constexpr std::size_t rows = 9, width = 80;  // more weights than FLINT's product is asked for
+    static_assert(rows * width > PreparedWeights::few);
+    std::vector<double> values(rows * width, 0.0);
+    for (std::size_t i = 0; i < rows; ++i) values[i * width + 1] = static_cast<double>(i) - 4, values[i * width + 2] = 0.5;
+    values[8 * width] = 1;
+    const auto tensor = std::make_shared<DenseTensor>(rows, width, std::move(values));
+    BallMatrix x(width, 5);
+    for (std::size_t j = 0; j < 5; ++j) {
+      arb_set_si(x(0, j), 1), arb_mul_2exp_si(x(0, j), x(0, j), -low);
+      arb_set_si(x(1, j), static_cast<slong>(j) - 2), arb_set_si(x(2, j), j % 2 == 0 ? -6 : 4);
+    }
+    const PreparedWeights weights(tensor);
+    const BallMatrix oracle = flint_product(*tensor, x, 1000);  // exact
+    for (ProductPath path : paths()) {
+      REQUIRE(same_bits(oracle, exact_product(weights, x, 1000, path)));
+      ++tested;
+    }
+  }
+  REQUIRE(tested >= 4);
+}
+
 TEST_CASE("balls' midpoints as doubles are those that FLINT rounds to") {
   SplitMix64 random(19);
   std::size_t tested = 0;
