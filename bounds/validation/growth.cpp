@@ -149,7 +149,7 @@ TokenLogProbability probability(const CertifiedVector& exact_logits, std::span<c
 
 Growth error_growth(const Model& model, std::span<const Column> columns, std::span<const Dump* const> dumps, Progress& progress) {
   Growth result;
-  result.bits = predict_bits(model, columns, 60);
+  result.bits = predict_bits(model, columns, 80);  // nothing is tried again: finer than any engine's doubles
   result.dumps.resize(dumps.size());
   result.probabilities.resize(dumps.size());
   const EuclideanWorld world(result.bits);
