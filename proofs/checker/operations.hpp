@@ -43,7 +43,7 @@ class Operations {
 
 // Runs f(i) for i < count, on all threads where that is worth it; f must not throw.
 template <class F>
-void for_each_index(std::size_t count, bool worth_it, const F& f) {
+void for_each_index(std::size_t count, [[maybe_unused]] bool worth_it, const F& f) {
 #pragma omp parallel for schedule(dynamic) if (worth_it && count > 1)
   for (std::size_t i = 0; i < count; ++i) f(i);
 }
